@@ -1,0 +1,81 @@
+"""The only reader of the process environment. Every setting that an operator can change is declared here once.
+
+Secrets have no defaults: a process without them refuses to start and names the variable that is missing.
+"""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+KEK_BYTES = 32
+
+
+def key_encryption_keys() -> dict[str, bytes]:
+    """`MPAC_KEKS="kid:base64,older:base64"`; the first key encrypts, all decrypt."""
+    keys: dict[str, bytes] = {}
+    for entry in env.list("MPAC_KEKS"):
+        kid, _, encoded = entry.partition(":")
+        try:
+            keys[kid] = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            msg = f"MPAC_KEKS: key {kid!r} is not base64"
+            raise ImproperlyConfigured(msg) from None
+        if len(keys[kid]) != KEK_BYTES:
+            msg = f"MPAC_KEKS: key {kid!r} must be {KEK_BYTES} bytes"
+            raise ImproperlyConfigured(msg)
+    return keys
+
+
+def service_keys() -> dict[str, list[str]]:
+    """`MPAC_SERVICE_KEYS='{"key id": ["secret", "previous secret"]}'` for signed service calls."""
+    keys: dict[str, list[str]] = env.json("MPAC_SERVICE_KEYS", default={})
+    return keys
+
+
+def database(context: str) -> dict[str, Any]:
+    """Django's database settings for one context; `<CONTEXT>_DATABASE_URL` moves it to a server of its own."""
+    name = context.upper()
+    url = urlsplit(env.str(f"{name}_DATABASE_URL", default="") or env.str("DATABASE_URL"))
+    owner = env.str("MPAC_DB_ROLE", default="runtime") == "owner"
+    variable = f"MPAC_DB_OWNER_PASSWORD_{name}" if owner else f"MPAC_DB_PASSWORD_{name}"
+    host = unquote(url.netloc.rpartition("@")[2].partition(":")[0])
+    query = parse_qs(url.query)
+    if "host" in query:
+        host = query.pop("host")[-1]
+    options: dict[str, Any] = {
+        "application_name": f"mpac-{context}",
+        "options": f"-c search_path={context} -c statement_timeout=15s -c lock_timeout=5s"
+        " -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
+        **{key: values[-1] for key, values in query.items()},
+    }
+    if not owner and env.bool("MPAC_DB_POOL", default=True):
+        options["pool"] = {
+            "min_size": 1,
+            "max_size": env.int("MPAC_DB_POOL_MAX", default=8),
+            "timeout": 5,
+            "max_lifetime": 1800,
+            "max_idle": 120,
+        }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.path.lstrip("/"),
+        "HOST": host,
+        "PORT": url.port or "",
+        "USER": f"mpac_{context}_owner" if owner else f"mpac_{context}",
+        "PASSWORD": env.str(variable),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": False,
+        "OPTIONS": options,
+        "TEST": {"MIGRATE": False},
+    }
+
+
+def path(name: str, default: str) -> Path:
+    return Path(env.str(name, default=default)).absolute()

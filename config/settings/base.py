@@ -1,0 +1,177 @@
+"""Settings shared by every process."""
+
+from pathlib import Path
+
+from config.contexts import CONTEXTS
+from config.env import database, env, key_encryption_keys, path, service_keys
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+DEBUG = False
+ALLOWED_HOSTS = env.list("MPAC_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+
+# --- contexts and databases -------------------------------------------------------------------------------------
+MPAC_CONTEXTS = {context.name: context.alias for context in CONTEXTS}
+DATABASES = {context.alias: database(context.name) for context in CONTEXTS}
+DATABASE_ROUTERS = ["config.routers.SchemaRouter"]
+# Every context has an outbox, an inbox and so on, each in its own schema and behind its own alias.
+SILENCED_SYSTEM_CHECKS = ["models.W035"]
+
+INSTALLED_APPS = [
+    "kernel",
+    *(context.config for context in CONTEXTS),
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "kernel.middleware.RequestMiddleware",
+    "kernel.middleware.ConsoleOnly",
+]
+
+# The session, CSRF and message layers serve people in the console alone; API calls never pay for them.
+MPAC_CONSOLE_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+MPAC_CONSOLE_PREFIXES = ("/admin/", "/static/", "/v1/docs")
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = path("MPAC_STATIC_ROOT", "staticfiles")
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# --- people -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "portal.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+SESSION_COOKIE_AGE = 15 * 60
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+MPAC_HTTPS = env.bool("MPAC_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MPAC_HTTPS
+CSRF_TRUSTED_ORIGINS = env.list("MPAC_TRUSTED_ORIGINS", default=[])
+OTP_TOTP_ISSUER = "MPAC"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "worker-src": ["'self'", "blob:"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+    }
+}
+
+# --- the API ------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "mpac.portal.rest.authentication.DeviceTokenAuthentication",
+        "mpac.portal.rest.authentication.ApiKeyAuthentication",
+        "kernel.rest.service_auth.ServiceAuthentication",
+        "mpac.pgw.rest.authentication.ClientSecretAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["kernel.rest.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "EXCEPTION_HANDLER": "kernel.rest.problems.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "kernel.rest.openapi.OperationSchema",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MPAC",
+    "DESCRIPTION": "The platform behind SmartPOS terminals: identity and fleet, sales, and payments.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+# --- MPAC ---------------------------------------------------------------------------------------------------------
+MPAC_ENV = env.str("MPAC_ENV", default="production")
+MPAC_PUBLIC_URL = env.str("MPAC_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+MPAC_ISSUER = env.str("MPAC_ISSUER", default=MPAC_PUBLIC_URL)
+MPAC_WS_URL = env.str("MPAC_WS_URL", default="ws://127.0.0.1:8001/ws/v1/terminal")
+MPAC_SIMULATOR_URL = env.str("MPAC_SIMULATOR_URL", default="http://127.0.0.1:8002")
+MPAC_STATE_DIR = path("MPAC_STATE_DIR", ".mpac")
+MPAC_KEKS = key_encryption_keys()
+MPAC_SERVICE_KEYS = service_keys()
+MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
+MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
+MPAC_CRASHPOINT = env.str("MPAC_CRASHPOINT", default="")
+MPAC_RATE_LIMITS = {
+    "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),
+    "global": env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000),
+    "partner": env.int("MPAC_RATE_LIMIT_PARTNER", default=100),
+    "address": env.int("MPAC_RATE_LIMIT_ADDRESS", default=600),
+}
+MPAC_WEB_PROCESSES = env.int("MPAC_WEB_PROCESSES", default=2)
+MPAC_MAX_BODY_BYTES = env.int("MPAC_MAX_BODY_BYTES", default=256 * 1024)
+
+REDIS_URL = env.str("REDIS_URL")
+CELERY = {
+    "broker_url": REDIS_URL,
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "worker_prefetch_multiplier": 1,
+    "broker_connection_retry_on_startup": True,
+    "task_default_queue": "mpac",
+    "timezone": "UTC",
+    "task_time_limit": 300,
+    "worker_hijack_root_logger": False,
+}
+LOGGING_CONFIG = None

@@ -1,0 +1,8 @@
+"""Wiring of the pgw context."""
+
+from kernel.apps import ContextConfig
+
+
+class PgwConfig(ContextConfig):
+    name = "mpac.pgw"
+    label = "pgw"
