@@ -1,0 +1,241 @@
+"""What the database itself enforces about a table, declared beside its model and converged after every migration.
+
+Migrations carry columns and indexes; this module carries security and law: row-level security, grants, append-only and
+state-transition triggers, tenant-consistent foreign keys, partitions. It is state, not history: `converge` compares the
+catalog with the declarations and changes only what differs, so running it again costs a few look-ups.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from django.db import models
+
+Tenant = Literal["psp", "merchant", "store", "optional", "key"]
+Cursor = Any
+
+SYSTEM = "coalesce(current_setting('app.system', true), '') <> ''"
+PSP = "psp_id = nullif(current_setting('app.psp_id', true), '')::int"
+MERCHANT = (
+    "(coalesce(current_setting('app.merchant_id', true), '') = ''"
+    " OR merchant_id = nullif(current_setting('app.merchant_id', true), '')::int)"
+)
+STORE = (
+    "(coalesce(current_setting('app.store_ids', true), '') = ''"
+    " OR store_id = ANY (nullif(current_setting('app.store_ids', true), '')::int[]))"
+)
+POLICIES: dict[str, str] = {
+    "psp": f"{SYSTEM} OR {PSP}",
+    "merchant": f"{SYSTEM} OR ({PSP} AND {MERCHANT})",
+    "store": f"{SYSTEM} OR ({PSP} AND {MERCHANT} AND {STORE})",
+    "optional": f"{SYSTEM} OR ({PSP} AND {MERCHANT})",
+    "key": f"{SYSTEM} OR {PSP}",
+}
+TENANT_COLUMNS = ("psp_id", "merchant_id", "store_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A reference inside the context whose tenant columns must agree with those of the row it points to."""
+
+    column: str
+    table: str
+    to_column: str = "id"
+    tenant_columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRules:
+    """The law of one table.
+
+    `tenant` says how far row-level security narrows; None needs a `reason`. `transitions` is the table of legal steps of
+    `status_field`. `append_only` rows are never changed; only `deletable` rows may be removed by the runtime role.
+    """
+
+    tenant: Tenant | None
+    reason: str = ""
+    append_only: bool = False
+    deletable: bool = False
+    partitioned: bool = False
+    identity: str = ""
+    transitions: Mapping[StrEnum, frozenset[StrEnum]] | None = None
+    status_field: str = "status"
+    parents: tuple[Parent, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.tenant is None and not self.reason:
+            msg = "a table without a tenant needs a reason"
+            raise ValueError(msg)
+
+
+def rules_of(model: type[models.Model]) -> TableRules | None:
+    """The rules declared on a model; None for Django's own tables, which hold no tenant data."""
+    return getattr(model, "rules", None)
+
+
+def converge(cursor: Cursor, schema: str, tables: Iterable[type[models.Model]]) -> None:
+    """Bring every table of a context to its declared rules. Runs as the schema's owner, inside no tenant scope."""
+    role = f"mpac_{schema}"
+    declared = [(model._meta.db_table, rules_of(model), model) for model in tables]
+    for table, rules, _model in declared:
+        grant(cursor, schema, table, role, rules)
+        if rules is None:
+            continue
+        if rules.identity:
+            _identity(cursor, schema, table, rules.identity, role)
+        secure(cursor, schema, table, rules)
+        for child in _children(cursor, schema, table):
+            secure(cursor, schema, child, rules)
+        _append_only(cursor, schema, table, rules)
+        _transitions(cursor, schema, table, rules)
+    for table, rules, model in declared:
+        for parent in rules.parents if rules else ():
+            _parent(cursor, schema, table, model, parent)
+    cursor.execute(
+        "SELECT s.relname FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace"
+        " WHERE n.nspname = %s AND s.relkind = 'S'",
+        [schema],
+    )
+    for (sequence,) in cursor.fetchall():
+        cursor.execute(f'GRANT USAGE, SELECT ON SEQUENCE "{schema}"."{sequence}" TO "{role}"')
+    cursor.execute(f'GRANT SELECT ON "{schema}".django_migrations TO "{role}"')
+
+
+def grant(cursor: Cursor, schema: str, table: str, role: str, rules: TableRules | None) -> None:
+    """Give the runtime role exactly the statements that the table's rules allow; partitions get none of their own."""
+    if rules is None:
+        wanted = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+    elif rules.append_only:
+        wanted = {"SELECT", "INSERT"}
+    else:
+        wanted = {"SELECT", "INSERT", "UPDATE"} | ({"DELETE"} if rules.deletable else set())
+    cursor.execute(
+        "SELECT privilege_type FROM information_schema.role_table_grants"
+        " WHERE table_schema = %s AND table_name = %s AND grantee = %s",
+        [schema, table, role],
+    )
+    have = {row[0] for row in cursor.fetchall()}
+    if extra := have - wanted:
+        cursor.execute(f'REVOKE {", ".join(sorted(extra))} ON "{schema}"."{table}" FROM "{role}"')
+    if missing := wanted - have:
+        cursor.execute(f'GRANT {", ".join(sorted(missing))} ON "{schema}"."{table}" TO "{role}"')
+
+
+def secure(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
+    """Enable and force row-level security with the tenant policy, on a table or on one of its partitions."""
+    if rules.tenant is None:
+        return
+    policy = POLICIES[rules.tenant]
+    mark = "mpac:" + hashlib.sha256(policy.encode()).hexdigest()[:16]
+    cursor.execute(
+        "SELECT c.relrowsecurity AND c.relforcerowsecurity, obj_description(p.oid, 'pg_policy')"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'tenant'"
+        " WHERE n.nspname = %s AND c.relname = %s",
+        [schema, table],
+    )
+    forced, have = cursor.fetchone()
+    name = f'"{schema}"."{table}"'
+    if not forced:
+        cursor.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+    if have != mark:
+        cursor.execute(f"DROP POLICY IF EXISTS tenant ON {name}")
+        cursor.execute(f"CREATE POLICY tenant ON {name} USING ({policy}) WITH CHECK ({policy})")
+        cursor.execute(f"COMMENT ON POLICY tenant ON {name} IS '{mark}'")
+
+
+def _children(cursor: Cursor, schema: str, table: str) -> list[str]:
+    cursor.execute(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace"
+        " WHERE n.nspname = %s AND p.relname = %s",
+        [schema, table],
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def _identity(cursor: Cursor, schema: str, table: str, column: str, role: str) -> None:
+    """Number rows from a sequence; identity columns of partitioned tables need PostgreSQL 17, a default does not."""
+    sequence = f'"{schema}"."{table}_{column}_seq"'
+    cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence} AS bigint")
+    cursor.execute(
+        "SELECT column_default IS NULL FROM information_schema.columns"
+        " WHERE table_schema = %s AND table_name = %s AND column_name = %s",
+        [schema, table, column],
+    )
+    if cursor.fetchone()[0]:
+        cursor.execute(f"""ALTER TABLE "{schema}"."{table}" ALTER COLUMN "{column}" SET DEFAULT nextval('{sequence}')""")
+
+
+def _trigger(cursor: Cursor, schema: str, table: str, name: str, when: str, body: str) -> None:
+    function = f'"{schema}"."{name}"'
+    cursor.execute(
+        f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$"
+        f"BEGIN {body} END $$"
+    )
+    cursor.execute(
+        "SELECT 1 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND t.tgname = %s",
+        [schema, table, name],
+    )
+    if not cursor.fetchone():
+        cursor.execute(f'CREATE TRIGGER "{name}" {when} ON "{schema}"."{table}" FOR EACH ROW EXECUTE FUNCTION {function}()')
+
+
+def _append_only(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
+    if rules.append_only:
+        body = f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'check_violation';"
+        _trigger(cursor, schema, table, f"{table}_append_only", "BEFORE UPDATE OR DELETE", body)
+
+
+def _transitions(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
+    if rules.transitions is None:
+        return
+    field = rules.status_field
+    edges = ", ".join(
+        f"('{source.value}', '{target.value}')"
+        for source, targets in rules.transitions.items()
+        for target in sorted(targets)
+    )
+    body = (
+        f"IF OLD.{field} IS DISTINCT FROM NEW.{field} AND (OLD.{field}::text, NEW.{field}::text) NOT IN ({edges}) THEN"
+        f" RAISE EXCEPTION '{table}: % -> % is not a legal transition', OLD.{field}, NEW.{field}"
+        " USING ERRCODE = 'check_violation'; END IF; RETURN NEW;"
+    )
+    _trigger(cursor, schema, table, f"{table}_{field}_transition", f"BEFORE UPDATE OF {field}", body)
+
+
+def _parent(cursor: Cursor, schema: str, table: str, model: type[models.Model], parent: Parent) -> None:
+    columns = {field.column for field in model._meta.concrete_fields}
+    cursor.execute(
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+        [schema, parent.table],
+    )
+    theirs = {row[0] for row in cursor.fetchall()}
+    shared = parent.tenant_columns
+    if shared is None:
+        shared = tuple(name for name in TENANT_COLUMNS if name in columns and name in theirs and name != parent.column)
+    ours = ", ".join(f'"{name}"' for name in (*shared, parent.column))
+    target = ", ".join(f'"{name}"' for name in (*shared, parent.to_column))
+    unique = f"{parent.table}_{'_'.join((*shared, parent.to_column))}_key"[:63]
+    cursor.execute(f'CREATE UNIQUE INDEX IF NOT EXISTS "{unique}" ON "{schema}"."{parent.table}" ({target})')
+    name = f"{table}_{parent.column}_tenant_fk"[:63]
+    cursor.execute(
+        "SELECT 1 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND k.conname = %s",
+        [schema, table, name],
+    )
+    if cursor.fetchone():
+        return
+    constraint = (
+        f'ALTER TABLE "{schema}"."{table}" ADD CONSTRAINT "{name}" FOREIGN KEY ({ours})'
+        f' REFERENCES "{schema}"."{parent.table}" ({target})'
+    )
+    rules = rules_of(model)
+    if rules and rules.partitioned:
+        cursor.execute(constraint)
+        return
+    cursor.execute(f"{constraint} NOT VALID")
+    cursor.execute(f'ALTER TABLE "{schema}"."{table}" VALIDATE CONSTRAINT "{name}"')
