@@ -1,0 +1,125 @@
+"""The bank's own calls: telling the merchant's server that money arrived.
+
+Unsigned, as the real ones are. An answer other than 200 with `resCode` 00 makes the bank try three times more.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+import orjson
+
+from simulator.scripts import Behaviour
+
+RETRIES = 3
+_REMEMBERED = 1000
+_log = logging.getLogger(__name__)
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+class Callbacks:
+    """Sends payment confirmations, in the background or awaited, and remembers the latest ones."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        timeout_s: float,
+        retry_s: float,
+        shuffle_s: float,
+        pause: Pause = asyncio.sleep,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.sent: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
+        self._url, self._retry_s, self._shuffle_s, self._pause = url, retry_s, shuffle_s, pause
+        self._timeout_s, self._transport = timeout_s, transport
+        self._client: httpx2.AsyncClient | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._held: list[dict[str, Any]] = []
+
+    def start(self, work: Awaitable[None]) -> None:
+        """Run work of the bank's own accord, beside the answer to whoever caused it."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    def send(self, payload: dict[str, Any], *, how: Behaviour) -> None:
+        """Send one confirmation in the background, once, twice, out of order or not at all."""
+        if how is Behaviour.NO_WEBHOOK:
+            return
+        if how is Behaviour.WEBHOOK_SHUFFLED:
+            self._held.append(payload)
+            if len(self._held) == 1:
+                self.start(self._send_held())
+            return
+        for _ in range(2 if how is Behaviour.WEBHOOK_TWICE else 1):
+            self.start(self._deliver(payload))
+
+    async def send_now(self, payload: dict[str, Any]) -> None:
+        """Send one confirmation and wait for its first answer; tries after that go on in the background."""
+        if not await self._try(payload, attempt=1):
+            self.start(self._deliver(payload, first=2))
+
+    async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Drop what is under way."""
+        for task in self._running:
+            task.cancel()
+        await self.settled()
+        self._held.clear()
+        if self._client:
+            await self._client.aclose()
+            self._client = None
+
+    async def _send_held(self) -> None:
+        await self._pause(self._shuffle_s)
+        held, self._held = self._held, []
+        for payload in reversed(held):
+            if not await self._try(payload, attempt=1):
+                self.start(self._deliver(payload, first=2))
+
+    async def _deliver(self, payload: dict[str, Any], *, first: int = 1) -> None:
+        for attempt in range(first, RETRIES + 2):
+            if attempt > 1:
+                await self._pause(self._retry_s)
+            if await self._try(payload, attempt=attempt):
+                return
+        _log.warning("callback %s given up", payload.get("transactionId"))
+
+    async def _try(self, payload: dict[str, Any], *, attempt: int) -> bool:
+        status, answer = await self._post(payload)
+        accepted = status == 200 and answer.get("resCode") == "00"
+        self.sent.append(
+            {
+                "transaction_id": payload.get("transactionId"),
+                "attempt": attempt,
+                "status": status,
+                "answer": answer,
+                "accepted": accepted,
+            }
+        )
+        return accepted
+
+    async def _post(self, payload: dict[str, Any]) -> tuple[int | None, dict[str, Any]]:
+        if self._client is None:
+            self._client = httpx2.AsyncClient(
+                timeout=self._timeout_s, transport=self._transport, trust_env=False
+            )
+        try:
+            response = await self._client.post(
+                self._url, content=orjson.dumps(payload), headers={"content-type": "application/json"}
+            )
+            answer = orjson.loads(response.content)
+        except httpx2.HTTPError:
+            return None, {}
+        except orjson.JSONDecodeError:
+            return response.status_code, {}
+        return response.status_code, answer if isinstance(answer, dict) else {}

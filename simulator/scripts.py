@@ -1,0 +1,145 @@
+"""Misbehaviour on command: which operation of which party shows which behaviour, and how often.
+
+A behaviour is accepted only where it can be shown; a script that would do nothing is refused.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+PROVIDERS = frozenset({"scb"})
+EVERY_OPERATION = "*"
+MAX_TIMES = 1_000_000
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+class Operation(StrEnum):
+    """Where the bank meets the outside."""
+
+    TOKEN = "token"
+    CREATE = "create"
+    INQUIRY = "inquiry"
+    PAY = "pay"  # the customer's bank app
+    CALLBACK = "callback"  # the bank's own call to the platform
+
+
+class Behaviour(StrEnum):
+    """What the bank does."""
+
+    OK = "ok"
+    DECLINE = "decline"  # refuses, books nothing
+    HANG_BEFORE = "hang_before"  # never answers, books nothing
+    HANG_AFTER = "hang_after"  # books, never answers
+    FAIL_AFTER = "500_after"  # books, answers 500
+    RESET_AFTER = "rst_after"  # books, resets the connection
+    LIE_PENDING = "lie_pending"  # an inquiry knows nothing although the money arrived
+    WEBHOOK_FIRST = "webhook_first"  # paid and called back before the create call is answered
+    WEBHOOK_TWICE = "webhook_twice"  # the same callback twice, at once
+    WEBHOOK_SHUFFLED = "webhook_shuffled"  # callbacks are held back and sent newest first
+    NO_WEBHOOK = "no_webhook"  # no callback at all
+    LATE_SUCCESS = "late_success"  # the payment is booked some seconds after the customer's confirmation
+    IGNORES_IDEMPOTENCY = "ignores_idempotency"  # the same reference again is a second charge
+
+
+_ANSWERS = frozenset(
+    {
+        Behaviour.OK,
+        Behaviour.DECLINE,
+        Behaviour.HANG_BEFORE,
+        Behaviour.HANG_AFTER,
+        Behaviour.FAIL_AFTER,
+        Behaviour.RESET_AFTER,
+    }
+)
+CALLBACKS = frozenset({Behaviour.WEBHOOK_TWICE, Behaviour.WEBHOOK_SHUFFLED, Behaviour.NO_WEBHOOK})
+_PAYMENTS = CALLBACKS | {Behaviour.LATE_SUCCESS, Behaviour.IGNORES_IDEMPOTENCY}
+
+SHOWS: dict[Operation, frozenset[Behaviour]] = {
+    Operation.TOKEN: _ANSWERS,
+    Operation.CREATE: _ANSWERS | _PAYMENTS | {Behaviour.WEBHOOK_FIRST},
+    Operation.INQUIRY: _ANSWERS | {Behaviour.LIE_PENDING},
+    Operation.PAY: _ANSWERS | _PAYMENTS,
+    Operation.CALLBACK: CALLBACKS | {Behaviour.OK},
+}
+# Whatever operation they are asked for, these two happen in one place only.
+_HOMES = {Behaviour.LIE_PENDING: Operation.INQUIRY, Behaviour.WEBHOOK_FIRST: Operation.CREATE}
+
+
+class ScriptRefused(ValueError):
+    """The script names something unknown or something that could not happen."""
+
+
+@dataclass(kw_only=True)
+class Script:
+    """One behaviour and how often it is still shown; None = until it is replaced."""
+
+    behaviour: Behaviour
+    times: int | None
+
+
+class Scripts:
+    """At most one script per operation, and one for every operation that has none of its own."""
+
+    def __init__(self) -> None:
+        self._scripts: dict[tuple[str, str], Script] = {}
+
+    def set(self, *, provider: object, operation: object, behaviour: object, times: object = None) -> None:
+        """Replace the operation's script; `*` replaces all of them. Raises ScriptRefused."""
+        if provider not in PROVIDERS:
+            raise ScriptRefused(f"unknown provider {provider!r}; known: {_listed(PROVIDERS)}")
+        shown = _member(Behaviour, "behaviour", behaviour)
+        if times is not None and (type(times) is not int or not 1 <= times <= MAX_TIMES):
+            raise ScriptRefused(f"times is a whole number from 1 to {MAX_TIMES}")
+        script = Script(behaviour=shown, times=times if isinstance(times, int) else None)
+        if operation == EVERY_OPERATION:
+            self.reset(provider=str(provider))
+            self._scripts[str(provider), EVERY_OPERATION] = script
+            return
+        at = _HOMES.get(shown, _member(Operation, "operation", operation))
+        if shown not in SHOWS[at]:
+            able = [where for where in Operation if shown in SHOWS[where]]
+            raise ScriptRefused(f"{at} cannot show {shown}; these can: {_listed(able)}")
+        self._scripts[str(provider), at] = script
+
+    def take(self, *, provider: str, operation: Operation) -> Behaviour:
+        """What the operation does this time; counts the showing."""
+        for key in ((provider, operation), (provider, EVERY_OPERATION)):
+            script = self._scripts.get(key)
+            if script is None or script.behaviour not in SHOWS[operation]:
+                continue
+            if script.times is not None:
+                script.times -= 1
+                if not script.times:
+                    del self._scripts[key]
+            return script.behaviour
+        return Behaviour.OK
+
+    def in_force(self) -> list[dict[str, object]]:
+        """Scripts still in force."""
+        return [
+            {
+                "provider": provider,
+                "operation": operation,
+                "behaviour": script.behaviour,
+                "times": script.times,
+            }
+            for (provider, operation), script in self._scripts.items()
+        ]
+
+    def reset(self, *, provider: str | None = None) -> None:
+        """Behave again."""
+        self._scripts = {key: kept for key, kept in self._scripts.items() if provider and key[0] != provider}
+
+
+def _member(words: type[_Word], kind: str, value: object) -> _Word:
+    for word in words:
+        if word == value:
+            return word
+    raise ScriptRefused(f"unknown {kind} {value!r}; known: {_listed(words)}")
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))
