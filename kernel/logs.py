@@ -1,0 +1,103 @@
+"""Structured logs: one JSON object a line on stdout, with the request's id, and without secrets.
+
+`configure_logging` is called once per process by its entrance. Records of Django, Celery and other libraries that
+use the standard library's logging take the same way out, so that nothing escapes the scrubber.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
+from structlog.types import EventDict, FilteringBoundLogger, Processor
+
+from kernel.scrubbing import scrub, scrub_text
+
+_ALREADY_SAFE = frozenset({"timestamp", "level", "logger"})
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """The logger of a module: `logger = get_logger(__name__)`, `logger.info("attempt sent", attempt_id=...)`."""
+    logger: FilteringBoundLogger = structlog.get_logger(name)
+    return logger
+
+
+def bind_request(request_id: str, **fields: object) -> None:
+    """Begin a request: every record of this thread or task carries its id from now on."""
+    clear_contextvars()
+    bind_contextvars(request_id=request_id, **fields)
+
+
+def request_id() -> str | None:
+    """The id of the request that is being answered, or None outside one."""
+    found: str | None = get_contextvars().get("request_id")
+    return found
+
+
+def configure_logging(*, level: int | str = logging.INFO) -> None:
+    """Send all records of this process to stdout as scrubbed JSON lines. Calling it again changes the level."""
+    if isinstance(level, str):
+        level = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, scrub_event, structlog.processors.JSONRenderer(serializer=_dumps)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Stdout,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(_Stdout())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                scrub_event,
+                structlog.processors.JSONRenderer(serializer=_dumps),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def scrub_event(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """The structlog processor that cleans a record: its message, its fields and its traceback."""
+    cleaned: dict[str, Any] = {key: event.pop(key) for key in _ALREADY_SAFE & event.keys()}
+    return cleaned | scrub(event)
+
+
+class _Stdout:
+    """Writes whole lines to whatever stdout is at that moment."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    log = debug = info = warning = error = critical = exception = fatal = msg
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def _dumps(event: EventDict, **_options: object) -> str:
+    return orjson.dumps(event, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _text(value: object) -> str:
+    return scrub_text(str(value))

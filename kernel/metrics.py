@@ -1,0 +1,70 @@
+"""What the platform counts, in Prometheus terms.
+
+Every process of a machine writes to the same directory when `PROMETHEUS_MULTIPROC_DIR` is set, and any of them can
+render the sum; without it a process shows its own figures. Labels are small closed sets: a route is the pattern
+that matched, never the path, and no label names a tenant.
+"""
+
+from django.conf import settings
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import generate_latest as _render
+from prometheus_client.multiprocess import MultiProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.35, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+request_duration = Histogram(
+    "mpac_request_duration_seconds",
+    "Time from the first byte of a request to its answer.",
+    ["method", "route", "status"],
+    buckets=_SECONDS,
+)
+system_scopes_entered = Counter(
+    "mpac_system_scopes_entered_total",
+    "Transactions that crossed tenants, by the declared reason.",
+    ["context", "scope"],
+)
+outbox_lag = Gauge(
+    "mpac_outbox_lag_seconds",
+    "Age of the oldest event that waits for delivery.",
+    ["context"],
+    multiprocess_mode="livemax",
+)
+outbox_pending = Gauge(
+    "mpac_outbox_pending_events", "Events that wait for delivery.", ["context"], multiprocess_mode="livemax"
+)
+outbox_parked = Gauge(
+    "mpac_outbox_parked_events",
+    "Events set aside after too many failures; each needs a person.",
+    ["context"],
+    multiprocess_mode="livemax",
+)
+rate_limit_fallbacks = Counter(
+    "mpac_rate_limit_fallbacks_total", "Rate-limit decisions made locally because Redis was away."
+)
+rate_limited = Counter("mpac_rate_limited_total", "Requests refused by a rate limit.", ["policy"])
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+def observe_request(*, method: str, route: str, status: int, seconds: float) -> None:
+    """Record one answered request; `route` is the URL pattern, or an empty string when none matched."""
+    verb = method if method in _METHODS else "other"
+    request_duration.labels(verb, route or "unmatched", str(status)).observe(seconds)
+
+
+def observe_outbox(*, context: str, lag_s: float, pending: int, parked: int) -> None:
+    """Show the state of one context's outbox as the relay sees it."""
+    outbox_lag.labels(context).set(lag_s)
+    outbox_pending.labels(context).set(pending)
+    outbox_parked.labels(context).set(parked)
+
+
+def render() -> bytes:
+    """All figures in the Prometheus text format, summed over the processes of this machine where they share."""
+    directory = getattr(settings, "PROMETHEUS_MULTIPROC_DIR", "")
+    if not directory:
+        return _render(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(directory))
+    return _render(registry)

@@ -1,0 +1,123 @@
+"""Takes secrets and card numbers out of anything that is about to be written down.
+
+Two nets: a field whose name says that it holds a secret loses its whole value; in every other text, what looks like a
+card number (13 to 19 digits that pass the Luhn check), a token, a key or a signature is replaced. It errs on the side
+of removing too much. It is the second wall: code does not log secrets in the first place.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+REDACTED = "[redacted]"
+CARD = "[card]"
+_MAX_DEPTH = 8
+_SHORTEST = 8
+
+_SENSITIVE_WORDS = frozenset(
+    "password passwd passphrase secret token authorization cookie credential credentials cvv cvc cvv2 pin pan otp totp"
+    " mfa jwt kek bearer".split()
+)
+_SENSITIVE_PAIRS = ("api_key", "apikey", "private_key", "private_jwk", "activation_code", "card_number", "data_key")
+_HARMLESS = frozenset({"token_endpoint", "token_type", "secret_id", "token_id", "mfa_required", "mfa_methods"})
+_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+
+_FIELD = (
+    r"[\w-]*(?:password|passwd|secret|token|api_?key|private_?key|activation_?code|authorization|cookie|cvv|cvc|otp)"
+)
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(HMAC-SHA256\s+[^\s:]{1,64}:)[0-9]+:[0-9a-fA-F]+"), rf"\1{REDACTED}"),
+    (re.compile(r"(?i)\b(OPA-Auth:)\S+"), rf"\1{REDACTED}"),
+    (re.compile(r"(?i)\b(Bearer|Basic)(\s+|\.)[A-Za-z0-9._~+/=-]{8,}"), rf"\1\2{REDACTED}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"), REDACTED),
+    (re.compile(r"\b((?:sk|rk|skey)_(?:test|live)_|(?:sk|rk|skey|whsec)_)[A-Za-z0-9+/=_-]{6,}"), rf"\1{REDACTED}"),
+    (re.compile(r"_secret_[A-Za-z0-9_-]{6,}"), f"_secret_{REDACTED}"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), REDACTED),
+    (
+        re.compile(rf"""(?i)(["']?\b{_FIELD}["']?\s*[:=]\s*)("[^"]*"|'[^']*'|(?!\[redacted)[^\s"'&,;}})]+)"""),
+        rf"\1{REDACTED}",
+    ),
+)
+_HINT = re.compile(
+    r"(?i)eyJ|bearer|basic|hmac-|opa-auth|(?:sk|rk|skey|whsec)_|secret|pass|token|key|code|auth|cookie|cvv|cvc|otp"
+)
+_DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){12,}")
+_BRAND = re.compile(  # length and first digits as the card schemes assign them
+    r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})"
+    r"|5[1-5][0-9]{14}"
+    r"|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
+    r"|3[47][0-9]{13}"
+    r"|3(?:0[0-5]|[689][0-9])[0-9]{11}"
+    r"|(?:35|62|65|64[4-9]|6011)[0-9]{12,15}"
+)
+_LENGTHS = range(13, 20)
+
+
+def scrub(value: Any, *, depth: int = 0) -> Any:
+    """A copy of `value` that is safe to write down: texts cleaned, mappings and sequences walked, the rest kept.
+
+    Objects of other types are replaced by their cleaned text, so that no later `str()` can reveal anything.
+    """
+    if isinstance(value, str):
+        return scrub_text(value)
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return CARD if value > 10**12 and is_card_number(str(value)) else value
+    if depth >= _MAX_DEPTH:
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {
+            scrub_text(str(key)): REDACTED if is_sensitive_name(str(key)) else scrub(item, depth=depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [scrub(item, depth=depth + 1) for item in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return scrub_text(bytes(value).decode("utf-8", "replace"))
+    return scrub_text(str(value))
+
+
+def scrub_text(text: str) -> str:
+    """`text` without card numbers, tokens, keys and signatures."""
+    if len(text) < _SHORTEST:
+        return text
+    if _HINT.search(text):
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+    return _DIGITS.sub(_without_cards, text)
+
+
+@lru_cache(maxsize=4096)
+def is_sensitive_name(name: str) -> bool:
+    """Whether a field of this name holds a secret: `client_secret`, `X-Api-Key`, `accessToken`."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    joined = "_".join(words)
+    if joined in _HARMLESS:
+        return False
+    return not _SENSITIVE_WORDS.isdisjoint(words) or any(pair in joined for pair in _SENSITIVE_PAIRS)
+
+
+def is_card_number(digits: str) -> bool:
+    """Whether plain digits have the length and the check digit of a card number."""
+    return len(digits) in _LENGTHS and digits.isascii() and digits.isdigit() and _luhn(digits)
+
+
+def _luhn(digits: str) -> bool:
+    odd = sum(map(int, digits[-1::-2]))
+    even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (odd + even) % 10 == 0
+
+
+def _without_cards(match: re.Match[str]) -> str:
+    """The run of digits, or the mark for a card number when it is one or a known scheme's number hides in it."""
+    digits = re.sub(r"[^0-9]", "", match[0])
+    if is_card_number(digits):
+        return CARD
+    for start in range(len(digits) - _LENGTHS.start + 1):
+        for length in _LENGTHS:
+            window = digits[start : start + length]
+            if len(window) == length and _BRAND.fullmatch(window) and _luhn(window):
+                return CARD
+    return match[0]
