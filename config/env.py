@@ -43,8 +43,6 @@ def database(context: str) -> dict[str, Any]:
     """Django's database settings for one context; `<CONTEXT>_DATABASE_URL` moves it to a server of its own."""
     name = context.upper()
     url = urlsplit(env.str(f"{name}_DATABASE_URL", default="") or env.str("DATABASE_URL"))
-    owner = env.str("MPAC_DB_ROLE", default="runtime") == "owner"
-    variable = f"MPAC_DB_OWNER_PASSWORD_{name}" if owner else f"MPAC_DB_PASSWORD_{name}"
     host = unquote(url.netloc.rpartition("@")[2].partition(":")[0])
     query = parse_qs(url.query)
     if "host" in query:
@@ -55,7 +53,7 @@ def database(context: str) -> dict[str, Any]:
         " -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
         **{key: values[-1] for key, values in query.items()},
     }
-    if not owner and env.bool("MPAC_DB_POOL", default=True):
+    if env.bool("MPAC_DB_POOL", default=True):
         options["pool"] = {
             "min_size": 1,
             "max_size": env.int("MPAC_DB_POOL_MAX", default=8),
@@ -68,12 +66,20 @@ def database(context: str) -> dict[str, Any]:
         "NAME": url.path.lstrip("/"),
         "HOST": host,
         "PORT": url.port or "",
-        "USER": f"mpac_{context}_owner" if owner else f"mpac_{context}",
-        "PASSWORD": env.str(variable),
+        "USER": f"mpac_{context}",
+        "PASSWORD": env.str(f"MPAC_DB_PASSWORD_{name}"),
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": options,
         "TEST": {"MIGRATE": False},
+    }
+
+
+def database_owner(context: str) -> dict[str, str]:
+    """The role that owns a context's schema. Only migrations and partition upkeep need its password."""
+    return {
+        "user": f"mpac_{context}_owner",
+        "password": env.str(f"MPAC_DB_OWNER_PASSWORD_{context.upper()}", default=""),
     }
 
 

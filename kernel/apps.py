@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -29,6 +30,7 @@ class ContextConfig(AppConfig):
     default = False
 
     def ready(self) -> None:
+        import_module("kernel.upkeep").register(self.label, settings.MPAC_CONTEXTS[self.label])
         for module in ("handlers", "tasks"):
             if find_spec(f"{self.name}.{module}"):
                 import_module(f"{self.name}.{module}")

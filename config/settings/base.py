@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config.contexts import CONTEXTS
-from config.env import database, env, key_encryption_keys, path, service_keys
+from config.env import database, database_owner, env, key_encryption_keys, path, service_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -23,9 +23,12 @@ APPEND_SLASH = False
 # --- contexts and databases -------------------------------------------------------------------------------------
 MPAC_CONTEXTS = {context.name: context.alias for context in CONTEXTS}
 DATABASES = {context.alias: database(context.name) for context in CONTEXTS}
+MPAC_DATABASE_OWNERS = {context.alias: database_owner(context.name) for context in CONTEXTS}
+MPAC_ADMIN_DATABASE_URL = env.str("MPAC_ADMIN_DATABASE_URL", default="")
 DATABASE_ROUTERS = ["config.routers.SchemaRouter"]
-# Every context has an outbox, an inbox and so on, each in its own schema and behind its own alias.
-SILENCED_SYSTEM_CHECKS = ["models.W035"]
+# W035: every context has an outbox, an inbox and so on, each in its own schema. E408-E410: the console has its
+# sessions, messages and sign-in, but kernel.middleware.ConsoleOnly runs them, so that API calls do not.
+SILENCED_SYSTEM_CHECKS = ["models.W035", "admin.E408", "admin.E409", "admin.E410"]
 
 INSTALLED_APPS = [
     "kernel",

@@ -1,0 +1,63 @@
+"""Two middlewares: one for every request (identity, logging context, metrics), one that keeps the console's layers away
+from the API."""
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+
+from kernel import ids
+from kernel.logs import get_logger
+from kernel.metrics import request_duration_s
+
+logger = get_logger("http")
+
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestMiddleware:
+    """Gives each request an id (the caller's `X-Request-Id` when it is well-formed), binds it to the log, measures."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if ACCEPTED_ID.fullmatch(given) else ids.encode("req", ids.uuid7())
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            duration = time.perf_counter() - started
+            route = getattr(request.resolver_match, "route", None) or "unknown"
+            request_duration_s.labels(request.method, route, str(response.status_code)).observe(duration)
+            logger.info(
+                "request",
+                method=request.method,
+                route=route,
+                status=response.status_code,
+                duration_ms=round(duration * 1000, 1),
+            )
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class ConsoleOnly:
+    """Runs sessions, messages, static files and their kin for the console's paths alone."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.prefixes = tuple(settings.MPAC_CONSOLE_PREFIXES)
+        handler = get_response
+        for path in reversed(settings.MPAC_CONSOLE_MIDDLEWARE):
+            handler = import_string(path)(handler)
+        self.console = handler
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(self.prefixes):
+            return self.console(request)
+        return self.get_response(request)

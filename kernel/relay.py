@@ -1,0 +1,223 @@
+"""The relay delivers committed events to their handlers.
+
+It claims due rows with FOR UPDATE SKIP LOCKED and a lease, so any number of relays may run; never by "position greater
+than the last one seen", because positions are drawn before commit order is known. Only the oldest undelivered event of
+an aggregate is ever claimed: a failing handler delays later events of that aggregate and nothing else.
+"""
+
+import datetime as dt
+import select
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from kernel import clock, events, handlers, jobs
+from kernel.db import ContextDb
+from kernel.logs import get_logger, scrub
+from kernel.metrics import events_delivered, events_parked, outbox_lag_s
+from kernel.outbox import CHANNEL
+from kernel.tenancy import SystemScope
+
+logger = get_logger(__name__)
+
+BATCH = 50
+LEASE = dt.timedelta(seconds=30)
+MAX_TRIES = 10
+LONGEST_DELAY_S = 60.0
+POLL_S = 0.5
+JOBS_EVERY_S = 5.0
+SCOPE = SystemScope("relay")
+
+CLAIM = """
+    UPDATE outbox o SET tries = o.tries + 1, next_try_at = %(lease)s
+    FROM (
+        SELECT id, created_at FROM outbox c
+        WHERE delivered_at IS NULL AND parked_at IS NULL AND next_try_at <= %(now)s AND type = ANY(%(types)s)
+          AND NOT EXISTS (
+            SELECT 1 FROM outbox e WHERE e.aggregate_id = c.aggregate_id AND e.position < c.position
+              AND e.delivered_at IS NULL AND e.parked_at IS NULL AND e.type = ANY(%(types)s))
+        ORDER BY next_try_at, position LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    ) due
+    WHERE o.id = due.id AND o.created_at = due.created_at
+    RETURNING o.id, o.created_at, o.psp_id, o.merchant_id, o.store_id, o.type, o.aggregate_id, o.payload, o.tries,
+              o.position
+"""
+DELIVERED = "UPDATE outbox SET delivered_at = %s, last_error = '' WHERE id = %s AND created_at = %s"
+UNHANDLED = """
+    UPDATE outbox o SET delivered_at = %(now)s
+    FROM (SELECT id, created_at FROM outbox
+          WHERE delivered_at IS NULL AND parked_at IS NULL AND NOT (type = ANY(%(types)s))
+          LIMIT 5000 FOR UPDATE SKIP LOCKED) done
+    WHERE o.id = done.id AND o.created_at = done.created_at
+"""
+FAILED = """
+    UPDATE outbox SET next_try_at = %(next)s, last_error = %(error)s, parked_at = %(parked)s
+    WHERE id = %(id)s AND created_at = %(created_at)s
+"""
+LAG = """
+    SELECT coalesce(extract(epoch FROM %(now)s::timestamptz - min(created_at)), 0) FROM outbox
+    WHERE delivered_at IS NULL AND parked_at IS NULL AND type = ANY(%(types)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An outbox row that this relay holds for the length of its lease."""
+
+    id: uuid.UUID
+    created_at: dt.datetime
+    base: dict[str, Any]
+    type: str
+    payload: dict[str, Any]
+    tries: int
+    position: int
+
+
+def deliver_due(db: ContextDb, *, now: dt.datetime) -> int:
+    """Claim one batch of due events of a context and handle each; returns how many were claimed."""
+    claimed = _claim(db, now=now)
+    for message in claimed:
+        _deliver(db, message)
+    return len(claimed)
+
+
+def deliver_all(databases: Sequence[ContextDb], *, now: Callable[[], dt.datetime] = clock.now) -> int:
+    """Deliver until nothing is due, also what the handlers themselves publish; returns how many were delivered."""
+    total = 0
+    while delivered := sum(deliver_due(db, now=now()) for db in databases):
+        total += delivered
+    return total
+
+
+def settle_unhandled(db: ContextDb, *, now: dt.datetime) -> None:
+    """Mark events that nobody handles as delivered: they are history."""
+    with db.atomic(SCOPE):
+        db.execute("SET LOCAL synchronous_commit = off")
+        db.execute(UNHANDLED, {"now": now, "types": handlers.handled_types()})
+
+
+def lag_s(db: ContextDb, *, now: dt.datetime) -> float:
+    """The age in seconds of the oldest event that waits for a handler."""
+    with db.atomic(SCOPE):
+        return float(db.execute(LAG, {"now": now, "types": handlers.handled_types()})[0][0])
+
+
+def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
+    with db.atomic(SCOPE):
+        # A lost claim or receipt only means one more delivery, which the inbox absorbs.
+        db.execute("SET LOCAL synchronous_commit = off")
+        rows = db.execute(
+            CLAIM, {"now": now, "lease": now + LEASE, "types": handlers.handled_types(), "batch": BATCH}
+        )
+    claimed = [
+        Claimed(
+            id=row[0],
+            created_at=row[1],
+            base={"psp_id": row[2], "merchant_id": row[3], "store_id": row[4], "aggregate_id": row[6]},
+            type=row[5],
+            payload=row[7],
+            tries=row[8],
+            position=row[9],
+        )
+        for row in rows
+    ]
+    return sorted(claimed, key=lambda message: message.position)
+
+
+def _deliver(db: ContextDb, message: Claimed) -> None:
+    now = clock.now()
+    try:
+        event = events.load(message.type, base=message.base, payload=message.payload)
+        for handler in handlers.handlers_of(message.type):
+            handler.handle(event, event_id=message.id, now=now)
+    except Exception as error:
+        logger.exception("handler failed", event_type=message.type, event_id=str(message.id), tries=message.tries)
+        _postpone(db, message, error, now=now)
+        return
+    with db.atomic(SCOPE):
+        db.execute("SET LOCAL synchronous_commit = off")
+        db.execute(DELIVERED, [now, message.id, message.created_at])
+    events_delivered.labels(db.name).inc()
+
+
+def _postpone(db: ContextDb, message: Claimed, error: Exception, *, now: dt.datetime) -> None:
+    delay = min(0.2 * 2**message.tries, LONGEST_DELAY_S)
+    parked = now if message.tries >= MAX_TRIES else None
+    if parked:
+        events_parked.labels(db.name).inc()
+        logger.error("event parked", event_type=message.type, event_id=str(message.id))
+    with db.atomic(SCOPE):
+        db.execute(
+            FAILED,
+            {
+                "next": now + dt.timedelta(seconds=delay),
+                "error": scrub(f"{type(error).__name__}: {error}")[:2000],
+                "parked": parked,
+                "id": message.id,
+                "created_at": message.created_at,
+            },
+        )
+
+
+class Relay:
+    """The relay process: deliver, then sleep until something is committed or the poll interval has passed."""
+
+    def __init__(self, databases: Sequence[ContextDb], *, dsns: Sequence[str]) -> None:
+        self.databases = databases
+        self.dsns = tuple(dict.fromkeys(dsns))
+        self.listeners: list[psycopg.Connection[Any]] = []
+        self.stopping = False
+        self.jobs_at = clock.now()
+
+    def run(self) -> None:
+        """Deliver until `stop` is called. Loses its connections without losing events: it reconnects and goes on."""
+        while not self.stopping:
+            try:
+                self._listen()
+                deliver_all(self.databases)
+                self._upkeep()
+                self._wait()
+            except (psycopg.OperationalError, OSError) as error:
+                logger.warning("relay lost the database", error=str(error))
+                self._close()
+                select.select([], [], [], POLL_S)
+            except Exception:
+                if self.stopping:
+                    break
+                logger.exception("relay round failed")
+                select.select([], [], [], POLL_S)
+        self._close()
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def _listen(self) -> None:
+        if self.listeners:
+            return
+        for dsn in self.dsns:
+            connection = psycopg.connect(dsn, autocommit=True)
+            connection.execute(f"LISTEN {CHANNEL}")
+            self.listeners.append(connection)
+
+    def _upkeep(self) -> None:
+        now = clock.now()
+        for db in self.databases:
+            settle_unhandled(db, now=now)
+            outbox_lag_s.labels(db.name).set(lag_s(db, now=now))
+        if (now - self.jobs_at).total_seconds() >= JOBS_EVERY_S:
+            self.jobs_at = now
+            jobs.run_overdue(now=now)
+
+    def _wait(self) -> None:
+        readable, _, _ = select.select(self.listeners, [], [], POLL_S)
+        for connection in readable:
+            for _ in connection.notifies(timeout=0):
+                pass
+
+    def _close(self) -> None:
+        for connection in self.listeners:
+            connection.close()
+        self.listeners.clear()

@@ -1,0 +1,8 @@
+"""The REST layer: one base class for endpoints, one way to declare an operation, one form of error."""
+
+from kernel.rest.body import Body, Query, View
+from kernel.rest.endpoint import Answer, Endpoint, Steps
+from kernel.rest.operation import operation
+from kernel.rest.paging import Page, PageQuery, paginate
+
+__all__ = ["Answer", "Body", "Endpoint", "Page", "PageQuery", "Query", "Steps", "View", "operation", "paginate"]

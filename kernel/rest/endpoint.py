@@ -1,0 +1,173 @@
+"""The base of every endpoint: authenticate, limit, decode, run once, answer.
+
+A view declares its operations and is otherwise "parse, call one service, render". The steps around it are the same for
+all, here and nowhere else.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import msgspec
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from kernel import clock, idempotency
+from kernel.db import ContextDb
+from kernel.errors import DomainError, Forbidden, Unauthenticated
+from kernel.principal import Principal
+from kernel.rest import body as bodies
+from kernel.rest.limits import Limits
+from kernel.rest.operation import Operation
+from kernel.rest.problems import from_exception, problem
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that needs another status or headers than the operation declares."""
+
+    view: Any
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A keyed operation with a call outside in the middle; see `kernel.idempotency.run_steps`."""
+
+    begin: Callable[[], str]
+    finish: Callable[[str], Any]
+
+
+class Endpoint(APIView):
+    """One URL of the API. `callers` names the kinds of principal that may use it; empty means anyone."""
+
+    callers: ClassVar[frozenset[str] | set[str]] = frozenset()
+    db: ClassVar[ContextDb]
+
+    now: dt.datetime
+    operation: Operation
+    raw_body: bytes = b""
+    limits: Limits
+    idempotency_key: str = ""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer one request; every fault becomes a problem document."""
+        self.now = clock.now()
+        self.limits = Limits()
+        try:
+            answer = self._answer(request, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001  (the border: from_exception logs what it does not know)
+            answer = from_exception(error)
+        self.limits.annotate(answer)
+        return answer
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        method = "get" if request.method == "HEAD" else (request.method or "").lower()
+        function = getattr(self, method, None) if method in METHODS else None
+        if function is None:
+            allow = ", ".join(name.upper() for name in METHODS if hasattr(self, name))
+            return problem(405, code="method_not_allowed", detail="This method is not allowed.", headers={"Allow": allow})
+        self.operation = function.operation
+        self.request = Request(request, authenticators=self.get_authenticators())
+        principal: Principal | None = self.request.user
+        self._authorize(principal)
+        if self.operation.limited:
+            self.limits.check(principal, request)
+        if self.operation.idempotent:
+            self.idempotency_key = idempotency.parse_key(request.headers.get("Idempotency-Key"))
+        arguments = self._decode(request)
+        return self._run(function, arguments, *args, **kwargs)
+
+    def _authorize(self, principal: Principal | None) -> None:
+        callers = self.callers if self.operation.callers is None else self.operation.callers
+        if not callers:
+            return
+        if principal is None:
+            raise Unauthenticated
+        if principal.kind not in callers:
+            raise Forbidden
+
+    def _decode(self, request: HttpRequest) -> dict[str, Any]:
+        """The declared body and query of the operation; without one, neither is looked at."""
+        arguments: dict[str, Any] = {}
+        limit = self.operation.max_body_bytes or settings.MPAC_MAX_BODY_BYTES
+        if request.method in {"POST", "PUT", "PATCH"}:
+            self.raw_body = bodies.read_body(request, limit=limit)
+        if self.operation.body is not None:
+            arguments["body"] = bodies.decode_body(self.raw_body, request.content_type or "", self.operation.body)
+        if self.operation.query is not None:
+            arguments["query"] = bodies.decode_query(request.GET.dict(), self.operation.query)
+        return arguments
+
+    def _run(self, function: Callable[..., Any], arguments: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        call = lambda: function(self.request, *args, **arguments, **kwargs)  # noqa: E731
+        if self.operation.idempotent in {False, "own"}:
+            result = call()
+            return result if isinstance(result, HttpResponse) else self._render(result)
+        principal = self.request.user
+        keyed = self.keyed()
+        if self.operation.idempotent == "steps":
+            steps: Steps = call()
+            stored = idempotency.run_steps(
+                self.db,
+                principal.database_scope(),
+                keyed,
+                begin=steps.begin,
+                finish=lambda resource_id: self._store(steps.finish(resource_id)),
+                now=self.now,
+            )
+        else:
+            stored = idempotency.run_once(
+                self.db, principal.database_scope(), keyed, lambda: self._store(call()), now=self.now
+            )
+        return self.stored_response(stored)
+
+    def keyed(self) -> idempotency.Keyed:
+        """This request's key, tenant and fingerprint."""
+        request: HttpRequest = self.request._request
+        return idempotency.Keyed(
+            tenant=self.request.user.key_tenant(),
+            operation=self.operation.name,
+            key=self.idempotency_key,
+            fingerprint=idempotency.fingerprint(request.path.encode(), bodies.canonical(self.raw_body)),
+        )
+
+    @property
+    def scoped_key(self) -> str:
+        """The key as the business row keeps it, unique within the row's tenant for ever."""
+        tenant = "/".join(str(part) for part in self.request.user.key_tenant())
+        return f"{tenant}/{self.operation.name}/{self.idempotency_key}"
+
+    def present(self, stored_body: bytes) -> bytes:
+        """Hook: what a stored answer looks like when it leaves; a gateway answer gets its client secret back here."""
+        return stored_body
+
+    def stored_response(self, stored: idempotency.Stored) -> HttpResponse:
+        response = HttpResponse(self.present(stored.body), status=stored.status, content_type="application/json")
+        if stored.replayed:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    def _store(self, result: Any) -> tuple[int, bytes]:
+        if isinstance(result, Answer):
+            return result.status or self.operation.status, msgspec.json.encode(result.view)
+        return self.operation.status, msgspec.json.encode(result)
+
+    def _render(self, result: Any) -> HttpResponse:
+        headers = result.headers if isinstance(result, Answer) else None
+        status, body = self._store(result)
+        return HttpResponse(
+            b"" if status == 204 else body,  # noqa: PLR2004
+            status=status,
+            content_type=self.operation.media_type,
+            headers=headers,
+        )
+
+
+__all__ = ["Answer", "DomainError", "Endpoint", "Steps"]

@@ -1,0 +1,73 @@
+"""The declaration of one operation of the API: what it takes, what it gives, who may call it, how it is keyed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Idempotent = Literal[True, False, "steps", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What `@operation` declares; the endpoint runs by it and the OpenAPI document is made from it."""
+
+    name: str
+    summary: str
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    response: Any
+    status: int
+    idempotent: Idempotent
+    errors: tuple[int, ...]
+    callers: frozenset[str] | None
+    media_type: str
+    request_media_type: str
+    max_body_bytes: int | None
+    limited: bool
+
+
+def operation(
+    name: str,
+    *,
+    summary: str,
+    response: Any = None,
+    body: type[msgspec.Struct] | None = None,
+    query: type[msgspec.Struct] | None = None,
+    status: int = 200,
+    idempotent: Idempotent = False,
+    errors: tuple[int, ...] = (),
+    callers: set[str] | frozenset[str] | None = None,
+    media_type: str = "application/json",
+    request_media_type: str = "application/json",
+    max_body_bytes: int | None = None,
+    limited: bool = True,
+) -> Callable[[F], F]:
+    """Declare the method of an endpoint as the operation `name`.
+
+    `idempotent=True` runs it in one transaction with its key; `"steps"` expects it to return `Steps`; `"own"` leaves the
+    key to the method (a hot path that writes key and effect in one statement). `callers` overrides those of the class.
+    """
+
+    def declare(function: F) -> F:
+        function.operation = Operation(  # type: ignore[attr-defined]
+            name=name,
+            summary=summary,
+            body=body,
+            query=query,
+            response=response,
+            status=status,
+            idempotent=idempotent,
+            errors=errors,
+            callers=None if callers is None else frozenset(callers),
+            media_type=media_type,
+            request_media_type=request_media_type,
+            max_body_bytes=max_body_bytes,
+            limited=limited,
+        )
+        return function
+
+    return declare

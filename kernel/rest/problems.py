@@ -1,0 +1,131 @@
+"""Errors as problem documents (RFC 9457). One form for all of them; nothing internal is ever shown."""
+
+from typing import Any
+
+import orjson
+import psycopg
+import psycopg_pool
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from rest_framework import exceptions
+
+from kernel.errors import DomainError, FieldError
+from kernel.logs import get_logger
+
+logger = get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+STATUS = {
+    "not_found": 404,
+    "forbidden": 403,
+    "conflict": 409,
+    "invalid": 400,
+    "unavailable": 503,
+    "unauthenticated": 401,
+    "rate_limited": 429,
+}
+TITLES = {
+    400: "Bad request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Content too large",
+    415: "Unsupported media type",
+    422: "Unprocessable content",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Service unavailable",
+}
+NOT_FOUND = "No such object."
+TRANSIENT = (OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+
+
+def problem(
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    errors: tuple[FieldError, ...] = (),
+    headers: dict[str, str] | None = None,
+    **extra: Any,
+) -> HttpResponse:
+    """A problem document as an HTTP answer."""
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+        **extra,
+    }
+    if errors:
+        document["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in errors]
+    return HttpResponse(orjson.dumps(document), status=status, content_type=MEDIA_TYPE, headers=headers)
+
+
+def not_found() -> HttpResponse:
+    """The one answer for everything that is missing or somebody else's."""
+    return problem(404, code="not_found", detail=NOT_FOUND)
+
+
+def from_exception(error: Exception) -> HttpResponse:
+    """The answer to an exception; what is not foreseen is logged and shown as a bare 500."""
+    if isinstance(error, DomainError):
+        return _from_domain(error)
+    if isinstance(error, TRANSIENT):
+        logger.warning("database is not available", error=str(error))
+        return problem(503, code="unavailable", detail="Please try again.", headers={"Retry-After": "1"})
+    if isinstance(error, DataError):
+        return problem(400, code="invalid", detail="A value is out of range.")
+    if isinstance(error, RequestDataTooBig):
+        return problem(413, code="body_too_large", detail="The request body is too large.")
+    if isinstance(error, SuspiciousOperation):
+        return problem(400, code="invalid", detail="The request is not valid.")
+    if isinstance(error, exceptions.APIException):
+        return problem(error.status_code, code=str(error.default_code), detail=str(error.detail))
+    logger.exception("unforeseen error", exc_info=error)
+    return problem(500, code="internal_error", detail="Something went wrong on our side.")
+
+
+def _from_domain(error: DomainError) -> HttpResponse:
+    status = getattr(error, "status", None) or STATUS.get(error.kind, 400)
+    headers: dict[str, str] = {}
+    extra = dict(error.extra)
+    retry_after = extra.pop("retry_after_s", None) or getattr(error, "retry_after_s", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    if status == 401:  # noqa: PLR2004
+        headers["WWW-Authenticate"] = 'Bearer realm="mpac"'
+    allowed = getattr(error, "allowed", None)
+    if allowed is not None:
+        extra["allowed"] = allowed
+    if status == 404:  # noqa: PLR2004
+        return not_found()
+    return problem(
+        status, code=error.code, detail=error.message, errors=getattr(error, "errors", ()), headers=headers, **extra
+    )
+
+
+def exception_handler(error: Exception, _context: dict[str, Any]) -> HttpResponse:
+    """Django REST framework's hook."""
+    return from_exception(error)
+
+
+def page_not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's handler404."""
+    return not_found()
+
+
+def bad_request(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's handler400."""
+    return problem(400, code="invalid", detail="The request is not valid.")
+
+
+def server_error(_request: HttpRequest) -> HttpResponse:
+    """Django's handler500."""
+    return problem(500, code="internal_error", detail="Something went wrong on our side.")

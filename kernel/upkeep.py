@@ -1,0 +1,94 @@
+"""Upkeep that every context needs: remove what has expired, keep partitions ahead of time."""
+
+import datetime as dt
+from contextlib import closing
+
+import psycopg
+from django.apps import apps
+from django.conf import settings
+from django.db import connections
+
+from kernel import idempotency
+from kernel.db import ContextDb
+from kernel.jobs import job
+from kernel.logs import get_logger
+from kernel.partitions import Partitions
+from kernel.schema import rules_of, secure
+from kernel.tenancy import SystemScope
+
+logger = get_logger(__name__)
+
+SCOPE = SystemScope("upkeep")
+PARTITIONS_AHEAD = 3
+KEEP_RECEIPTS = dt.timedelta(days=40)
+KEEP_RUNS = dt.timedelta(days=7)
+
+EXPIRED = {
+    "nonces": ("expires_at < %s", dt.timedelta(0)),
+    "idempotency_keys": ("created_at < %s", idempotency.KEEP),
+    "inbox": ("handled_at < %s", KEEP_RECEIPTS),
+    "job_runs": ("started_at < %s", KEEP_RUNS),
+}
+
+
+def remove_expired(db: ContextDb, *, now: dt.datetime) -> int:
+    """Delete expired nonces, idempotency keys, receipts and job runs of a context; returns how many rows went."""
+    removed = 0
+    with db.atomic(SCOPE):
+        for table, (condition, keep) in EXPIRED.items():
+            removed += len(db.execute(f"DELETE FROM {table} WHERE {condition} RETURNING 1", [now - keep]))
+    return removed
+
+
+def owner_connection(alias: str) -> psycopg.Connection:
+    """A connection as the owner of the schema behind `alias`, for DDL only.
+
+    Raises RuntimeError when this process was not given the owner's password.
+    """
+    owner = settings.MPAC_DATABASE_OWNERS[alias]
+    if not owner["password"]:
+        msg = f"the owner's password for {alias!r} is not set (MPAC_DB_OWNER_PASSWORD_…)"
+        raise RuntimeError(msg)
+    database = connections[alias].settings_dict
+    return psycopg.connect(
+        host=database["HOST"] or None,
+        port=database["PORT"] or None,
+        dbname=database["NAME"],
+        user=owner["user"],
+        password=owner["password"],
+        options=database["OPTIONS"].get("options", ""),
+        autocommit=True,
+    )
+
+
+def ensure_partitions(name: str, alias: str, *, now: dt.datetime) -> int:
+    """Create this month's and the next partitions of every partitioned table of a context; returns how many were made.
+
+    Rows that fell into a default partition are moved out of it, and said so: that is an alarm.
+    """
+    made = 0
+    with closing(owner_connection(alias)) as connection:
+        for model in apps.get_app_config(name).get_models():
+            rules = rules_of(model)
+            if rules is None or not rules.partitioned:
+                continue
+            partitions = Partitions(
+                connection,
+                model._meta.db_table,
+                secure=lambda cursor, table, rules=rules: secure(cursor, name, table, rules),
+            )
+            made += len(partitions.ensure(ahead=PARTITIONS_AHEAD, now=now))
+    return made
+
+
+def register(name: str, alias: str) -> None:
+    """Register the upkeep jobs of one context."""
+    db = ContextDb(name, alias=alias)
+
+    @job(f"{name}.remove_expired", every_s=3600, db=db)
+    def expire(*, now: dt.datetime) -> int:
+        return remove_expired(db, now=now)
+
+    @job(f"{name}.ensure_partitions", every_s=6 * 3600, db=db)
+    def ensure(*, now: dt.datetime) -> int:
+        return ensure_partitions(name, alias, now=now)
