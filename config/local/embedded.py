@@ -8,7 +8,6 @@
 Start it from the main thread: the servers end with the thread that started them.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -18,13 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from config.local.errors import ServerFailed, StateInUse
+from config.local.errors import ServerFailed
 from config.local.osuser import OsUser, server_user
 from config.local.postgres import PostgresServer
+from config.local.state import SERVERS_LINK, lock
 from config.local.valkey import ValkeyServer
 
 ROOTS_PLACE = Path("/var/tmp")  # noqa: S108  (a checkout below /root cannot be reached by the database's account)
-LINK = "servers"
 
 
 class Embedded:
@@ -43,12 +42,22 @@ class Embedded:
     ) -> None:
         run_as = server_user() if postgres else None
         self._temporary = state is None
-        self.state = Path(tempfile.mkdtemp(prefix="mpac-")) if state is None else server_home(Path(state), run_as=run_as)
+        self.state = (
+            Path(tempfile.mkdtemp(prefix="mpac-"))
+            if state is None
+            else server_home(Path(state), run_as=run_as)
+        )
         tag = hashlib.sha256(str(self.state.resolve()).encode()).hexdigest()[:10]
         self._lock: IO[str] | None = None
         self._postgres = (
             PostgresServer(
-                home=self.state, tag=tag, run_as=run_as, durable=durable, tcp=tcp, dbname=dbname, settings=settings or {}
+                home=self.state,
+                tag=tag,
+                run_as=run_as,
+                durable=durable,
+                tcp=tcp,
+                dbname=dbname,
+                settings=settings or {},
             )
             if postgres
             else None
@@ -140,19 +149,8 @@ def server_home(state: Path, *, run_as: OsUser | None) -> Path:
     home.mkdir(mode=0o711, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
         raise ServerFailed(f"{home} belongs to somebody else.")
-    link = state / LINK
+    link = state / SERVERS_LINK
     if not (link.is_symlink() and link.readlink() == home):
         link.unlink(missing_ok=True)
         link.symlink_to(home)
     return home
-
-
-def lock(directory: Path) -> IO[str]:
-    """Hold `directory` for this process until the returned file is closed. Raises StateInUse."""
-    file = (directory / ".lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise StateInUse(f"Another platform is running on {directory}. Stop it, or set MPAC_STATE to another directory.") from None
-    return file

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from config.local.errors import ServerFailed
 from config.local.osuser import OsUser
-from config.local.processes import Process, Program, free_port, tail, without_libpq_variables
+from config.local.processes import Process, Program, command_line, free_port, tail, without_libpq_variables
 from config.local.sockets import socket_directory
 from config.local.wheels import postgres_binaries
 
@@ -58,7 +58,15 @@ class PostgresServer:
     name = "postgres"
 
     def __init__(
-        self, *, home: Path, tag: str, run_as: OsUser | None, durable: bool, tcp: bool, dbname: str, settings: Mapping[str, str]
+        self,
+        *,
+        home: Path,
+        tag: str,
+        run_as: OsUser | None,
+        durable: bool,
+        tcp: bool,
+        dbname: str,
+        settings: Mapping[str, str],
     ) -> None:
         self.process: Process | None = None
         self.dbname = dbname
@@ -118,9 +126,13 @@ class PostgresServer:
     def ensure_database(self) -> None:
         """Create the platform's database if it is missing."""
         with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.dbname]).fetchone()
+            found = connection.execute(
+                "SELECT 1 FROM pg_database WHERE datname = %s", [self.dbname]
+            ).fetchone()
             if not found:
-                connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(self.dbname)))
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(self.dbname))
+                )
 
     def stop(self) -> None:
         """Shut down and remove the socket directory."""
@@ -138,7 +150,9 @@ class PostgresServer:
     @property
     def admin_url(self) -> str:
         """Superuser, the platform's database, through the private socket."""
-        return f"postgresql://{SUPERUSER}@{quote(str(self.socket_directory), safe='')}:{self.port}/{self.dbname}"
+        return (
+            f"postgresql://{SUPERUSER}@{quote(str(self.socket_directory), safe='')}:{self.port}/{self.dbname}"
+        )
 
     @property
     def database_url(self) -> str:
@@ -151,7 +165,15 @@ class PostgresServer:
         self._data.mkdir(mode=0o700)
         if self._run_as:
             os.chown(self._data, self._run_as.uid, self._run_as.gid)
-        arguments = ["-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        arguments = [
+            "-U",
+            SUPERUSER,
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ]
         arguments += ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions"]
         self._tool("initdb", "-D", str(self._data), *arguments, *([] if self._durable else ["--no-sync"]))
         (self._data / "pg_hba.conf").write_text(ACCESS_RULES)
@@ -160,24 +182,29 @@ class PostgresServer:
         """The server's own lock file says so before a client could find out."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
-            return lines[READY_LINE].strip() == "ready" and self.process is not None and int(lines[0]) == self.process.pid
+            return (
+                lines[READY_LINE].strip() == "ready"
+                and self.process is not None
+                and int(lines[0]) == self.process.pid
+            )
         except (OSError, IndexError, ValueError):
             return False
 
     def _stop_forgotten(self) -> None:
         """End a server that outlived its supervisor. Our lock on the directory says nobody else can own it.
 
-        A lock file whose process number now belongs to another program is removed: `pg_ctl` would signal that one.
+        A lock file whose process number now belongs to another program is removed: `pg_ctl` would signal that one,
+        and the server would refuse to start. One whose process is gone is left for the server, which knows better.
         """
         pidfile = self._data / "postmaster.pid"
         try:
             pid = int(pidfile.read_text().splitlines()[0])
         except (OSError, ValueError, IndexError):
             return
-        shown = subprocess.run(["ps", "-p", str(pid), "-o", "command="], text=True, capture_output=True, check=False).stdout
+        shown = command_line(pid)
         if "postgres" in shown and str(self._data) in shown:
             self._tool("pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "-t", "20", "stop")
-        else:
+        elif shown:
             pidfile.unlink(missing_ok=True)
 
     def _tool(self, name: str, *arguments: str) -> None:

@@ -95,7 +95,7 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
 
 
-def end_with_parent(sig: signal.Signals) -> Callable[[], None]:
+def end_with_parent(sig: signal.Signals = signal.SIGTERM) -> Callable[[], None]:
     """What runs in the child before its program: ask the kernel for `sig` at the death of the starter."""
     parent = os.getpid()
 
@@ -124,6 +124,17 @@ def tail(log: Path, *, lines: int) -> list[str]:
             return file.read().decode(errors="replace").splitlines()[-lines:]
     except FileNotFoundError:
         return []
+
+
+def command_line(pid: int) -> str:
+    """What the process with this number runs; empty when there is none."""
+    if sys.platform == "linux":
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+    ps = ["ps", "-p", str(pid), "-o", "command="]
+    return subprocess.run(ps, text=True, capture_output=True, check=False).stdout.strip()
 
 
 def free_port() -> int:

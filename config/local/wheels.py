@@ -19,7 +19,9 @@ def package_directory(name: str) -> Path:
     """Where an installed package lies."""
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise ServerFailed(f"The package {name} is not installed. Install requirements-dev.txt or set DATABASE_URL and REDIS_URL.")
+        raise ServerFailed(
+            f"The package {name} is not installed. Install requirements-dev.txt or set DATABASE_URL and REDIS_URL."
+        )
     return Path(spec.submodule_search_locations[0])
 
 
@@ -50,7 +52,9 @@ def valkey_binary() -> Path:
 
 def _can_run(binary: Path, user: OsUser) -> bool:
     try:
-        subprocess.run([binary, "--version"], check=True, cwd="/", capture_output=True, **user.popen_arguments())
+        subprocess.run(
+            [binary, "--version"], check=True, cwd="/", capture_output=True, **user.popen_arguments()
+        )
     except (OSError, subprocess.CalledProcessError):
         return False
     return True
