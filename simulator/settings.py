@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Times are seconds. The real bank repeats an unanswered callback after 12 s; here the default is shorter."""
+    """Times are seconds. The real bank repeats an unanswered callback after 12 s, this one sooner."""
 
     host: str = "127.0.0.1"
     port: int = 8002
@@ -51,5 +51,5 @@ def _journal(environ: Mapping[str, str]) -> Path | None:
     """`MPAC_SIM_JOURNAL` (empty = memory only), else a file in the state directory if there is one."""
     if (named := environ.get("MPAC_SIM_JOURNAL")) is not None:
         return Path(named) if named else None
-    state = Path(environ.get("MPAC_STATE", ".mpac"))
+    state = Path(environ.get("MPAC_STATE_DIR") or environ.get("MPAC_STATE") or ".mpac")
     return state / "simulator.jsonl" if state.is_dir() else None

@@ -1,7 +1,7 @@
 """The bank's own books: every charge it registered and every satang it moved.
 
-Nothing else in the simulator decides whether money was taken. With a journal, a simulator that was killed comes back
-knowing what it knew.
+Nothing else in the simulator decides whether money was taken. With a journal, a simulator that was killed
+comes back knowing what it knew.
 """
 
 from collections import defaultdict
@@ -14,7 +14,7 @@ import msgspec
 
 
 class Charge(msgspec.Struct, kw_only=True):
-    """One QR code and its payment. `reference` is the merchant's, `provider_reference` the bank's, once paid."""
+    """One QR code and its payment. `reference` is the merchant's, `provider_reference` the bank's when paid."""
 
     number: int
     provider: str
@@ -32,7 +32,7 @@ class Charge(msgspec.Struct, kw_only=True):
 
 
 class Journal:
-    """One JSON line per change of a charge; the last line of a charge counts. Without a path it keeps nothing."""
+    """One JSON line per change of a charge, the last one counts. Without a path it keeps nothing."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path

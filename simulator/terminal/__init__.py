@@ -1,0 +1,1 @@
+"""A virtual terminal: an outside client that knows the published contract and a demo file, nothing else."""
