@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kernel.db import ContextDb
-from kernel.logs import get_logger, scrub
+from kernel.logs import get_logger
+from kernel.scrubbing import scrub_text
 from kernel.tenancy import SystemScope
 
 logger = get_logger(__name__)
@@ -71,7 +72,7 @@ def run_slot(name: str, *, now: dt.datetime) -> int:
         handled = found.function(now=now)
     except Exception as failure:
         logger.exception("job failed", job=name)
-        error = scrub(f"{type(failure).__name__}: {failure}")[:2000]
+        error = scrub_text(f"{type(failure).__name__}: {failure}")[:2000]
     with found.db.atomic(SCOPE):
         found.db.execute(FINISH, [handled, error, name, slot])
     return handled

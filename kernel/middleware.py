@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from kernel import ids
 from kernel.logs import get_logger
-from kernel.metrics import request_duration_s
+from kernel.metrics import observe_request
 
 logger = get_logger("http")
 
@@ -33,8 +33,10 @@ class RequestMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             duration = time.perf_counter() - started
-            route = getattr(request.resolver_match, "route", None) or "unknown"
-            request_duration_s.labels(request.method, route, str(response.status_code)).observe(duration)
+            route = getattr(request.resolver_match, "route", None) or ""
+            observe_request(
+                method=request.method or "", route=route, status=response.status_code, seconds=duration
+            )
             logger.info(
                 "request",
                 method=request.method,

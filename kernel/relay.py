@@ -16,9 +16,10 @@ import psycopg
 
 from kernel import clock, events, handlers, jobs
 from kernel.db import ContextDb
-from kernel.logs import get_logger, scrub
-from kernel.metrics import events_delivered, events_parked, outbox_lag_s
+from kernel.logs import get_logger
+from kernel.metrics import observe_outbox
 from kernel.outbox import CHANNEL
+from kernel.scrubbing import scrub_text
 from kernel.tenancy import SystemScope
 
 logger = get_logger(__name__)
@@ -57,10 +58,11 @@ FAILED = """
     UPDATE outbox SET next_try_at = %(next)s, last_error = %(error)s, parked_at = %(parked)s
     WHERE id = %(id)s AND created_at = %(created_at)s
 """
-LAG = """
-    SELECT coalesce(extract(epoch FROM %(now)s::timestamptz - min(created_at)), 0) FROM outbox
+STATE = """
+    SELECT coalesce(extract(epoch FROM %(now)s::timestamptz - min(created_at)), 0), count(*) FROM outbox
     WHERE delivered_at IS NULL AND parked_at IS NULL AND type = ANY(%(types)s)
 """
+PARKED = "SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL AND delivered_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,12 @@ def settle_unhandled(db: ContextDb, *, now: dt.datetime) -> None:
         db.execute(UNHANDLED, {"now": now, "types": handlers.handled_types()})
 
 
-def lag_s(db: ContextDb, *, now: dt.datetime) -> float:
-    """The age in seconds of the oldest event that waits for a handler."""
+def report(db: ContextDb, *, now: dt.datetime) -> None:
+    """Show lag, pending and parked events of a context as metrics."""
     with db.atomic(SCOPE):
-        return float(db.execute(LAG, {"now": now, "types": handlers.handled_types()})[0][0])
+        lag, pending = db.execute(STATE, {"now": now, "types": handlers.handled_types()})[0]
+        parked = db.execute(PARKED)[0][0]
+    observe_outbox(context=db.name, lag_s=float(lag), pending=pending, parked=parked)
 
 
 def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
@@ -140,21 +144,19 @@ def _deliver(db: ContextDb, message: Claimed) -> None:
     with db.atomic(SCOPE):
         db.execute("SET LOCAL synchronous_commit = off")
         db.execute(DELIVERED, [now, message.id, message.created_at])
-    events_delivered.labels(db.name).inc()
 
 
 def _postpone(db: ContextDb, message: Claimed, error: Exception, *, now: dt.datetime) -> None:
     delay = min(0.2 * 2**message.tries, LONGEST_DELAY_S)
     parked = now if message.tries >= MAX_TRIES else None
     if parked:
-        events_parked.labels(db.name).inc()
         logger.error("event parked", event_type=message.type, event_id=str(message.id))
     with db.atomic(SCOPE):
         db.execute(
             FAILED,
             {
                 "next": now + dt.timedelta(seconds=delay),
-                "error": scrub(f"{type(error).__name__}: {error}")[:2000],
+                "error": scrub_text(f"{type(error).__name__}: {error}")[:2000],
                 "parked": parked,
                 "id": message.id,
                 "created_at": message.created_at,
@@ -206,7 +208,7 @@ class Relay:
         now = clock.now()
         for db in self.databases:
             settle_unhandled(db, now=now)
-            outbox_lag_s.labels(db.name).set(lag_s(db, now=now))
+            report(db, now=now)
         if (now - self.jobs_at).total_seconds() >= JOBS_EVERY_S:
             self.jobs_at = now
             jobs.run_overdue(now=now)

@@ -80,6 +80,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 STATIC_ROOT = path("MPAC_STATIC_ROOT", "staticfiles")
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -137,10 +138,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
-    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "POSTPROCESSING_HOOKS": ["kernel.rest.openapi.finish"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
@@ -164,6 +162,8 @@ MPAC_RATE_LIMITS = {
 }
 MPAC_WEB_PROCESSES = env.int("MPAC_WEB_PROCESSES", default=2)
 MPAC_MAX_BODY_BYTES = env.int("MPAC_MAX_BODY_BYTES", default=256 * 1024)
+MPAC_MAX_SERVICE_BODY_BYTES = env.int("MPAC_MAX_SERVICE_BODY_BYTES", default=4 * 1024 * 1024)
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
 REDIS_URL = env.str("REDIS_URL")
 CELERY = {
@@ -178,3 +178,4 @@ CELERY = {
     "worker_hijack_root_logger": False,
 }
 LOGGING_CONFIG = None
+MPAC_GENERATED = "config.generated.files"

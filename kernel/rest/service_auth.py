@@ -13,46 +13,44 @@ from rest_framework.request import Request
 
 from kernel import clock, signing
 from kernel.db import ContextDb
-from kernel.errors import Unauthenticated
 from kernel.principal import Principal
 from kernel.rest.body import read_body
 from kernel.tenancy import SystemScope
 
-SCHEME = "HMAC-SHA256"
 SPEND = "INSERT INTO nonces (key_id, nonce, expires_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1"
-DB = ContextDb("sync", alias="sync")
-
-
-class BadSignature(Unauthenticated):
-    """The signature of this call is not valid."""
-
-    code = "invalid_signature"
+KEEP = dt.timedelta(seconds=2 * signing.WINDOW_S)
 
 
 class ServiceAuthentication(BaseAuthentication):
     """A service that holds one of the configured keys."""
 
     def authenticate(self, request: Request) -> tuple[Principal, Any] | None:
-        header = request._request.headers.get("Authorization", "")
-        if not header.startswith(f"{SCHEME} "):
+        http: HttpRequest = request._request
+        header = http.headers.get("Authorization", "")
+        if not header.startswith(f"{signing.SCHEME} "):
             return None
-        key_id, _, rest = header.removeprefix(f"{SCHEME} ").partition(":")
-        timestamp, _, signature = rest.partition(":")
-        secrets = settings.MPAC_SERVICE_KEYS.get(key_id, [])
+        credentials = signing.parse_authorization(header)
+        nonce = http.headers.get("X-MPAC-Nonce", "")
         now = clock.now()
-        verify_call(request._request, secrets, timestamp=timestamp, signature=signature, now=now)
-        nonce = request._request.headers["X-MPAC-Nonce"]
-        with DB.atomic(SystemScope("service")):
-            if not DB.execute(SPEND, [key_id, nonce, now + dt.timedelta(seconds=2 * signing.WINDOW_S)]):
-                raise BadSignature
-        return Principal(kind="service", subject=key_id), None
+        signing.verify(
+            settings.MPAC_SERVICE_KEYS.get(credentials.key_id, ()),
+            credentials,
+            method=http.method or "",
+            path=http.path,
+            query=http.META.get("QUERY_STRING", ""),
+            nonce=nonce,
+            body=read_body(http, limit=settings.MPAC_MAX_SERVICE_BODY_BYTES),
+            now=now,
+        )
+        spend(ContextDb("sync", alias="sync"), credentials.key_id, nonce, now=now)
+        return Principal(kind="service", subject=credentials.key_id), None
 
     def authenticate_header(self, request: Request) -> str:
-        return SCHEME
+        return signing.SCHEME
 
 
-def verify_call(
-    request: HttpRequest, secrets: list[str], *, timestamp: str, signature: str, now: dt.datetime
-) -> None:
-    """Check the signature over exactly what was sent. Raises BadSignature."""
-    raise NotImplementedError
+def spend(db: ContextDb, key_id: str, nonce: str, *, now: dt.datetime) -> None:
+    """Use up a nonce. Raises SignatureInvalid when it has been used before."""
+    with db.atomic(SystemScope("service")):
+        if not db.execute(SPEND, [key_id, nonce.lower(), now + KEEP]):
+            raise signing.SignatureInvalid
