@@ -111,7 +111,8 @@ class _Lease:
     taken_at: float = float("-inf")
     left: int = 0
     full_at: float = 0.0
-    refused_until: float = float("-inf")
+    refused_until: float = float("-inf")  # do not ask again before
+    retry_at: float = 0.0
 
 
 class RedisBucket:
@@ -168,7 +169,7 @@ class Limiter:
         self._leases: dict[Limit, _Lease] = {}
         self._breaker_lock = threading.Lock()
         self._breaker_s = 0.0
-        self._closed_until = float("-inf")
+        self._open_until = float("-inf")
 
     def check(self, rules: Sequence[Limit]) -> Decision:
         """Spend one token of every rule, or none when one of them refuses."""
@@ -227,7 +228,8 @@ class Limiter:
         now = self._monotonic()
         lease.tokens, lease.left = grant.granted, grant.left
         lease.spent, lease.taken_at, lease.full_at = 0, now, now + grant.reset_s
-        lease.refused_until = float("-inf") if grant.granted else now + min(grant.retry_s, LEASE_S)
+        lease.retry_at = now + grant.retry_s
+        lease.refused_until = float("-inf") if grant.granted else min(lease.retry_at, now + LEASE_S)
 
     def _take(self, rule: Limit, *, want: int, back: int) -> Grant:
         if self._may_ask():
@@ -247,15 +249,15 @@ class Limiter:
             return True
         with self._breaker_lock:
             now = self._monotonic()
-            if now < self._closed_until:
+            if now < self._open_until:
                 return False
-            self._closed_until = now + self._breaker_s
+            self._open_until = now + self._breaker_s
             return True
 
     def _open_breaker(self) -> None:
         with self._breaker_lock:
             self._breaker_s = min(BREAKER_LAST_S, max(BREAKER_FIRST_S, self._breaker_s * 2))
-            self._closed_until = self._monotonic() + self._breaker_s
+            self._open_until = self._monotonic() + self._breaker_s
 
 
 _limiter: Limiter | None = None
@@ -281,7 +283,7 @@ def _refused(rule: Limit, lease: _Lease, now: float) -> Decision:
         limit=rule.limit,
         remaining=0,
         reset_s=max(1, ceil(lease.full_at - now)),
-        retry_after_s=max(1, ceil(lease.refused_until - now)),
+        retry_after_s=max(1, ceil(lease.retry_at - now)),
         policy=rule.name,
         period_s=rule.period_s,
     )
