@@ -1,0 +1,92 @@
+"""Fixtures of all tests: the database of this worker, cleaned after each test that used it, and an HTTP client.
+
+Tests commit for real, as the platform does: row-level security, on-commit wake-ups and races only exist then.
+"""
+
+import os
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from kernel.ratelimit import forget
+from tests.plugin import TEMPLATE, admin_connection
+
+CLEAN = """
+DO $$
+DECLARE found record; filled boolean;
+BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR found IN
+    SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+    WHERE schemaname IN ('portal', 'pgw', 'smarttab', 'sync')
+      AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
+      AND format('%I.%I', schemaname, tablename) NOT IN (SELECT name FROM public.kept)
+  LOOP
+    EXECUTE 'SELECT EXISTS (SELECT 1 FROM ONLY ' || found.name || ')' INTO filled;
+    IF filled THEN EXECUTE 'DELETE FROM ONLY ' || found.name; END IF;
+  END LOOP;
+END $$
+"""
+# Tables that migrations fill (lookups) keep their rows.
+KEEP = """
+CREATE TABLE IF NOT EXISTS public.kept (name text);
+DO $$
+DECLARE found record; filled boolean;
+BEGIN
+  FOR found IN SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+    WHERE schemaname IN ('portal', 'pgw', 'smarttab', 'sync')
+  LOOP
+    EXECUTE 'SELECT EXISTS (SELECT 1 FROM ONLY ' || found.name || ')' INTO filled;
+    IF filled THEN INSERT INTO public.kept VALUES (found.name); END IF;
+  END LOOP;
+END $$
+"""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker):
+    """This worker's clone of the migrated template, for every alias."""
+    name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    with admin_connection("postgres") as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        admin.execute("SELECT pg_advisory_lock(1)")
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
+        admin.execute("SELECT pg_advisory_unlock(1)")
+    with admin_connection(name) as admin:
+        admin.execute(KEEP)
+    for alias in connections:
+        connections[alias].settings_dict["NAME"] = name
+        connections.settings[alias]["NAME"] = name
+    yield name
+    with django_db_blocker.unblock():
+        connections.close_all()
+
+
+@pytest.fixture
+def database(django_db_setup, django_db_blocker):
+    """The databases of all contexts, with the runtime roles; emptied afterwards. Gives the database's name."""
+    with django_db_blocker.unblock():
+        yield django_db_setup
+        connections.close_all()
+    with admin_connection(django_db_setup) as admin:
+        admin.execute(CLEAN)
+
+
+@pytest.fixture
+def superuser(database):
+    """A superuser connection to this worker's database, to look where no role may."""
+    with admin_connection(database) as connection:
+        yield connection
+
+
+@pytest.fixture
+def api(database) -> Client:
+    """A client that speaks to the whole URL configuration."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits():
+    """Rate limits start anew for each test."""
+    forget()
