@@ -1,5 +1,6 @@
-"""Reading and writing JSON bodies, within bounds."""
+"""Reading JSON bodies within bounds, answering in JSON, and the errors of the simulator's own calls (RFC 9457)."""
 
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -9,12 +10,12 @@ from starlette.responses import Response
 MAX_BODY = 64 * 1024
 
 
-class BodyRefused(Exception):
-    """The body is too large or no JSON object."""
+class Refused(Exception):
+    """The call is refused and nothing happened."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, message: str, *, code: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
         super().__init__(message)
-        self.status = status
+        self.code, self.status = code, status
 
 
 class Json(Response):
@@ -27,17 +28,30 @@ class Json(Response):
         return orjson.dumps(content, option=orjson.OPT_UTC_Z)
 
 
+def problem(error: Refused) -> Response:
+    """The error as an answer."""
+    body = {
+        "type": "about:blank",
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": error.status,
+        "code": error.code,
+        "detail": str(error),
+    }
+    return Json(body, status_code=error.status, media_type="application/problem+json")
+
+
 async def read_object(request: Request) -> dict[str, Any]:
-    """The request's JSON object. Raises BodyRefused: 413 above 64 KiB, 400 when it is no object."""
+    """The request's JSON object. Raises Refused: 413 above 64 KiB, 400 when it is no object."""
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY:
-            raise BodyRefused(413, f"a body has at most {MAX_BODY} bytes")
+            message = f"a body has at most {MAX_BODY} bytes"
+            raise Refused(message, code="body_too_large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise BodyRefused(400, "the body is not JSON") from None
+        raise Refused("the body is not JSON", code="body_malformed") from None
     if not isinstance(body, dict):
-        raise BodyRefused(400, "the body is not a JSON object")
+        raise Refused("the body is not a JSON object", code="body_malformed")
     return body

@@ -9,13 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 
+from simulator.answers import Refused, problem
 from simulator.bank import Bank
-from simulator.bodies import BodyRefused
-from simulator.control import Control, problem
-from simulator.customer import PaymentRefused
+from simulator.control import Control
 from simulator.scb.endpoints import Endpoints, refusal
 from simulator.scb.protocol import Refusal
-from simulator.scripts import ScriptRefused
 
 
 def create_app(bank: Bank) -> Starlette:
@@ -23,44 +21,24 @@ def create_app(bank: Bank) -> Starlette:
     scb = Endpoints(bank)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await bank.callbacks.close()
 
     return Starlette(
         routes=[*Control(bank, scb).routes(), Mount("/scb", routes=scb.routes())],
-        exception_handlers={
-            Refusal: _bank_refused,
-            BodyRefused: _body_refused,
-            ScriptRefused: _script_refused,
-            PaymentRefused: _payment_refused,
-            HTTPException: _http_error,
-        },
+        exception_handlers=dict.fromkeys((Refusal, Refused, HTTPException), _answer),
         lifespan=lifespan,
     )
 
 
-async def _bank_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return refusal(error)
-
-
-async def _body_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, BodyRefused)
-    if request.url.path.startswith("/scb/") and error.status == 400:
-        return refusal(Refusal(1102, str(error)))
-    return problem(error.status, "body_refused", str(error))
-
-
-async def _script_refused(request: Request, error: Exception) -> Response:
-    return problem(400, "script_refused", str(error))
-
-
-async def _payment_refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, PaymentRefused)
-    return problem(error.status, error.code, str(error))
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return problem(error.status_code, "http_error", error.detail)
+async def _answer(_request: Request, error: Exception) -> Response:
+    match error:
+        case Refusal():
+            return refusal(error)
+        case Refused():
+            return problem(error)
+        case HTTPException():
+            code = error.detail.lower().replace(" ", "_")
+            return problem(Refused(error.detail, code=code, status=error.status_code))
+    raise error

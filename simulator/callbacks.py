@@ -1,12 +1,13 @@
 """The bank's own calls: telling the merchant's server that money arrived.
 
-Unsigned, as the real ones are. An answer other than 200 with `resCode` 00 makes the bank try three times more.
+Unsigned, as the real ones are. Without an answer 200 with `resCode` 00 the bank tries three times more.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -96,7 +97,7 @@ class Callbacks:
 
     async def _try(self, payload: dict[str, Any], *, attempt: int) -> bool:
         status, answer = await self._post(payload)
-        accepted = status == 200 and answer.get("resCode") == "00"
+        accepted = status == HTTPStatus.OK and answer.get("resCode") == "00"
         self.sent.append(
             {
                 "transaction_id": payload.get("transactionId"),

@@ -1,13 +1,14 @@
 """The simulator's own calls, which no bank has: its truth, a customer's payment, scripts, forgetting."""
 
+from http import HTTPStatus
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulator.answers import Json, Refused, problem, read_object
 from simulator.bank import Bank
-from simulator.bodies import Json, read_object
 from simulator.customer import PROVIDER, PaymentRefused
 from simulator.faults import Reset, Silence
 from simulator.scb.endpoints import Endpoints
@@ -16,7 +17,7 @@ from simulator.truth import Charge
 
 
 class Control:
-    """Calls for tests, demonstrations and the invariant that compares the bank's books with the platform's."""
+    """Calls for tests, demonstrations and the comparison of the bank's books with the platform's."""
 
     def __init__(self, bank: Bank, endpoints: Endpoints) -> None:
         self._bank, self._endpoints = bank, endpoints
@@ -33,7 +34,7 @@ class Control:
             Route("/livez", self.alive, methods=["GET"]),
         ]
 
-    async def truth(self, request: Request) -> Response:
+    async def truth(self, _request: Request) -> Response:
         """All charges and refunds, oldest first, amounts in minor units."""
         return Json({"charges": [_shown(charge) for charge in self._bank.truth.charges()], "refunds": []})
 
@@ -45,28 +46,34 @@ class Control:
         )
         behaviour = self._bank.scripts.take(provider=PROVIDER, operation=Operation.PAY)
         if behaviour is Behaviour.DECLINE:
-            raise PaymentRefused(402, "declined", "the customer's bank declined the payment")
+            raise PaymentRefused(
+                "the customer's bank declined the payment",
+                code="declined",
+                status=HTTPStatus.PAYMENT_REQUIRED,
+            )
         if behaviour is Behaviour.HANG_BEFORE:
             return Silence(hang_s=self._bank.settings.hang_s)
-        status = self._bank.customer.confirm(charge, amount=amount, behaviour=behaviour)
+        charge = self._bank.customer.confirm(charge, amount=amount, behaviour=behaviour)
         if behaviour is Behaviour.HANG_AFTER:
             return Silence(hang_s=self._bank.settings.hang_s)
         if behaviour is Behaviour.RESET_AFTER:
             return Reset()
         if behaviour is Behaviour.FAIL_AFTER:
-            return problem(500, "failed_after", "paid, but the app failed")
-        return Json({"status": status, "provider_reference": charge.provider_reference, "amount": amount})
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            return problem(Refused("paid, but the app failed", code="failed_after", status=status))
+        done = "paid" if charge.status == "paid" else "accepted"
+        return Json({"status": done, "provider_reference": charge.provider_reference, "amount": amount})
 
-    async def scripts(self, request: Request) -> Response:
+    async def scripts(self, _request: Request) -> Response:
         """Scripts still in force."""
         return Json({"scripts": self._bank.scripts.in_force()})
 
     async def script(self, request: Request) -> Response:
-        """Script an operation: {provider, operation, behaviour, times?}; without times until it is replaced."""
+        """Script an operation: {provider, operation, behaviour, times?}; without times for good."""
         body = await read_object(request)
         unknown = set(body) - {"provider", "operation", "behaviour", "times"}
         if unknown:
-            raise ScriptRefused(f"unknown field {sorted(unknown)[0]!r}")
+            raise ScriptRefused(f"unknown field {min(unknown)!r}")
         self._bank.scripts.set(
             provider=body.get("provider"),
             operation=body.get("operation"),
@@ -75,34 +82,19 @@ class Control:
         )
         return await self.scripts(request)
 
-    async def callbacks(self, request: Request) -> Response:
+    async def callbacks(self, _request: Request) -> Response:
         """The latest callbacks and how they were answered."""
         return Json({"callbacks": list(self._bank.callbacks.sent)})
 
-    async def reset(self, request: Request) -> Response:
+    async def reset(self, _request: Request) -> Response:
         """Forget everything, access tokens included."""
         await self._bank.reset()
         self._endpoints.reset()
         return Json({"status": "reset"})
 
-    async def alive(self, request: Request) -> Response:
+    async def alive(self, _request: Request) -> Response:
         """The process answers."""
         return Json({"status": "ok"})
-
-
-def problem(status: int, code: str, detail: str) -> Response:
-    """An error of the simulator's own calls (RFC 9457)."""
-    return Json(
-        {
-            "type": "about:blank",
-            "title": code.replace("_", " "),
-            "status": status,
-            "code": code,
-            "detail": detail,
-        },
-        status_code=status,
-        media_type="application/problem+json",
-    )
 
 
 def _shown(charge: Charge) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from http import HTTPStatus
+from typing import Any
 
+from simulator.answers import Refused
 from simulator.callbacks import Callbacks, Pause
 from simulator.emvco import QrMalformed, read_bill_payment
 from simulator.scripts import CALLBACKS, Behaviour, Operation, Scripts
@@ -13,12 +15,8 @@ PROVIDER = "scb"
 MAX_AMOUNT = 10**12 - 1
 
 
-class PaymentRefused(Exception):
+class PaymentRefused(Refused):
     """The app shows an error and no money moves."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code = status, code
 
 
 class Customer:
@@ -54,41 +52,47 @@ class Customer:
     def scan(self, *, qr_payload: object, amount: object) -> tuple[Charge, int]:
         """The charge behind a code and what the customer would pay, in satang.
 
-        Raises PaymentRefused: 400 for a broken code or a wrong amount, 404 for one the bank does not know, 409 when it
-        was paid. A code without an amount takes the one given, in satang.
+        A code without an amount takes the one given. Raises PaymentRefused: 400 for a broken code or a wrong
+        amount, 404 for a code the bank does not know.
         """
         if not isinstance(qr_payload, str) or not qr_payload.isascii():
-            raise PaymentRefused(400, "qr_malformed", "qr_payload is the text of a QR code")
+            raise PaymentRefused("qr_payload is the text of a QR code", code="qr_malformed")
         try:
             qr = read_bill_payment(qr_payload)
         except QrMalformed as error:
-            raise PaymentRefused(400, "qr_malformed", str(error)) from None
+            raise PaymentRefused(str(error), code="qr_malformed") from None
         charges = self._truth.find(
             provider=PROVIDER, biller_id=qr.biller_id, reference=qr.reference1, reference2=qr.reference2
         )
         if not charges:
-            raise PaymentRefused(404, "qr_unknown", "the bank knows no such code")
+            raise PaymentRefused(
+                "the bank knows no such code", code="qr_unknown", status=HTTPStatus.NOT_FOUND
+            )
         paying = _amount(of_code=qr.amount, given=amount)
         due = [
             charge for charge in charges if charge.status == "pending" and charge.number not in self._promised
         ]
         return (due or charges)[0], paying
 
-    def confirm(self, charge: Charge, *, amount: int, behaviour: Behaviour) -> Literal["paid", "accepted"]:
-        """Pay, now or late, and let the bank call back. Raises PaymentRefused 409 when the code was paid."""
+    def confirm(self, charge: Charge, *, amount: int, behaviour: Behaviour) -> Charge:
+        """Pay, now or late, and let the bank call back. Returns the charge, still pending when it is paid late.
+
+        A bank that ignores idempotency takes the money for a paid code again, as another charge. Raises
+        PaymentRefused 409 when the code was paid.
+        """
         plan = self._plans.get(charge.number, Behaviour.OK)
         if charge.status == "paid" or charge.number in self._promised:
-            if Behaviour.IGNORES_IDEMPOTENCY not in (behaviour, plan):
-                raise PaymentRefused(409, "already_paid", "this code was paid")
+            if behaviour is not Behaviour.IGNORES_IDEMPOTENCY:
+                raise PaymentRefused("this code was paid", code="already_paid", status=HTTPStatus.CONFLICT)
             charge = self._truth.register(_again(charge, number=self._truth.next_number(), at=self._clock()))
         how = next((shown for shown in (plan, behaviour) if shown in CALLBACKS), None)
         if Behaviour.LATE_SUCCESS in (behaviour, plan):
             self._promised.add(charge.number)
             self._callbacks.start(self._pay_late(charge, amount=amount, how=how))
-            return "accepted"
+            return charge
         self.book(charge, amount=amount)
         self._call_back(charge, how=how)
-        return "paid"
+        return charge
 
     def book(self, charge: Charge, *, amount: int) -> dict[str, Any]:
         """Move the money; the confirmation the bank owes the merchant for it."""
@@ -111,16 +115,12 @@ class Customer:
 def _amount(*, of_code: int | None, given: object) -> int:
     if given is None:
         if of_code is None:
-            raise PaymentRefused(
-                400, "amount_required", "the code has no amount, so the customer has to give one"
-            )
+            raise PaymentRefused("the code has no amount, so give one", code="amount_required")
         return of_code
     if not isinstance(given, int) or isinstance(given, bool) or not 0 < given <= MAX_AMOUNT:
-        raise PaymentRefused(
-            400, "amount_invalid", f"amount is satang, a whole number from 1 to {MAX_AMOUNT}"
-        )
+        raise PaymentRefused(f"amount is satang, from 1 to {MAX_AMOUNT}", code="amount_invalid")
     if of_code not in (None, given):
-        raise PaymentRefused(400, "amount_fixed", "the code fixes the amount")
+        raise PaymentRefused("the code fixes the amount", code="amount_fixed")
     return given
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 BILL_PAYMENT_AID = "A000000677010112"
 BAHT = "764"
 _CHECKSUM_HEAD = "6304"
+_HEAD = 4  # a tag and a length, two digits each
 _AMOUNT = re.compile(r"[0-9]{1,10}(?:\.([0-9]{1,2}))?")
 
 
@@ -19,7 +20,7 @@ class QrMalformed(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class BillPaymentQr:
-    """What a customer's bank app reads from the code; `amount` is in satang, None = the customer enters it."""
+    """What a bank app reads from the code; `amount` is in satang, None = the customer enters it."""
 
     biller_id: str
     reference1: str
@@ -46,7 +47,7 @@ def write_bill_payment(qr: BillPaymentQr) -> str:
 
 def read_bill_payment(payload: str) -> BillPaymentQr:
     """Parse a scanned code, tags in any order. Raises QrMalformed."""
-    if len(payload) < 8 or payload[-8:-4] != _CHECKSUM_HEAD or checksum(payload[:-4]) != payload[-4:]:
+    if payload[-8:-4] != _CHECKSUM_HEAD or checksum(payload[:-4]) != payload[-4:]:
         raise QrMalformed("the checksum is missing or wrong")
     tags = _read_fields(payload)
     if next(iter(tags.items())) != ("00", "01"):
@@ -95,14 +96,14 @@ def _read_fields(text: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     at = 0
     while at < len(text):
-        head = text[at : at + 4]
-        if len(head) < 4 or not (head.isascii() and head.isdigit()):
+        head = text[at : at + _HEAD]
+        if len(head) < _HEAD or not (head.isascii() and head.isdigit()):
             raise QrMalformed("a tag and its length are four digits")
-        value = text[at + 4 : at + 4 + int(head[2:])]
+        value = text[at + _HEAD : at + _HEAD + int(head[2:])]
         if len(value) < int(head[2:]):
             raise QrMalformed(f"tag {head[:2]} is shorter than its length says")
         if head[:2] in fields:
             raise QrMalformed(f"tag {head[:2]} appears twice")
         fields[head[:2]] = value
-        at += 4 + len(value)
+        at += _HEAD + len(value)
     return fields

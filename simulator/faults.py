@@ -32,7 +32,7 @@ class Silence(Response):
         super().__init__()
         self._hang_s = hang_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
         """Wait instead of answering."""
         try:
             await asyncio.wait_for(_disconnected(receive), self._hang_s)
@@ -43,7 +43,7 @@ class Silence(Response):
 class Reset(Response):
     """Resets the connection instead of answering."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
         """Send RST."""
         await _break(scope, receive, resets=True)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from simulator.answers import Refused
+
 PROVIDERS = frozenset({"scb"})
 EVERY_OPERATION = "*"
 MAX_TIMES = 1_000_000
@@ -19,7 +21,7 @@ _Word = TypeVar("_Word", bound=StrEnum)
 class Operation(StrEnum):
     """Where the bank meets the outside."""
 
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105  (a name, no secret)
     CREATE = "create"
     INQUIRY = "inquiry"
     PAY = "pay"  # the customer's bank app
@@ -68,8 +70,11 @@ SHOWS: dict[Operation, frozenset[Behaviour]] = {
 _HOMES = {Behaviour.LIE_PENDING: Operation.INQUIRY, Behaviour.WEBHOOK_FIRST: Operation.CREATE}
 
 
-class ScriptRefused(ValueError):
+class ScriptRefused(Refused):
     """The script names something unknown or something that could not happen."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="script_refused")
 
 
 @dataclass(kw_only=True)

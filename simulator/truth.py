@@ -14,7 +14,7 @@ import msgspec
 
 
 class Charge(msgspec.Struct, kw_only=True):
-    """One QR code and its payment. `reference` is the merchant's, `provider_reference` the bank's when paid."""
+    """One QR code and its payment. `reference` is the merchant's, `provider_reference` the bank's, if paid."""
 
     number: int
     provider: str

@@ -1,1 +1,1 @@
-"""SCB's Open API as its documentation describes it: token, bill payment QR codes, inquiry, payment confirmation."""
+"""SCB's Open API as documented: token, bill payment QR codes, inquiry, payment confirmation."""

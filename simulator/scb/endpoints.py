@@ -1,8 +1,9 @@
-"""SCB's three calls. Each is checked first, then scripted, then carried out: a malformed call uses up no script."""
+"""SCB's three calls. Each is checked, then scripted, then carried out: a malformed call uses up no script."""
 
 import base64
 import io
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from secrets import token_urlsafe
 from typing import Any
 
@@ -11,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulator.answers import Json, Refused, read_object
 from simulator.bank import Bank
-from simulator.bodies import Json, read_object
 from simulator.emvco import BillPaymentQr, write_bill_payment
 from simulator.faults import Reset, Silence
 from simulator.scb.protocol import (
@@ -25,19 +26,12 @@ from simulator.scb.protocol import (
     envelope,
     inquiry_record,
 )
-from simulator.scripts import Behaviour, Operation
+from simulator.scripts import CALLBACKS, Behaviour, Operation
 from simulator.truth import Charge
 
 PROVIDER = "scb"
-_PLANNED = frozenset(
-    {
-        Behaviour.WEBHOOK_TWICE,
-        Behaviour.WEBHOOK_SHUFFLED,
-        Behaviour.NO_WEBHOOK,
-        Behaviour.LATE_SUCCESS,
-        Behaviour.IGNORES_IDEMPOTENCY,
-    }
-)
+# Shown not by the answer but by what comes after it.
+_PLANNED = CALLBACKS | {Behaviour.LATE_SUCCESS}
 
 
 class Endpoints:
@@ -61,7 +55,7 @@ class Endpoints:
 
     async def token(self, request: Request) -> Response:
         """An access token for an application's key and secret."""
-        body = await read_object(request)
+        body = await _read(request)
         owner = check_headers(request.headers)
         key, secret = body.get("applicationKey"), body.get("applicationSecret")
         if key is None or secret is None:
@@ -78,7 +72,7 @@ class Endpoints:
 
     async def create(self, request: Request) -> Response:
         """Register a bill payment QR code. The same references again are refused with 1111."""
-        body = await read_object(request)
+        body = await _read(request)
         self._check_token(request)
         wanted = check_qr_request(body, ref3_prefix=self._bank.settings.ref3_prefix)
         behaviour = self._bank.scripts.take(provider=PROVIDER, operation=Operation.CREATE)
@@ -192,6 +186,15 @@ def refusal(error: Refusal) -> Response:
         {"status": {"code": error.code, "description": str(error)}, "data": None},
         status_code=error.http_status,
     )
+
+
+async def _read(request: Request) -> dict[str, Any]:
+    try:
+        return await read_object(request)
+    except Refused as error:
+        if error.status == HTTPStatus.BAD_REQUEST:
+            raise Refusal(1102, str(error)) from None
+        raise
 
 
 def _image(payload: str) -> str:

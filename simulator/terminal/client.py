@@ -1,11 +1,13 @@
 """A terminal's calls: orders, bills, payments and the event log.
 
-A call that was not answered is repeated with its own idempotency key: a terminal never guesses whether it went through.
+A call that was not answered is repeated with its own idempotency key: a terminal never guesses whether it
+went through.
 """
 
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +26,7 @@ _RETRIES = 4
 _RETRY_S = 0.5
 _MAX_RETRY_S = 5.0
 # Asked again with the same key: still running, too many calls, not available just now.
-_AGAIN = frozenset({429, 503})
+_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class Terminal:
@@ -55,7 +57,7 @@ class Terminal:
     def request(
         self, method: str, path: str, *, body: dict[str, Any] | None = None, key: str | None = None
     ) -> httpx2.Response:
-        """One call, answered or not: the bare answer, whatever its status. A POST without a key gets a fresh one."""
+        """One call, the bare answer whatever its status. A POST without a key gets a fresh one."""
         headers = {"Authorization": f"Bearer {self.tokens.current()}"}
         if key or method == "POST":
             headers["Idempotency-Key"] = key or str(uuid.uuid4())
@@ -116,7 +118,7 @@ class Terminal:
     def customer_pays(self, qr_payload: str) -> dict[str, Any]:
         """Let the customer pay the code in the bank's app. Raises Refused."""
         answer = self._bank.post("/__pay", json={"qr_payload": qr_payload})
-        if answer.status_code != 200:
+        if not answer.is_success:
             raise Refused(call="the bank's app", status=answer.status_code, problem=problem_of(answer))
         return dict(answer.json())
 
@@ -158,7 +160,7 @@ class Terminal:
             if answer.is_success:
                 return _object(answer, call)
             problem = problem_of(answer)
-            running = answer.status_code == 409 and problem.get("code") == "idempotency_in_flight"
+            running = problem.get("code") == "idempotency_in_flight"
             if attempt == _RETRIES or not (running or answer.status_code in _AGAIN):
                 raise Refused(call=call, status=answer.status_code, problem=problem)
             self._pause(_retry_after_s(answer))

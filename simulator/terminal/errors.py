@@ -31,7 +31,7 @@ class ContractBroken(TerminalError):
     """An answer is not what the contract says."""
 
 
-def expect(holds: bool, what: str, shown: object = None) -> None:
+def expect(holds: object, what: str, shown: object = None) -> None:
     """Raises ContractBroken unless it holds."""
     if not holds:
         raise ContractBroken(what if shown is None else f"{what}: {shown}")

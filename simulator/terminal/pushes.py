@@ -1,5 +1,7 @@
-"""The terminal's WebSocket. A push is a hint: a number left out, a lost connection or a retention gap is filled
-from the log, so that the caller sees every event once and in order.
+"""The terminal's WebSocket.
+
+A push is a hint: a number left out is fetched from the log and a lost connection resumed, so that the caller sees
+every event once and in order.
 """
 
 import json

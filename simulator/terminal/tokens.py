@@ -50,7 +50,7 @@ class Tokens:
                 "client_assertion": self._assertion(),
             },
         )
-        if answer.status_code != 200:
+        if not answer.is_success:
             raise Refused(call="POST /v1/auth/token", status=answer.status_code, problem=problem_of(answer))
         body = answer.json()
         life_s = body.get("expires_in", 0)
