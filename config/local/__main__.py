@@ -34,22 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     console = Console()
     try:
-        options = Options.from_environment()
-        match chosen.command:
-            case "run":
-                return run(options=options, console=console)
-            case "demo":
-                return demo(options=options, console=console)
-            case "clean-state":
-                return clean_state(options=options, console=console)
-            case _:
-                return on_throw_away_platform(chosen.run, console=console)
+        return execute(chosen, options=Options.from_environment(), console=console)
     except Interrupted as error:
         console.say(str(error))
         return 130
     except LocalPlatformError as error:
         console.quote(str(error).splitlines(), name="mpac")
         return 1
+
+
+def execute(chosen: argparse.Namespace, *, options: Options, console: Console) -> int:
+    """Call the chosen subcommand."""
+    if chosen.command == "run":
+        return run(options=options, console=console)
+    if chosen.command == "demo":
+        return demo(options=options, console=console)
+    if chosen.command == "clean-state":
+        return clean_state(options=options, console=console)
+    return on_throw_away_platform(chosen.run, console=console)
 
 
 def run(*, options: Options, console: Console) -> int:

@@ -34,7 +34,7 @@ class Addresses:
 
 @dataclass(frozen=True, kw_only=True)
 class Environments:
-    """Three levels of rights: `runtime` for what faces the outside, `upkeep` may change schemas, `admin` makes roles."""
+    """Three levels of rights: `runtime` for what faces outside, `upkeep` may change schemas, `admin` makes roles."""
 
     runtime: dict[str, str]
     upkeep: dict[str, str]

@@ -69,6 +69,13 @@ class Process:
         """None while it runs; negative when a signal ended it."""
         return self._popen.poll()
 
+    def wait(self, timeout_s: float) -> int:
+        """Wait for the process to end on its own; raises TimeoutError when it does not."""
+        try:
+            return self._popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"{self.program.name} still runs after {timeout_s} s") from None
+
     def ask_to_stop(self) -> None:
         """Send the polite signal; does nothing when the process is gone."""
         if self.exit_code is None:

@@ -1,12 +1,13 @@
 """The supervisor."""
 
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from config.local.console import Console
-from config.local.processes import Program, command_line, tail
+from config.local.processes import Program, tail
 from config.local.supervisor import ProgramUnit, Supervisor
 
 PATIENCE_S = 10.0
@@ -111,13 +112,18 @@ def test_stops_everything_it_owns_and_leaves_the_rest_to_its_owner(tmp_path, sup
 
 
 def test_sweeps_away_what_a_crashed_process_left_behind(tmp_path, clock, supervisor):
-    orphan = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
-    code = (
-        f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {orphan!r}], stdout=subprocess.PIPE);"
-        "print(p.stdout.readline().decode(), flush=True); import os; os._exit(1)"
-    )
-    unit = ProgramUnit(python(tmp_path, code))
-    supervisor.add(unit)
-    crashed(unit, supervisor)
-    pid = int(tail(tmp_path / "worker.log", lines=2)[0])
-    assert orphan not in command_line(pid)
+    """The orphan is seen to end by the end of its connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        orphan = f"import socket, signal; c = socket.create_connection(('127.0.0.1', {port})); signal.pause()"
+        code = (
+            f"import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {orphan!r}]); os._exit(1)"
+        )
+        unit = ProgramUnit(python(tmp_path, code))
+        supervisor.add(unit)
+        listener.settimeout(PATIENCE_S)
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(PATIENCE_S)
+            crashed(unit, supervisor)
+            assert connection.recv(1) == b""
