@@ -1,0 +1,155 @@
+"""The relay ..."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pytest
+
+from kernel import clock, handlers, ids
+from kernel.db import ContextDb
+from kernel.events import Event
+from kernel.outbox import publish
+from kernel.relay import MAX_TRIES, deliver_all, deliver_due, settle_unhandled
+from kernel.tenancy import SystemScope, TenantScope
+
+DB = ContextDb("sync", alias="sync")
+PORTAL = ContextDb("portal", alias="default")
+SCOPE = TenantScope(1, 10)
+RELAY = SystemScope("relay")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened(Event):
+    """Something happened, for tests."""
+
+    type = "test.happened"
+
+    what: str
+    at: dt.datetime | None = None
+
+
+class Log:
+    """What the handlers of a test saw, and which of them shall fail."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.failing: set[str] = set()
+
+    def handle(self, event: Happened, *, now: dt.datetime) -> None:
+        if event.what in self.failing:
+            raise RuntimeError(event.what)
+        self.seen.append(event.what)
+
+
+@pytest.fixture
+def log(database, monkeypatch):
+    found = Log()
+    monkeypatch.setattr(handlers, "_handlers", {})
+    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(found.handle)
+    return found
+
+
+def happen(what: str, *, aggregate: str = "thing:1", at: dt.datetime | None = None) -> None:
+    with DB.atomic(SCOPE):
+        publish(DB, Happened(aggregate_id=aggregate, psp_id=1, merchant_id=10, what=what, at=at), now=clock.now())
+
+
+def pending() -> int:
+    with DB.atomic(RELAY):
+        return DB.execute("SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND parked_at IS NULL")[0][0]
+
+
+def test_delivers_a_committed_event_once(log):
+    happen("a")
+    assert deliver_all([DB]) == 1
+    assert deliver_all([DB]) == 0
+    assert log.seen == ["a"]
+
+
+def test_delivers_nothing_of_a_rolled_back_transaction(log):
+    with pytest.raises(RuntimeError), DB.atomic(SCOPE):
+        publish(DB, Happened(aggregate_id="thing:1", psp_id=1, merchant_id=10, what="a"), now=clock.now())
+        raise RuntimeError
+    assert deliver_all([DB]) == 0
+    assert log.seen == []
+
+
+def test_keeps_the_order_of_an_aggregate_while_a_handler_fails(log):
+    log.failing = {"a"}
+    happen("a")
+    happen("b")
+    happen("c", aggregate="thing:2")
+    deliver_due(DB, now=clock.now())
+    assert log.seen == ["c"]
+    log.failing = set()
+    deliver_all([DB], now=lambda: clock.now() + dt.timedelta(minutes=5))
+    assert log.seen == ["c", "a", "b"]
+
+
+def test_parks_an_event_after_its_last_try_and_goes_on_with_the_next(log):
+    log.failing = {"a"}
+    happen("a")
+    happen("b")
+    now = clock.now()
+    for _ in range(MAX_TRIES):
+        now += dt.timedelta(minutes=5)
+        deliver_due(DB, now=now)
+    assert log.seen == []
+    deliver_due(DB, now=now + dt.timedelta(minutes=5))
+    assert log.seen == ["b"]
+    with DB.atomic(RELAY):
+        assert DB.execute("SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL") == [(1,)]
+
+
+def test_delivers_again_what_a_dead_relay_had_claimed_but_the_inbox_absorbs_it(log, monkeypatch):
+    happen("a")
+    with monkeypatch.context() as dying:
+        dying.setattr("kernel.relay.DELIVERED", "SELECT 1 WHERE %s IS NULL AND %s IS NULL AND %s IS NULL")
+        deliver_due(DB, now=clock.now())
+    assert deliver_due(DB, now=clock.now()) == 0
+    assert deliver_due(DB, now=clock.now() + dt.timedelta(minutes=1)) == 1
+    assert log.seen == ["a"]
+    assert pending() == 0
+
+
+def test_leaves_events_that_nobody_handles_to_history(log, monkeypatch):
+    monkeypatch.setattr(handlers, "_handlers", {})
+    happen("a")
+    assert deliver_due(DB, now=clock.now()) == 0
+    settle_unhandled(DB, now=clock.now())
+    assert pending() == 0
+
+
+def test_gives_a_handler_the_event_as_it_was_published(database, monkeypatch):
+    monkeypatch.setattr(handlers, "_handlers", {})
+    given: list[Happened] = []
+    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(lambda event, *, now: given.append(event))
+    at = clock.now()
+    happen("a", at=at)
+    deliver_all([DB])
+    assert given == [Happened(aggregate_id="thing:1", psp_id=1, merchant_id=10, what="a", at=at)]
+
+
+def test_writes_the_receipt_of_an_outside_handler_only_when_it_returned(database, monkeypatch):
+    monkeypatch.setattr(handlers, "_handlers", {})
+    calls: list[bool] = []
+
+    def react(event: Happened, *, now: dt.datetime) -> None:
+        calls.append(PORTAL.in_transaction())
+        if len(calls) == 1:
+            raise RuntimeError
+
+    handlers.handles(Happened, db=PORTAL, consumer="portal.outside", own_transaction=False)(react)
+    happen("a")
+    deliver_all([DB])
+    deliver_all([DB], now=lambda: clock.now() + dt.timedelta(minutes=5))
+    deliver_all([DB], now=lambda: clock.now() + dt.timedelta(minutes=10))
+    assert calls == [False, False]
+
+
+def test_event_ids_carry_the_instant_that_decides_their_partition(log):
+    happen("a")
+    with DB.atomic(RELAY):
+        [(event_id, created_at, partition)] = DB.execute("SELECT id, created_at, tableoid::regclass::text FROM outbox")
+    assert created_at == ids.created_at_of(event_id)
+    assert partition.endswith(f"outbox_{created_at:%Y_%m}")
