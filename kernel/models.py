@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
 from django.db import models
-from django.db.models.expressions import RawSQL  # noqa: F401  (re-exported for constraints)
 
 from kernel import clock, ids
 from kernel.tenancy import NoTenantScope, SystemScope, current_scope
@@ -66,7 +65,7 @@ class StoreModel(TenantModel):
         default_manager_name = "objects"
 
 
-class CurrencyField(models.CharField[str, str]):
+class CurrencyField(models.CharField):
     """An ISO 4217 code; there is no default currency."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

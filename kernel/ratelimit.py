@@ -271,6 +271,12 @@ def check(rules: Sequence[Limit]) -> Decision:
     return _limiter.check(rules)
 
 
+def forget() -> None:
+    """Drop this process's leases; the next decision starts anew."""
+    global _limiter  # noqa: PLW0603
+    _limiter = None
+
+
 def _unspend(lease: _Lease) -> None:
     with lease.lock:
         lease.tokens += 1

@@ -28,10 +28,9 @@ class Limits:
 
     def annotate(self, response: HttpResponse) -> None:
         """Put the headers on an answer."""
-        decision = self.decision
-        if decision is not None:
-            response["RateLimit-Policy"] = f'"{decision.policy}";q={decision.limit};w=60'
-            response["RateLimit"] = f'"{decision.policy}";r={decision.remaining};t={decision.reset_s}'
+        if self.decision is not None:
+            for name, value in self.decision.headers().items():
+                response[name] = value
 
 
 def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
