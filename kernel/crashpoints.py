@@ -32,5 +32,5 @@ def crashpoint(name: str) -> None:
     if name not in _declared:
         msg = f"crash point {name!r} is not declared"
         raise LookupError(msg)
-    if settings.MPAC_CRASHPOINT == name:
+    if name == settings.MPAC_CRASHPOINT:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -78,13 +78,13 @@ def _database(name: str, alias: str) -> Finding | None:
         with db.atomic(relay.SCOPE):
             lag, _ = db.execute(relay.STATE, {"now": clock.now(), "types": handlers.handled_types()})[0]
     except ProgrammingError:
-        return Finding(True, f"database {name}: not migrated")
+        return Finding(required=True, what=f"database {name}: not migrated")
     except (DatabaseError, PoolTimeout):
-        return Finding(True, f"database {name}: unreachable")
+        return Finding(required=True, what=f"database {name}: unreachable")
     finally:
         connections[alias].close()
     if lag > RELAY_LAG_LIMIT_S:
-        return Finding(False, f"relay: the oldest event of {name} has waited for {int(lag)} s")
+        return Finding(required=False, what=f"relay: the oldest event of {name} has waited for {int(lag)} s")
     return None
 
 
@@ -92,7 +92,7 @@ def _redis() -> Finding | None:
     try:
         redis_client().ping()
     except (RedisError, OSError):
-        return Finding(False, "redis: unreachable")
+        return Finding(required=False, what="redis: unreachable")
     return None
 
 

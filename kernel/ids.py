@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7 as _uuid7
 
 from kernel.errors import NotFound
 
+_VERSION = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, the last instant that Python can hold
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -31,7 +32,7 @@ def uuid7(*, at: datetime | None = None) -> uuid.UUID:
 
 def created_at_of(u: uuid.UUID) -> datetime:
     """The millisecond inside a UUIDv7, exact. Raises ValueError for any other UUID."""
-    if u.version != 7:
+    if u.version != _VERSION:
         msg = "not a UUIDv7"
         raise ValueError(msg)
     return _EPOCH + timedelta(milliseconds=u.int >> 80)
@@ -75,6 +76,6 @@ def decode(prefix: str, text: str) -> uuid.UUID:
         found, u = parse(text)
     except ValueError:
         raise NotFound from None
-    if found != prefix or u.version != 7 or u.int >> 80 > _LAST_MS:
+    if found != prefix or u.version != _VERSION or u.int >> 80 > _LAST_MS:
         raise NotFound
     return u

@@ -19,7 +19,7 @@ _ALREADY_SAFE = frozenset({"timestamp", "level", "logger"})
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """The logger of a module: `logger = get_logger(__name__)`, `logger.info("attempt sent", attempt_id=...)`."""
+    """The logger of the module called `name`; `logger.info("attempt sent", attempt_id=...)`."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
@@ -73,7 +73,8 @@ def configure_logging(*, level: int | str = logging.INFO) -> None:
 def scrub_event(_logger: object, _method: str, event: EventDict) -> EventDict:
     """The structlog processor that cleans a record: its message, its fields and its traceback."""
     cleaned: dict[str, Any] = {key: event.pop(key) for key in _ALREADY_SAFE & event.keys()}
-    return cleaned | scrub(event)
+    cleaned.update(scrub(event))
+    return cleaned
 
 
 class _Stdout:

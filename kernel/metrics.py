@@ -66,5 +66,5 @@ def render() -> bytes:
     if not directory:
         return _render(REGISTRY)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(directory))
+    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]
     return _render(registry)

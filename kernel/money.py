@@ -126,7 +126,9 @@ class Money(msgspec.Struct, frozen=True, gc=False):
             msg = "weights must be non-negative with a positive sum"
             raise ValueError(msg)
         size = abs(self.amount_minor)
-        shares, remainders = map(list, zip(*(divmod(size * weight, total) for weight in weights), strict=True))
+        shares, remainders = map(
+            list, zip(*(divmod(size * weight, total) for weight in weights), strict=True)
+        )
         by_remainder = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
         for index in by_remainder[: size - sum(shares)]:
             shares[index] += 1

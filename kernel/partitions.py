@@ -10,8 +10,8 @@ Rows are never deleted here; `detach` leaves a table for whoever archives it.
 """
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -23,25 +23,26 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 LOCK_TIMEOUT = "1s"
 Step = Literal["month", "day"]
 Secure = Callable[[Any, str], None]
+Connection = BaseDatabaseWrapper | psycopg.Connection[Any]
 _BOUND = re.compile(r"FROM \('([^']+)'\) TO \('([^']+)'\)")
 
 
 class CreatePartitionedModel(migrations.CreateModel):
-    """`CreateModel` for a partitioned table with a DEFAULT partition; put it in place of the generated `CreateModel`."""
+    """`CreateModel` for a partitioned table with a DEFAULT partition; it replaces the generated operation."""
 
     def __init__(self, *args: Any, partition_by: str = "created_at", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.partition_by = partition_by
 
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         name, args, kwargs = super().deconstruct()
         return name, args, {**kwargs, "partition_by": self.partition_by}
 
-    def reduce(self, operation: Any, app_label: str) -> bool:
+    def reduce(self, operation: Any, app_label: str) -> bool:  # noqa: ARG002
         """Never merge with another operation: squashing would make an ordinary table of it."""
         return False
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:  # noqa: ARG002
         model = to_state.apps.get_model(app_label, self.name)
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
@@ -81,7 +82,7 @@ class Partitions:
 
     def __init__(
         self,
-        connection: BaseDatabaseWrapper | psycopg.Connection[Any],
+        connection: Connection,
         table: str,
         *,
         secure: Secure | None = None,
@@ -96,7 +97,7 @@ class Partitions:
 
     def existing(self) -> list[Part]:
         """The attached partitions but the DEFAULT one, oldest first, with the bounds that the server holds."""
-        with self._transaction(), self.connection.cursor() as cursor:
+        with _upkeep(self.connection) as cursor:
             return self._existing(cursor)
 
     def ensure(self, *, ahead: int, now: datetime) -> list[str]:
@@ -112,8 +113,8 @@ class Partitions:
 
     def default_rows(self) -> int:
         """How many rows lie in the DEFAULT partition; anything but 0 is an alarm."""
-        with self._transaction(), self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM {_quote(self.default)}")
+        with _upkeep(self.connection) as cursor:
+            cursor.execute(f"SELECT count(*) FROM {_quote(self.default)}")  # noqa: S608
             return int(cursor.fetchone()[0])
 
     def move_default_rows(self) -> int:
@@ -137,7 +138,7 @@ class Partitions:
 
         Not CONCURRENTLY, which PostgreSQL refuses beside a DEFAULT partition: the parent is locked for an instant.
         """
-        with self._transaction(), self.connection.cursor() as cursor:
+        with _upkeep(self.connection) as cursor:
             cursor.execute(f"ALTER TABLE {_quote(self.table)} DETACH PARTITION {_quote(part.name)}")
 
     @property
@@ -150,8 +151,10 @@ class Partitions:
         name = f"{self.table}_{starts_at:%Y_%m}" + (f"_{starts_at:%d}" if self.step == "day" else "")
         parent, child = _quote(self.table), _quote(name)
         bounds = (starts_at.isoformat(), ends_at.isoformat())
-        with self._transaction(), self.connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"partitions:{self.table}"])
+        with _upkeep(self.connection) as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"partitions:{self.table}"]
+            )
             if any(part.starts_at == starts_at for part in self._existing(cursor)):
                 return None  # somebody else has just made it
             cursor.execute(
@@ -173,15 +176,15 @@ class Partitions:
         cursor.execute(f"LOCK TABLE {default} IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(f"ALTER TABLE {default} DISABLE TRIGGER USER")
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING *)"
+            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING *)"  # noqa: S608
             f" INSERT INTO {child} SELECT * FROM moved",
             bounds,
         )
         cursor.execute(f"ALTER TABLE {default} ENABLE TRIGGER USER")
 
     def _oldest_default_row(self) -> datetime | None:
-        with self._transaction(), self.connection.cursor() as cursor:
-            cursor.execute(f"SELECT min({_quote(self.partition_by)}) FROM {_quote(self.default)}")
+        with _upkeep(self.connection) as cursor:
+            cursor.execute(f"SELECT min({_quote(self.partition_by)}) FROM {_quote(self.default)}")  # noqa: S608
             found: datetime | None = cursor.fetchone()[0]
             return found
 
@@ -197,9 +200,6 @@ class Partitions:
                 parts.append(Part(name, datetime.fromisoformat(bound[1]), datetime.fromisoformat(bound[2])))
         return sorted(parts, key=lambda part: part.starts_at)
 
-    def _transaction(self) -> AbstractContextManager[Any]:
-        return _Upkeep(self.connection)
-
     def _start(self, instant: datetime) -> datetime:
         day = instant.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return day.replace(day=1) if self.step == "month" else day
@@ -210,26 +210,20 @@ class Partitions:
         return (starts_at + timedelta(days=32)).replace(day=1)
 
 
-class _Upkeep:
+@contextmanager
+def _upkeep(connection: Connection) -> Iterator[Any]:
     """A transaction that sees all tenants' rows, prints bounds in UTC and never waits long for a lock."""
-
-    def __init__(self, connection: BaseDatabaseWrapper | psycopg.Connection[Any]) -> None:
-        self._connection = connection
-        self._block: AbstractContextManager[Any] = (
-            connection.transaction()
-            if isinstance(connection, psycopg.Connection)
-            else transaction.atomic(using=connection.alias)
+    block: AbstractContextManager[Any] = (
+        connection.transaction()
+        if isinstance(connection, psycopg.Connection)
+        else transaction.atomic(using=connection.alias)  # noqa: TID251
+    )
+    with block, connection.cursor() as cursor:
+        cursor.execute(
+            f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL timezone TO 'UTC';"
+            " SET LOCAL app.system = 'upkeep'"
         )
-
-    def __enter__(self) -> None:
-        self._block.__enter__()
-        with self._connection.cursor() as cursor:
-            cursor.execute(
-                f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL timezone TO 'UTC'; SET LOCAL app.system = 'upkeep'"
-            )
-
-    def __exit__(self, *exception: Any) -> bool | None:
-        return self._block.__exit__(*exception)
+        yield cursor
 
 
 def _quote(name: str) -> str:

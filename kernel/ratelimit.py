@@ -54,11 +54,6 @@ class Limit:
     limit: int
     period_s: int = 60
 
-    @property
-    def interval_s(self) -> float:
-        """Seconds in which one token refills."""
-        return self.period_s / self.limit
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -81,6 +76,9 @@ class Decision:
         if not self.allowed:
             shown["Retry-After"] = str(self.retry_after_s)
         return shown
+
+
+UNLIMITED = Decision(allowed=True, limit=0, remaining=0, reset_s=0, retry_after_s=0, policy="unlimited")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +184,7 @@ class Limiter:
             taken.append(lease)
             if nearest is None or decision.remaining < nearest.remaining:
                 nearest = decision
-        return nearest or Decision(True, 0, 0, 0, 0, "none")
+        return nearest or UNLIMITED
 
     def _lease(self, rule: Limit) -> _Lease:
         lease = self._leases.get(rule)

@@ -11,7 +11,7 @@ TIMEOUT_S = 0.1
 
 
 @lru_cache(maxsize=1)
-def redis_client() -> "redis.Redis[bytes]":
+def redis_client() -> redis.Redis:
     """One pooled client per process: short timeouts and no retries, because every caller has a way without it."""
     return redis.Redis.from_url(
         settings.REDIS_URL,

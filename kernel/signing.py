@@ -83,6 +83,8 @@ def verify(
         )
         matched |= hmac.compare_digest(expected, credentials.signature)
     fresh = abs(now.timestamp() - credentials.timestamp) <= WINDOW_S
-    well_formed = _NONCE.fullmatch(nonce) is not None and not any("\n" in part for part in (method, path, query))
+    well_formed = _NONCE.fullmatch(nonce) is not None and not any(
+        "\n" in part for part in (method, path, query)
+    )
     if not (matched and secrets and fresh and well_formed):
         raise SignatureInvalid
