@@ -1,67 +1,40 @@
-"""The processes of MPAC and the commands that run them, the same as in the image."""
+"""The processes of MPAC, started by the same script as in the image, on the loopback interface."""
 
+import os
 import sys
-from collections.abc import Sequence
+from pathlib import Path
 
 from config.local.environment import Environments
 from config.local.options import ROOT, Options
 from config.local.processes import Program
 from config.local.supervisor import ProgramUnit
 
-WEB_WORKERS = 2
-WEB_THREADS = 6
-WEB_BACKPRESSURE = 128
-WORKER_THREADS = 4
+SCRIPT = ROOT / "deploy" / "process"
+# Partition upkeep runs in these two; nothing that faces outside knows the owner roles.
+WITH_OWNER_ROLES = ("worker", "relay")
+PROCESSES = ("web", "realtime", "worker", "beat", "relay")
 # Armed by fault tests: it must fire once, not after every restart.
 FIRST_START_ONLY = ("MPAC_CRASHPOINT",)
 
 
 def all_programs(*, options: Options, environments: Environments) -> list[ProgramUnit]:
-    """One unit per process. Only `worker` and `relay`, which run partition upkeep, know the owner roles."""
-    runtime, upkeep = environments.runtime, environments.upkeep
-    listen = ["--host", "127.0.0.1", "--port"]
-    web = ["-m", "granian", "--interface", "wsgi", *listen, str(options.port), "--workers", str(WEB_WORKERS)]
-    web += [
-        "--blocking-threads",
-        str(WEB_THREADS),
-        "--backpressure",
-        str(WEB_BACKPRESSURE),
-        "--backlog",
-        "1024",
-    ]
-    web += ["--workers-kill-timeout", "5", "--no-ws", "--http", "1", "config.wsgi:application"]
-    realtime = ["-m", "uvicorn", "config.asgi:application", *listen, str(options.ws_port), "--no-access-log"]
-    realtime += ["--timeout-graceful-shutdown", "3", "--lifespan", "off", "--ws-max-size", "65536"]
-    celery = ["-m", "celery", "-A", "config.celery"]
-    worker = [
-        *celery,
-        "worker",
-        "--pool",
-        "threads",
-        "--concurrency",
-        str(WORKER_THREADS),
-        "--loglevel",
-        "INFO",
-    ]
-    worker += ["--without-gossip", "--without-mingle"]
-    commands: list[tuple[str, Sequence[str], dict[str, str]]] = [
-        ("simulator", ["-m", "simulator"], runtime),
-        ("web", web, runtime),
-        ("realtime", realtime, runtime),
-        ("worker", worker, upkeep),
-        ("beat", [*celery, "beat", "--loglevel", "INFO"], runtime),
-        ("relay", ["manage.py", "relay"], upkeep),
-    ]
-    return [
-        ProgramUnit(
-            Program(
-                name=name,
-                argv=[sys.executable, *arguments],
-                env=environment,
-                cwd=ROOT,
-                log=options.state / "logs" / f"{name}.log",
-            ),
-            first_only=FIRST_START_ONLY,
-        )
-        for name, arguments, environment in commands
-    ]
+    """One unit per process, the simulator first."""
+    units = [_unit("simulator", [sys.executable, "-m", "simulator"], environments.runtime, options)]
+    for name in PROCESSES:
+        environment = environments.upkeep if name in WITH_OWNER_ROLES else environments.runtime
+        units.append(_unit(name, [str(SCRIPT), name], environment, options))
+    return units
+
+
+def _unit(name: str, argv: list[str], environment: dict[str, str], options: Options) -> ProgramUnit:
+    path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+    return ProgramUnit(
+        Program(
+            name=name,
+            argv=argv,
+            env=environment | {"PATH": path, "MPAC_HOST": "127.0.0.1"},
+            cwd=ROOT,
+            log=options.state / "logs" / f"{name}.log",
+        ),
+        first_only=FIRST_START_ONLY,
+    )
