@@ -179,3 +179,4 @@ CELERY = {
 }
 LOGGING_CONFIG = None
 MPAC_GENERATED = "config.generated.files"
+MPAC_INVARIANTS = "config.invariants.all_invariants"
