@@ -1,0 +1,1 @@
+"""Sync over HTTP, for services and operators."""

@@ -1,0 +1,69 @@
+"""The copy itself. A snapshot is read from portal and applied to the gateway's mirror; versions decide, never clocks.
+
+Running it twice, late or out of order does no harm: the mirror only moves to a higher version of the same owner.
+"""
+
+import datetime as dt
+
+from mpac.pgw import api as pgw
+from mpac.portal import api as portal
+
+
+def copy_merchant(*, psp_id: int, merchant_id: int, now: dt.datetime) -> pgw.SyncResult:
+    """Bring the mirror of one merchant, with its stores and provider accounts, to portal's present state."""
+    snapshot = portal.get_merchant_snapshot(psp_id=psp_id, merchant_id=merchant_id)
+    return pgw.apply_merchant_snapshot(to_mirror(snapshot), now=now)
+
+
+def copy_provider(*, psp_id: int, now: dt.datetime) -> int:
+    """Bring the mirror of a payment service provider, and all its merchants, to portal's present state."""
+    merchant_ids = portal.list_merchant_ids(psp_id=psp_id)
+    for merchant_id in merchant_ids:
+        copy_merchant(psp_id=psp_id, merchant_id=merchant_id, now=now)
+    return len(merchant_ids)
+
+
+def to_mirror(snapshot: portal.MerchantSnapshotDTO) -> pgw.MerchantSnapshot:
+    """Portal's snapshot in the gateway's terms: whatever is not active there is a tombstone here."""
+    return pgw.MerchantSnapshot(
+        psp_id=snapshot.psp_id,
+        merchant_id=snapshot.merchant_id,
+        merchant_code=snapshot.merchant_code,
+        name=snapshot.name,
+        version=snapshot.version,
+        deleted=snapshot.status != "active",
+        stores=tuple(_store(store) for store in snapshot.stores),
+        partner=pgw.PartnerSnapshot(
+            psp_id=snapshot.psp_id,
+            name=snapshot.psp.name,
+            version=snapshot.psp.version,
+            is_active=snapshot.psp.status == "active",
+            rate_limit_per_minute=snapshot.psp.rate_limit_per_minute,
+            deleted=snapshot.psp.deleted,
+        ),
+    )
+
+
+def _store(store: portal.StoreSnapshotDTO) -> pgw.StoreSnapshot:
+    return pgw.StoreSnapshot(
+        store_id=store.store_id,
+        store_code=store.store_code,
+        name=store.name,
+        version=store.version,
+        deleted=store.status != "active",
+        provider_configs=tuple(
+            pgw.ProviderConfigSnapshot(
+                provider_name=config.provider_name,
+                account=account_of(config.account),
+                api_key_encrypted=config.api_key_encrypted,
+                enabled=config.enabled,
+                version=config.version,
+            )
+            for config in store.provider_configs
+        ),
+    )
+
+
+def account_of(account: dict[str, str]) -> str:
+    """The provider's own id of the merchant among the account's fields; SCB calls it the biller id."""
+    return account.get("merchant_id") or account.get("biller_id") or ""
