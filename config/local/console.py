@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 WIDTH = 9
 
@@ -28,9 +29,9 @@ class Console:
 
     def show(self, text: str) -> None:
         """A block without a prefix."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        with suppress(BrokenPipeError):  # nobody looks any more: no reason to leave processes behind
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
 
     def _write(self, name: str, text: str) -> None:
-        sys.stdout.write(f"{name:<{WIDTH}} | {text}\n")
-        sys.stdout.flush()
+        self.show(f"{name:<{WIDTH}} | {text}")

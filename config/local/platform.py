@@ -42,16 +42,20 @@ class Platform:
         self.environments: Environments | None = None
 
     def __enter__(self) -> Self:
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(sig, self._note_signal)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note_signal)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(signal.SIGHUP, self._note_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._console.say("stopping")
-        self._supervisor.stop()
-        self._cleanup.close()
+        try:
+            self._supervisor.stop()
+        finally:
+            self._cleanup.close()
         self._console.say("stopped")
 
     @property
