@@ -4,6 +4,7 @@
 use the standard library's logging take the same way out, so that nothing escapes the scrubber.
 """
 
+import json
 import logging
 import sys
 from typing import Any
@@ -97,7 +98,10 @@ class _Stdout:
 
 
 def _dumps(event: EventDict, **_options: object) -> str:
-    return orjson.dumps(event, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(event, default=_text, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # text that is not UTF-8, a number beyond 64 bits: logging must not fail for it
+        return json.dumps(event, default=_text)
 
 
 def _text(value: object) -> str:

@@ -26,14 +26,14 @@ _HARMLESS = frozenset(
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 
 _FIELD = (
-    r"[\w-]*(?:password|passwd|secret|token|api_?key|private_?key|activation_?code"
+    r"[\w-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key|activation[_-]?code"
     r"|authorization|cookie|cvv|cvc|otp)"
 )
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(HMAC-SHA256\s+[^\s:]{1,64}:)[0-9]+:[0-9a-fA-F]+"), rf"\1{REDACTED}"),
     (re.compile(r"(?i)\b(OPA-Auth:)\S+"), rf"\1{REDACTED}"),
     (re.compile(r"(?i)\b(Bearer|Basic)(\s+|\.)[A-Za-z0-9._~+/=-]{8,}"), rf"\1\2{REDACTED}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"), REDACTED),
+    (re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"), REDACTED),
     (
         re.compile(r"\b((?:sk|rk|skey)_(?:test|live)_|(?:sk|rk|skey|whsec)_)[A-Za-z0-9+/=_-]{6,}"),
         rf"\1{REDACTED}",
