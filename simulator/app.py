@@ -23,7 +23,7 @@ def create_app(bank: Bank) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        await bank.callbacks.close()
+        await bank.close()
 
     return Starlette(
         routes=[*Control(bank, scb).routes(), Mount("/scb", routes=scb.routes())],

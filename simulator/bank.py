@@ -61,3 +61,8 @@ class Bank:
         self.customer.reset()
         self.scripts.reset()
         self.truth.reset()
+
+    async def close(self) -> None:
+        """Drop what is under way and close the books."""
+        await self.callbacks.close()
+        self.truth.close()

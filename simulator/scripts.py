@@ -93,21 +93,21 @@ class Scripts:
 
     def set(self, *, provider: object, operation: object, behaviour: object, times: object = None) -> None:
         """Replace the operation's script; `*` replaces all of them. Raises ScriptRefused."""
-        if provider not in PROVIDERS:
+        if not isinstance(provider, str) or provider not in PROVIDERS:
             raise ScriptRefused(f"unknown provider {provider!r}; known: {_listed(PROVIDERS)}")
         shown = _member(Behaviour, "behaviour", behaviour)
         if times is not None and (type(times) is not int or not 1 <= times <= MAX_TIMES):
             raise ScriptRefused(f"times is a whole number from 1 to {MAX_TIMES}")
         script = Script(behaviour=shown, times=times if isinstance(times, int) else None)
         if operation == EVERY_OPERATION:
-            self.reset(provider=str(provider))
-            self._scripts[str(provider), EVERY_OPERATION] = script
+            self.reset(provider=provider)
+            self._scripts[provider, EVERY_OPERATION] = script
             return
         at = _HOMES.get(shown, _member(Operation, "operation", operation))
         if shown not in SHOWS[at]:
             able = [where for where in Operation if shown in SHOWS[where]]
             raise ScriptRefused(f"{at} cannot show {shown}; these can: {_listed(able)}")
-        self._scripts[str(provider), at] = script
+        self._scripts[provider, at] = script
 
     def take(self, *, provider: str, operation: Operation) -> Behaviour:
         """What the operation does this time; counts the showing."""

@@ -61,6 +61,11 @@ class Journal:
         self._file.close()
         self._file = self._path.open("ab", buffering=0)
 
+    def close(self) -> None:
+        """Write no more."""
+        if self._file:
+            self._file.close()
+
 
 class Truth:
     """Charges by number and by the reference a customer's app or an inquiry would give."""
@@ -109,6 +114,10 @@ class Truth:
         self._charges.clear()
         self._by_reference.clear()
         self._journal.rewrite([])
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
 
     def _keep(self, charge: Charge) -> None:
         if charge.number not in self._charges:
