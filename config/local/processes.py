@@ -144,6 +144,14 @@ def command_line(pid: int) -> str:
     return subprocess.run(ps, text=True, capture_output=True, check=False).stdout.strip()
 
 
+def working_directory(pid: int) -> Path | None:
+    """Where the process with this number works; None when there is none or the system does not tell."""
+    try:
+        return Path(f"/proc/{pid}/cwd").readlink()
+    except OSError:
+        return None
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nothing listens on right now."""
     with socket.socket() as probe:

@@ -9,10 +9,11 @@ import secrets
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from config.local.errors import ServerFailed
-from config.local.processes import Process, Program, free_port, tail
+from config.local.processes import Process, Program, command_line, free_port, tail, working_directory
 from config.local.wheels import valkey_binary
 
 START_TIMEOUT_S = 15.0
@@ -27,6 +28,7 @@ class ValkeyServer:
     def __init__(self, *, home: Path, durable: bool) -> None:
         self.process: Process | None = None
         self._directory, self._log = home / "redis", home / "valkey.log"
+        self._configuration, self._pidfile = self._directory / "valkey.conf", self._directory / "valkey.pid"
         self._durable = durable
         self._password = secrets.token_hex(16)
         self.port = 0
@@ -35,17 +37,19 @@ class ValkeyServer:
         """Choose the port and write the configuration. Needed once before the first launch."""
         self.port = free_port()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        configuration = self._directory / "valkey.conf"
-        configuration.unlink(missing_ok=True)
-        with os.fdopen(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        self._configuration.unlink(missing_ok=True)
+        with os.fdopen(
+            os.open(self._configuration, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+        ) as file:
             file.write("\n".join(self._settings()) + "\n")
 
     def launch(self) -> Process:
-        """Start the server without waiting for it."""
+        """Start the server without waiting for it. Ends a forgotten server on the same data first."""
+        self._stop_forgotten()
         self.process = Process(
             Program(
                 name=self.name,
-                argv=[str(valkey_binary()), str(self._directory / "valkey.conf")],
+                argv=[str(valkey_binary()), str(self._configuration)],
                 env=dict(os.environ),
                 cwd=self._directory,
                 log=self._log,
@@ -73,6 +77,21 @@ class ValkeyServer:
         """What clients are given, password included."""
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
+    def _stop_forgotten(self) -> None:
+        """End a server that is still on its way down after its supervisor was killed. Raises ServerFailed."""
+        try:
+            pid = int(self._pidfile.read_text())
+        except (OSError, ValueError):
+            return
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while "valkey-server" in command_line(pid) and working_directory(pid) == self._directory:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"A forgotten Valkey server, process {pid}, does not end.")
+            time.sleep(POLL_S)
+        self._pidfile.unlink(missing_ok=True)
+
     def _settings(self) -> list[str]:
         return [
             f"requirepass {self._password}",
@@ -80,6 +99,7 @@ class ValkeyServer:
             f"port {self.port}",
             f'dir "{self._directory}"',
             "daemonize no",
+            f'pidfile "{self._pidfile}"',
             "maxmemory 256mb",
             "maxmemory-policy noeviction",
             f"appendonly {'yes' if self._durable else 'no'}",
