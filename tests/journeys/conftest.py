@@ -1,0 +1,182 @@
+"""A whole platform in processes of its own, with the simulator, as `make run` starts it: one for all journeys."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from simulator.terminal.client import Terminal
+
+ROOT = Path(__file__).parent.parent.parent
+START_S = 120.0
+POLL_S = 0.1
+GENEROUS = {f"MPAC_RATE_LIMIT_{name}": "1000000" for name in ("MERCHANT", "GLOBAL", "PARTNER", "ADDRESS")}
+
+
+class RunningPlatform:
+    """A platform of this test run: its demo file, its processes, and ways to hurt it."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.process: subprocess.Popen[bytes] | None = None
+        self.demo: dict[str, Any] = {}
+
+    def start(self, **environment: str) -> None:
+        """Start and wait until the demo file is written."""
+        ports = dict(zip(("MPAC_PORT", "MPAC_WS_PORT", "MPAC_SIM_PORT"), free_ports(3), strict=True))
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MPAC_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PYTEST_", "DJANGO_"))
+        }
+        chosen = kept | GENEROUS | ports | {"MPAC_STATE": str(self.state), "MPAC_FIRST_SALE": "0"} | environment
+        demo_file = self.state / "demo.json"
+        demo_file.unlink(missing_ok=True)
+        log = (self.state.parent / f"{self.state.name}.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "config.local", "run"], cwd=ROOT, env=chosen, stdout=log, stderr=log
+        )
+        log.close()
+        until(lambda: demo_file.exists() or self.process.poll() is not None, timeout_s=START_S)
+        if self.process.poll() is not None:
+            pytest.fail((self.state.parent / f"{self.state.name}.log").read_text()[-4000:])
+        self.demo = json.loads(demo_file.read_text())
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(60)
+
+    def terminal(self) -> Terminal:
+        return Terminal(self.demo)
+
+    def simulator(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Call the simulator's control interface."""
+        with httpx2.Client(base_url=self.demo["simulator_url"], timeout=10, trust_env=False) as http:
+            answer = http.post(path, json=body) if body is not None or path == "/__reset" else http.get(path)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+    def script(self, operation: str, behaviour: str, *, times: int = 1) -> None:
+        self.simulator(
+            "/__script", {"provider": "scb", "operation": operation, "behaviour": behaviour, "times": times}
+        )
+
+    def charges(self) -> list[dict[str, Any]]:
+        charges: list[dict[str, Any]] = self.simulator("/__truth")["charges"]
+        return charges
+
+    def invariants(self) -> subprocess.CompletedProcess[str]:
+        """Run `manage.py check_invariants` against this platform."""
+        return self.manage("check_invariants")
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command with the environment of the platform's relay."""
+        [pid] = self.pids("manage.py relay")
+        environment = dict(
+            entry.split("=", 1)
+            for entry in Path(f"/proc/{pid}/environ").read_text().split("\0")
+            if "=" in entry
+        )
+        environment.pop("MPAC_CRASHPOINT", None)
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def pids(self, words: str) -> list[int]:
+        """Processes below this platform whose command line holds `words`."""
+        return [pid for pid in descendants(self.process.pid) if words in command_line(pid)]
+
+    def kill(self, words: str) -> None:
+        """SIGKILL every process of this platform whose command line holds `words`."""
+        found = self.pids(words)
+        assert found, f"no process {words!r}"
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below `pid`."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError, IndexError, ValueError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found, queue = [], [pid]
+    while queue:
+        for child in children.get(queue.pop(), []):
+            found.append(child)
+            queue.append(child)
+    return found
+
+
+def until(done: Callable[[], Any], *, timeout_s: float) -> Any:
+    """Ask until the answer is true; the last answer. Fails when the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while not (answer := done()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {timeout_s:.0f} s")
+        time.sleep(POLL_S)
+    return answer
+
+
+def free_ports(count: int) -> list[str]:
+    """Ports that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for found in sockets:
+            found.bind(("127.0.0.1", 0))
+        return [str(found.getsockname()[1]) for found in sockets]
+    finally:
+        for found in sockets:
+            found.close()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """The platform of all journeys of this worker."""
+    platform = RunningPlatform(tmp_path_factory.mktemp("platform") / "state")
+    platform.state.mkdir()
+    try:
+        platform.start(MPAC_PROVIDER_TIMEOUT_S="2")
+        yield platform
+    finally:
+        platform.stop()
+
+
+@pytest.fixture
+def platform(running: RunningPlatform) -> Iterator[RunningPlatform]:
+    """The platform with a well-behaved bank."""
+    running.simulator("/__reset")
+    yield running
+    running.simulator("/__reset")
+
+
+@pytest.fixture
+def terminal(platform: RunningPlatform) -> Iterator[Terminal]:
+    with platform.terminal() as found:
+        yield found

@@ -1,0 +1,49 @@
+"""Servers and processes die during sales; sales go on, nothing is lost, nothing needs a person."""
+
+from tests.journeys.conftest import until
+
+
+def completed(terminal, payment) -> bool:
+    return terminal.get(f"/v1/payments/{payment['id']}")["status"] == "completed"
+
+
+def sell_by_qr(terminal):
+    payment = terminal.pay_qr(terminal.open_bill())
+    terminal.customer_pays(terminal.wait_for_qr(payment, timeout_s=60))
+    return payment
+
+
+def test_sales_go_on_while_redis_is_killed(platform, terminal):
+    with terminal.pushes() as pushes:
+        pushes.open()
+        before = pushes.last
+        platform.kill("valkey-server")
+        payments = [sell_by_qr(terminal) for _ in range(3)]
+        terminal.pay_cash(terminal.open_bill())
+        for payment in payments:
+            pushes.wait_for("payment.completed", about=payment["id"], timeout_s=60)
+    log = terminal.events(before)
+    assert [entry.seq for entry in log] == list(range(before + 1, before + 1 + len(log)))
+    assert sum(entry.type == "payment.completed" for entry in log) == 4
+
+
+def test_no_event_is_lost_when_the_relay_and_the_workers_are_killed(platform, terminal):
+    payment = terminal.pay_qr(terminal.open_bill())
+    qr = terminal.wait_for_qr(payment)
+    platform.kill("manage.py relay")
+    platform.kill("celery")
+    terminal.customer_pays(qr)
+    until(lambda: completed(terminal, payment), timeout_s=120)
+
+
+def test_a_terminal_sees_everything_once_when_the_realtime_process_is_killed(platform, terminal):
+    with terminal.pushes() as pushes:
+        pushes.open()
+        platform.kill("config.asgi")
+        payment = sell_by_qr(terminal)
+        pushes.wait_for("payment.completed", about=payment["id"], timeout_s=60)
+        assert pushes.connections >= 2
+
+
+def test_no_invariant_is_broken_afterwards(platform):
+    until(lambda: platform.invariants().returncode == 0, timeout_s=120)
