@@ -1,24 +1,24 @@
 """What smarttab refuses, and in which words.
 
-    NotFound            a missing order, bill or payment, and another tenant's, look the same
-    Conflict
-    |-- IllegalTransition   the status does not lead there; `allowed` says where it leads
-    |-- OpenBillExists      one open bill per order
-    |-- NothingDue          the order has nothing left to bill
-    |-- BillNotOpen         the bill is closed or voided
-    |-- AmountExceedsDue    more than is due, payments under way included
-    |-- BillHasPayments     a bill with money, or with a payment under way, is not voided
-    |-- OrderIsBilled       what stands on a bill is not changed
-    |-- OrderNotEditable    only draft and open orders are changed
-    |-- PaymentNotCancellable   the money is there, or was never coming
-    |-- VersionMismatch     somebody changed the object first
-    `-- IdempotencyKeySpent     the key belongs to an effect whose answer is kept no more
-    Invalid
-    |-- OrderNotComputable  discounts, tax codes or sums that make no order
-    |-- TenderedTooLittle   cash below the amount
-    `-- TenderedNotCash     only cash is tendered
-    Forbidden
-    `-- NoStore             the caller is not bound to one store
+NotFound            a missing order, bill or payment, and another tenant's, look the same
+Conflict
+|-- IllegalTransition   the status does not lead there; `allowed` says where it leads
+|-- OpenBillExists      one open bill per order
+|-- NothingDue          the order has nothing left to bill
+|-- BillNotOpen         the bill is closed or voided
+|-- AmountExceedsDue    more than is due, payments under way included
+|-- BillHasPayments     a bill with money, or with a payment under way, is not voided
+|-- OrderIsBilled       what stands on a bill is not changed
+|-- OrderNotEditable    only draft and open orders are changed
+|-- PaymentNotCancellable   the money is there, or was never coming
+|-- VersionMismatch     somebody changed the object first
+`-- IdempotencyKeySpent     the key belongs to an effect whose answer is kept no more
+Invalid
+|-- OrderNotComputable  discounts, tax codes or sums that make no order
+|-- TenderedTooLittle   cash below the amount
+`-- TenderedNotCash     only cash is tendered
+Forbidden
+`-- NoStore             the caller is not bound to one store
 """
 
 from kernel.errors import Conflict, Forbidden, Invalid, NotFound

@@ -32,6 +32,7 @@ class OrderDraft:
     def totals(self, *, rates_ppm: Mapping[str, int]) -> Totals:
         """Compute the order with the rates of its day. Raises TotalsError."""
         return compute_totals(
+            currency=self.currency,
             lines=self.lines,
             discounts=self.discounts,
             service_charge=self.service_charge,

@@ -59,6 +59,7 @@ def change_due(*, tendered_minor: int, amount_minor: int) -> int:
 
     Raises:
         ValueError: less was tendered than is to be paid.
+
     """
     if tendered_minor < amount_minor:
         raise ValueError("less was tendered than is to be paid")

@@ -8,7 +8,8 @@ document's total per rate, never per line (Thai Revenue Code section 86; Japanes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-BASIS_POINTS = 10_000
+from kernel.money import BASIS, Money, Rounding, divide
+
 PPM = 1_000_000
 MAX_TOTAL_MINOR = 10**15
 
@@ -40,7 +41,7 @@ class Portion:
         """Return this portion of `base_minor`, a share rounded half up."""
         if self.amount_minor is not None:
             return self.amount_minor
-        return half_up(base_minor * (self.basis_points or 0), BASIS_POINTS)
+        return divide(base_minor * (self.basis_points or 0), BASIS, rounding=Rounding.HALF_UP)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,32 +101,14 @@ class Totals:
     taxes: tuple[TaxTotal, ...]
 
 
-def half_up(numerator: int, denominator: int) -> int:
-    """Divide two non-negative integers and round half up."""
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
 def tax_inside(gross_minor: int, rate_ppm: int) -> int:
     """Return the tax that a tax-inclusive amount holds, rounded half up (rate in parts per million)."""
-    return half_up(gross_minor * rate_ppm, PPM + rate_ppm)
-
-
-def allocate(amount: int, weights: Sequence[int]) -> list[int]:
-    """Split `amount` by `weights` without losing a unit; what is left over goes to the largest remainders."""
-    whole = sum(weights)
-    if whole == 0:
-        if amount:
-            raise ValueError("nothing to allocate to")
-        return [0] * len(weights)
-    shares = [amount * weight // whole for weight in weights]
-    by_remainder = sorted(range(len(weights)), key=lambda i: (-(amount * weights[i] % whole), i))
-    for i in by_remainder[: amount - sum(shares)]:
-        shares[i] += 1
-    return shares
+    return divide(gross_minor * rate_ppm, PPM + rate_ppm, rounding=Rounding.HALF_UP)
 
 
 def compute_totals(
     *,
+    currency: str,
     lines: Sequence[Line],
     discounts: Sequence[Portion] = (),
     service_charge: Portion | None = None,
@@ -141,24 +124,24 @@ def compute_totals(
 
     Raises:
         TotalsError: a discount larger than what it is taken from, an unknown tax code, a total out of range.
+
     """
     computed = tuple(_line_total(line, index) for index, line in enumerate(lines))
     after_lines = sum(line.total_minor for line in computed)
+    subtotal = sum(line.gross_minor for line in computed)
     order_discount = sum(discount.of(after_lines) for discount in discounts)
+    charged = service_charge.of(max(after_lines - order_discount, 0)) if service_charge else 0
+    if max(subtotal, after_lines + charged + tip_minor) > MAX_TOTAL_MINOR:
+        raise TotalsError("The order is too large.", field="items", code="amount_too_large")
     if order_discount > after_lines:
         raise TotalsError("The discounts exceed the order.", field="discounts", code="discount_too_large")
-    charged = service_charge.of(after_lines - order_discount) if service_charge else 0
-    shares = allocate(order_discount, [line.total_minor for line in computed])
+    shares = _shares(Money(order_discount, currency), [line.total_minor for line in computed])
     taxable = [
         (line.tax_code, computed[i].total_minor - shares[i], f"items[{i}].tax_code")
         for i, line in enumerate(lines)
     ]
     taxable.append((service_charge_tax_code, charged, "service_charge.tax_code"))
     taxes = _taxes(taxable, rates_ppm)
-    total = after_lines - order_discount + charged + tip_minor
-    subtotal = sum(line.gross_minor for line in computed)
-    if max(total, subtotal) > MAX_TOTAL_MINOR:
-        raise TotalsError("The order is too large.", field="items", code="amount_too_large")
     return Totals(
         lines=computed,
         subtotal_minor=subtotal,
@@ -166,9 +149,15 @@ def compute_totals(
         service_charge_minor=charged,
         tip_minor=tip_minor,
         tax_minor=sum(tax.tax_minor for tax in taxes),
-        total_minor=total,
+        total_minor=after_lines - order_discount + charged + tip_minor,
         taxes=taxes,
     )
+
+
+def _shares(discount: Money, weights: Sequence[int]) -> list[int]:
+    if not discount.amount_minor:
+        return [0] * len(weights)
+    return [share.amount_minor for share in discount.allocate(weights)]
 
 
 def _line_total(line: Line, index: int) -> LineTotal:
@@ -193,7 +182,9 @@ def _taxes(
         if code is None:
             continue
         if code not in rates_ppm:
-            raise TotalsError(f"No rate is configured for tax code {code!r}.", field=field, code="tax_code_unknown")
+            raise TotalsError(
+                f"No rate is configured for tax code {code!r}.", field=field, code="tax_code_unknown"
+            )
         rate = rates_ppm[code]
         gross[rate] = gross.get(rate, 0) + amount
         codes.setdefault(rate, set()).add(code)

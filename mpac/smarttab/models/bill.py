@@ -34,12 +34,14 @@ class Bill(StoreModel):
         tenant="store", transitions=BILL_TRANSITIONS, parents=(Parent("order_id", "orders"),)
     )
 
-    class Meta:
+    class Meta(StoreModel.Meta):
         db_table = "bills"
         constraints = (
             choices_check("status", BillStatus, "bill_status"),
             # A key has one effect for ever, also when its stored answer is gone.
-            models.UniqueConstraint(fields=["psp_id", "merchant_id", "idempotency_key"], name="bill_key_once"),
+            models.UniqueConstraint(
+                fields=["psp_id", "merchant_id", "idempotency_key"], name="bill_key_once"
+            ),
             # One open bill per order: two would ask for the same money twice.
             models.UniqueConstraint(
                 fields=["psp_id", "merchant_id", "order"],
@@ -48,12 +50,8 @@ class Bill(StoreModel):
             ),
             # Never more paid or under way than is asked.
             models.CheckConstraint(
-                condition=models.Q(
-                    total_minor__gte=0,
-                    paid_minor__gte=0,
-                    reserved_minor__gte=0,
-                    total_minor__gte=models.F("paid_minor") + models.F("reserved_minor"),
-                ),
+                condition=models.Q(paid_minor__gte=0, reserved_minor__gte=0)
+                & models.Q(total_minor__gte=models.F("paid_minor") + models.F("reserved_minor")),
                 name="bill_never_overpaid",
             ),
             # Closed means paid in full; voided means that no money came; nothing is under way in either.
@@ -68,7 +66,9 @@ class Bill(StoreModel):
         )
         indexes = (
             models.Index(fields=["psp_id", "merchant_id", "order"], name="bill_by_order"),
-            models.Index(fields=["psp_id", "merchant_id", "store_id", "status", "-id"], name="bill_by_status"),
+            models.Index(
+                fields=["psp_id", "merchant_id", "store_id", "status", "-id"], name="bill_by_status"
+            ),
         )
 
     def __str__(self) -> str:

@@ -56,11 +56,13 @@ class DeviceEvent(StoreModel):
         parents=(Parent("device_id", "device_streams", to_column="device_id"),),
     )
 
-    class Meta:
+    class Meta(StoreModel.Meta):
         db_table = "device_events"
         constraints = (
             # A sequence number is given once per device.
-            models.UniqueConstraint(fields=["psp_id", "merchant_id", "device_id", "seq"], name="device_event_seq"),
+            models.UniqueConstraint(
+                fields=["psp_id", "merchant_id", "device_id", "seq"], name="device_event_seq"
+            ),
             models.CheckConstraint(condition=models.Q(seq__gte=1), name="device_event_seq_positive"),
         )
 

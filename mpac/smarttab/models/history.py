@@ -21,7 +21,7 @@ class StateChange(StoreModel):
 
     rules: ClassVar[TableRules] = TableRules(tenant="store", append_only=True)
 
-    class Meta:
+    class Meta(StoreModel.Meta):
         db_table = "state_changes"
         constraints = (
             # The three aggregates that have states here.
@@ -29,7 +29,9 @@ class StateChange(StoreModel):
                 condition=models.Q(subject__in=["order", "bill", "payment"]), name="state_change_subject"
             ),
         )
-        indexes = (models.Index(fields=["psp_id", "merchant_id", "subject_id"], name="state_change_subject_idx"),)
+        indexes = (
+            models.Index(fields=["psp_id", "merchant_id", "subject_id"], name="state_change_subject_idx"),
+        )
 
     def __str__(self) -> str:
         return f"{self.subject} {self.from_status} -> {self.to_status}"

@@ -62,17 +62,20 @@ class Order(StoreModel):
 
     rules: ClassVar[TableRules] = TableRules(tenant="store", transitions=ORDER_TRANSITIONS)
 
-    class Meta:
+    class Meta(StoreModel.Meta):
         db_table = "orders"
         constraints = (
             choices_check("status", OrderStatus, "order_status"),
             choices_check("channel", Channel, "order_channel"),
             # Guests and staff call an order by its number; a store gives it once a business day.
             models.UniqueConstraint(
-                fields=["psp_id", "merchant_id", "store_id", "business_date", "number"], name="order_number_once"
+                fields=["psp_id", "merchant_id", "store_id", "business_date", "number"],
+                name="order_number_once",
             ),
             # A key has one effect for ever, also when its stored answer is gone.
-            models.UniqueConstraint(fields=["psp_id", "merchant_id", "idempotency_key"], name="order_key_once"),
+            models.UniqueConstraint(
+                fields=["psp_id", "merchant_id", "idempotency_key"], name="order_key_once"
+            ),
             # The total is the sum of its parts; tax is inside.
             models.CheckConstraint(
                 condition=models.Q(
@@ -109,7 +112,9 @@ class Order(StoreModel):
         )
         indexes = (
             models.Index(fields=["psp_id", "merchant_id", "store_id", "-id"], name="order_newest"),
-            models.Index(fields=["psp_id", "merchant_id", "store_id", "status", "-id"], name="order_by_status"),
+            models.Index(
+                fields=["psp_id", "merchant_id", "store_id", "status", "-id"], name="order_by_status"
+            ),
         )
 
     def __str__(self) -> str:
@@ -147,7 +152,7 @@ class OrderLine(StoreModel):
         tenant="store", append_only=True, parents=(Parent("order_id", "orders"),)
     )
 
-    class Meta:
+    class Meta(StoreModel.Meta):
         db_table = "order_lines"
         constraints = (
             # Lines of a revision have an order.

@@ -60,13 +60,15 @@ class Payment(StoreModel):
         parents=(Parent("order_id", "orders"), Parent("bill_id", "bills")),
     )
 
-    class Meta:
+    class Meta(StoreModel.Meta):
         db_table = "payments"
         constraints = (
             choices_check("status", PaymentStatus, "payment_status"),
             choices_check("method", PaymentMethod, "payment_method"),
             # A key has one effect for ever, also when its stored answer is gone.
-            models.UniqueConstraint(fields=["psp_id", "merchant_id", "idempotency_key"], name="payment_key_once"),
+            models.UniqueConstraint(
+                fields=["psp_id", "merchant_id", "idempotency_key"], name="payment_key_once"
+            ),
             # An intent pays one payment.
             models.UniqueConstraint(
                 fields=["psp_id", "merchant_id", "payment_intent_id"], name="payment_intent_once"
@@ -92,7 +94,9 @@ class Payment(StoreModel):
             ),
             # Cash is tendered, at least the amount; nothing else is.
             models.CheckConstraint(
-                condition=models.Q(method=PaymentMethod.CASH.value, tendered_minor__gte=models.F("amount_minor"))
+                condition=models.Q(
+                    method=PaymentMethod.CASH.value, tendered_minor__gte=models.F("amount_minor")
+                )
                 | (~models.Q(method=PaymentMethod.CASH.value) & models.Q(tendered_minor__isnull=True)),
                 name="payment_tendered",
             ),

@@ -16,7 +16,9 @@ class TaxRate(models.Model):
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
 
-    rules: ClassVar[TableRules] = TableRules(tenant=None, reason="tax law is the same for all tenants of a country")
+    rules: ClassVar[TableRules] = TableRules(
+        tenant=None, reason="tax law is the same for all tenants of a country"
+    )
 
     class Meta:
         db_table = "tax_rates"

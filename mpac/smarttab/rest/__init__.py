@@ -1,0 +1,1 @@
+"""Smarttab's HTTP entrances: parse, call one service, render."""

@@ -1,0 +1,240 @@
+"""What callers send. Money is in minor units; unknown fields are refused."""
+
+import uuid
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from kernel import ids
+from kernel.errors import FieldError, Invalid, NotFound
+from kernel.rest import Body, PageQuery, Query
+from mpac.smarttab.domain.drafts import OrderDraft
+from mpac.smarttab.domain.states import BillStatus, Channel, OrderStatus, PaymentMethod, PaymentStatus
+from mpac.smarttab.domain.totals import MAX_TOTAL_MINOR, Line, Modifier, Portion
+from mpac.smarttab.services.payments import Tender
+
+Amount = Annotated[int, Meta(ge=0, le=MAX_TOTAL_MINOR)]
+PositiveAmount = Annotated[int, Meta(ge=1, le=MAX_TOTAL_MINOR)]
+BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
+Quantity = Annotated[int, Meta(ge=1, le=100_000)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Short = Annotated[str, Meta(min_length=1, max_length=100)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+Provider = Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$")]
+Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class PortionBody(Body):
+    """An amount in minor units, or a share in basis points (hundredths of a percent). One of the two."""
+
+    amount: Amount | None = None
+    basis_points: BasisPoints | None = None
+    name: Annotated[str, Meta(max_length=200)] = ""
+
+    def portion(self, field: str) -> Portion:
+        """Return it as the domain knows it. Raises Invalid when it says both or neither."""
+        try:
+            return Portion(amount_minor=self.amount, basis_points=self.basis_points, name=self.name)
+        except ValueError:
+            fault = FieldError(field, "one_of", "Give either amount or basis_points.")
+            raise Invalid(errors=[fault]) from None
+
+
+class ServiceChargeBody(PortionBody):
+    """A charge for service, taxed by its own code if it has one."""
+
+    tax_code: Short | None = None
+
+
+class ModifierBody(Body):
+    """An extra on one unit of an item."""
+
+    name: Name
+    price: Amount = 0
+    quantity: Quantity = 1
+
+
+class OrderItemBody(Body):
+    """One line: so many of something at a price that includes tax."""
+
+    name: Name
+    quantity: Quantity
+    unit_price: Amount
+    sku: Short | None = None
+    product_id: Short | None = None
+    tax_code: Short | None = None
+    modifiers: Annotated[list[ModifierBody], Meta(max_length=50)] = []
+    discount: PortionBody | Amount | None = None
+
+
+Items = Annotated[list[OrderItemBody], Meta(min_length=1, max_length=500)]
+Discounts = Annotated[list[PortionBody], Meta(max_length=50)]
+
+
+class CreateOrder(Body):
+    """An order as the terminal puts it; the server computes every total."""
+
+    currency: Currency
+    channel: Channel
+    items: Items
+    table: Short | None = None
+    customer_id: str | None = None
+    client_reference: Name | None = None
+    discounts: Discounts = []
+    service_charge: ServiceChargeBody | Amount | None = None
+    tip: Amount = 0
+
+    def draft(self) -> OrderDraft:
+        """Return it as the domain knows it. Raises Invalid."""
+        charge, charge_tax_code = _service_charge(self.service_charge)
+        return OrderDraft(
+            currency=self.currency,
+            channel=self.channel,
+            lines=_lines(self.items),
+            table_name=self.table or "",
+            customer_id=_customer(self.customer_id),
+            client_reference=self.client_reference or "",
+            discounts=_discounts(self.discounts),
+            service_charge=charge,
+            service_charge_tax_code=charge_tax_code,
+            tip_minor=self.tip,
+        )
+
+
+class PatchOrder(Body):
+    """The parts of an order to change; what is left out stays, null clears. `items` are replaced as a whole."""
+
+    channel: Channel | UnsetType = UNSET
+    items: Items | UnsetType = UNSET
+    table: Short | None | UnsetType = UNSET
+    customer_id: str | None | UnsetType = UNSET
+    client_reference: Name | None | UnsetType = UNSET
+    discounts: Discounts | UnsetType = UNSET
+    service_charge: ServiceChargeBody | Amount | None | UnsetType = UNSET
+    tip: Amount | UnsetType = UNSET
+
+    def changes(self) -> dict[str, object]:
+        """Return the changed fields of the order's draft. Raises Invalid."""
+        changes: dict[str, object] = {}
+        if self.channel is not UNSET:
+            changes["channel"] = self.channel
+        if self.items is not UNSET:
+            changes["lines"] = _lines(self.items)
+        if self.table is not UNSET:
+            changes["table_name"] = self.table or ""
+        if self.customer_id is not UNSET:
+            changes["customer_id"] = _customer(self.customer_id)
+        if self.client_reference is not UNSET:
+            changes["client_reference"] = self.client_reference or ""
+        if self.discounts is not UNSET:
+            changes["discounts"] = _discounts(self.discounts)
+        if self.tip is not UNSET:
+            changes["tip_minor"] = self.tip
+        if self.service_charge is not UNSET:
+            charge, code = _service_charge(self.service_charge)
+            changes |= {"service_charge": charge, "service_charge_tax_code": code}
+        return changes
+
+
+class NoBody(Body):
+    """Nothing to say: an empty object."""
+
+
+class SalePayment(Body):
+    """How a sale is paid; without an amount, in full."""
+
+    method: PaymentMethod
+    amount: PositiveAmount | None = None
+    provider: Provider | None = None
+    tendered: Amount | None = None
+
+    def tender(self) -> Tender:
+        """Return it as the services know it. Raises TenderedNotCash, TenderedTooLittle."""
+        return Tender(
+            method=self.method,
+            amount_minor=self.amount,
+            tendered_minor=self.tendered,
+            provider=self.provider or "",
+        )
+
+
+class CreatePayment(SalePayment):
+    """Money for a bill by one method. Cash is paid at once; everything else goes through the gateway."""
+
+    amount: PositiveAmount
+
+
+class CreateSale(CreateOrder):
+    """Order, bill and payment in one call."""
+
+    payment: SalePayment
+
+
+class ListOrders(PageQuery):
+    """Orders by status or by the caller's own reference."""
+
+    status: OrderStatus | None = None
+    client_reference: Name | None = None
+
+
+class ListBills(PageQuery):
+    """Bills by status."""
+
+    status: BillStatus | None = None
+
+
+class ListPayments(PageQuery):
+    """Payments by status."""
+
+    status: PaymentStatus | None = None
+
+
+class ReadEvents(Query):
+    """Events after a sequence number the device has seen."""
+
+    after: Sequence = 0
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+def _lines(items: list[OrderItemBody]) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            name=item.name,
+            unit_price_minor=item.unit_price,
+            quantity=item.quantity,
+            sku=item.sku or "",
+            product_id=item.product_id or "",
+            tax_code=item.tax_code,
+            modifiers=tuple(
+                Modifier(name=each.name, price_minor=each.price, quantity=each.quantity)
+                for each in item.modifiers
+            ),
+            discount=_portion(item.discount, f"items[{index}].discount"),
+        )
+        for index, item in enumerate(items)
+    )
+
+
+def _discounts(discounts: list[PortionBody]) -> tuple[Portion, ...]:
+    return tuple(each.portion(f"discounts[{index}]") for index, each in enumerate(discounts))
+
+
+def _service_charge(charge: ServiceChargeBody | int | None) -> tuple[Portion | None, str | None]:
+    code = charge.tax_code if isinstance(charge, ServiceChargeBody) else None
+    return _portion(charge, "service_charge"), code
+
+
+def _portion(body: PortionBody | int | None, field: str) -> Portion | None:
+    if body is None:
+        return None
+    return Portion(amount_minor=body) if isinstance(body, int) else body.portion(field)
+
+
+def _customer(text: str | None) -> uuid.UUID | None:
+    if text is None:
+        return None
+    try:
+        return ids.decode("cus", text)
+    except NotFound:
+        fault = FieldError("customer_id", "invalid", "This is no customer's id.")
+        raise Invalid(errors=[fault]) from None

@@ -1,0 +1,35 @@
+"""A terminal's own event log over HTTP: the same log, with the same cursor, that the WebSocket pushes from."""
+
+from rest_framework.request import Request
+
+from kernel.rest import Endpoint, operation
+from mpac.smarttab.db import atomic, db
+from mpac.smarttab.dto import DeviceEventPage
+from mpac.smarttab.rest.bodies import ReadEvents
+from mpac.smarttab.rest.caller import SELLERS
+from mpac.smarttab.selectors import views
+from mpac.smarttab.selectors.device_log import read_log
+
+
+class DeviceEventsEndpoint(Endpoint):
+    """What the calling device is to learn."""
+
+    callers = SELLERS
+    db = db
+
+    @operation(
+        "devices.events",
+        summary="Read this device's events after a sequence number, oldest first",
+        query=ReadEvents,
+        response=DeviceEventPage,
+        errors=(400,),
+    )
+    def get(self, request: Request, query: ReadEvents) -> DeviceEventPage:
+        principal = request.user
+        with atomic(principal.scope()):
+            page = read_log(principal.device_id, after=query.after, limit=query.limit)
+        return DeviceEventPage(
+            data=[views.logged_event(event) for event in page.events],
+            head=page.bounds.head,
+            floor=page.bounds.floor,
+        )

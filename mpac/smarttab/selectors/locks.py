@@ -1,0 +1,42 @@
+"""Row locks, all of them, in one order: order, bill, payment, then device streams by id.
+
+Whatever changes a bill or a payment locks the order first, so two changes of one sale wait for each other
+instead of deadlocking. Call these inside a scoped transaction only.
+"""
+
+import uuid
+from typing import TypeVar
+
+from kernel.errors import NotFound
+from kernel.models import StoreModel
+from mpac.smarttab.models import Bill, Order, Payment
+
+M = TypeVar("M", bound=StoreModel)
+
+
+def lock_order(order_id: uuid.UUID) -> Order:
+    """Lock one order and return it fresh. Raises NotFound."""
+    return _lock(Order, order_id)
+
+
+def lock_bill(bill_id: uuid.UUID) -> tuple[Order, Bill]:
+    """Lock a bill, its order first, and return both fresh. Raises NotFound."""
+    order_id = Bill.objects.filter(pk=bill_id).values_list("order_id", flat=True).first()
+    if order_id is None:
+        raise NotFound
+    return _lock(Order, order_id), _lock(Bill, bill_id)
+
+
+def lock_payment(payment_id: uuid.UUID) -> tuple[Order, Bill, Payment]:
+    """Lock a payment, its order and bill first, and return all three fresh. Raises NotFound."""
+    parents = Payment.objects.filter(pk=payment_id).values_list("order_id", "bill_id").first()
+    if parents is None:
+        raise NotFound
+    return _lock(Order, parents[0]), _lock(Bill, parents[1]), _lock(Payment, payment_id)
+
+
+def _lock(model: type[M], pk: uuid.UUID) -> M:
+    row: M | None = model.objects.select_for_update().filter(pk=pk).first()
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,1 @@
+"""Writes: one use-case family a file, one transaction a public function."""

@@ -1,0 +1,145 @@
+"""Writing the devices' event logs: gap-free sequences, and a wake-up for whoever listens.
+
+The wake-up is sent after the commit and outside it: NOTIFY inside a transaction would make all commits wait for one
+another. A wake-up that is lost costs one poll interval, never an event.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError
+from django.db.models import Max
+
+from kernel import ids
+from kernel.logs import get_logger
+from kernel.models import StoreModel
+from kernel.tenancy import SystemScope, TenantScope
+from mpac.smarttab.db import atomic, db, on_commit
+from mpac.smarttab.models import DeviceEvent
+
+logger = get_logger(__name__)
+
+CHANNEL = "mpac_device_events"
+
+_ADVANCE = """
+    INSERT INTO device_streams (device_id, psp_id, merchant_id, store_id, head, floor, acknowledged, updated_at)
+    VALUES (%(device_id)s, %(psp_id)s, %(merchant_id)s, %(store_id)s, %(count)s, 1, 0, %(now)s)
+    ON CONFLICT (device_id) DO UPDATE
+    SET head = device_streams.head + excluded.head, updated_at = excluded.updated_at
+    RETURNING head, store_id
+"""
+_ACKNOWLEDGE = """
+    UPDATE device_streams SET acknowledged = GREATEST(acknowledged, LEAST(head, %(seq)s)), updated_at = %(now)s
+    WHERE device_id = %(device_id)s
+"""
+_TRIM = """
+    WITH trimmed AS (
+        DELETE FROM device_events WHERE device_id = %(device_id)s AND seq <= %(last)s RETURNING 1
+    )
+    UPDATE device_streams SET floor = %(last)s + 1, updated_at = %(now)s
+    WHERE device_id = %(device_id)s AND floor <= %(last)s
+    RETURNING (SELECT count(*) FROM trimmed)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDeviceEvent:
+    """What a device is to learn: one of the event types of the API, and the object as it is now."""
+
+    type: str
+    data: dict[str, Any]
+
+
+def append_device_events(
+    *,
+    device_ids: Collection[uuid.UUID | None],
+    owner: StoreModel,
+    events: Sequence[NewDeviceEvent],
+    now: dt.datetime,
+) -> None:
+    """Append `events` to the log of each device, in the open transaction.
+
+    Locks the streams in the order of their ids; the lock is held until the commit, so sequences have no gaps.
+    """
+    devices = sorted({device_id for device_id in device_ids if device_id is not None})
+    if not devices or not events:
+        return
+    rows: list[DeviceEvent] = []
+    for device_id in devices:
+        rows.extend(_numbered(device_id, owner=owner, events=events, now=now))
+    DeviceEvent.objects.bulk_create(rows)
+    on_commit(lambda: wake_listeners(devices))
+
+
+def wake_listeners(device_ids: Sequence[uuid.UUID]) -> None:
+    """Tell the realtime processes that these devices have something to read. Never fails: the poll makes up for it."""
+    try:
+        with db.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_notify(%s, d) FROM unnest(%s::text[]) AS d",
+                [CHANNEL, [str(d) for d in device_ids]],
+            )
+    except DatabaseError as error:
+        logger.warning("device wake-up was not sent", error=str(error))
+
+
+def acknowledge_events(*, scope: TenantScope, device_id: uuid.UUID, seq: int, now: dt.datetime) -> None:
+    """Remember how far a device says it has come. It only ever moves forward, and never beyond the head."""
+    with atomic(scope):
+        db.execute(_ACKNOWLEDGE, {"device_id": device_id, "seq": seq, "now": now})
+
+
+def trim_device_events(*, before: dt.datetime, now: dt.datetime) -> int:
+    """Drop events written before an instant and raise the floors. Returns how many were dropped.
+
+    A log is trimmed from its beginning only, so what is kept has no gaps.
+    """
+    dropped = 0
+    oldest_kept = ids.uuid7(at=before)
+    with atomic(SystemScope("upkeep")):
+        old = (
+            DeviceEvent.objects.filter(pk__lt=oldest_kept).values_list("device_id").annotate(last=Max("seq"))
+        )
+        ends = sorted(old)
+    for device_id, last in ends:
+        with atomic(SystemScope("upkeep")):
+            rows = db.execute(_TRIM, {"device_id": device_id, "last": last, "now": now})
+        dropped += sum(row[0] for row in rows)
+    return dropped
+
+
+def _numbered(
+    device_id: uuid.UUID, *, owner: StoreModel, events: Sequence[NewDeviceEvent], now: dt.datetime
+) -> list[DeviceEvent]:
+    head, store_id = db.execute(
+        _ADVANCE,
+        {
+            "device_id": device_id,
+            "psp_id": owner.psp_id,
+            "merchant_id": owner.merchant_id,
+            "store_id": owner.store_id,
+            "count": len(events),
+            "now": now,
+        },
+    )[0]
+    first = head - len(events) + 1
+    numbered = []
+    for offset, event in enumerate(events):
+        event_id = ids.uuid7()
+        numbered.append(
+            DeviceEvent(
+                id=event_id,
+                created_at=ids.created_at_of(event_id),
+                psp_id=owner.psp_id,
+                merchant_id=owner.merchant_id,
+                store_id=store_id,
+                device_id=device_id,
+                seq=first + offset,
+                type=event.type,
+                data=event.data,
+            )
+        )
+    return numbered
