@@ -18,7 +18,12 @@ from kernel import clock, jobs  # noqa: E402  (needs the loaded applications)
 app = Celery("mpac")
 app.conf.update(settings.CELERY)
 app.conf.beat_schedule = {
-    job.name: {"task": "mpac.run_job", "schedule": job.every_s, "args": [job.name], "options": {"expires": job.every_s}}
+    job.name: {
+        "task": "mpac.run_job",
+        "schedule": job.every_s,
+        "args": [job.name],
+        "options": {"expires": job.every_s},
+    }
     for job in jobs.registered()
 }
 app.conf.beat_schedule_filename = str(settings.MPAC_STATE_DIR / "celerybeat-schedule")

@@ -12,12 +12,16 @@ from drf_spectacular.generators import SchemaGenerator
 def openapi_document() -> bytes:
     """The OpenAPI 3.1 document as indented JSON."""
     document = SchemaGenerator().get_schema(request=None, public=True)
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(
+        document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    )
 
 
 def openapi(_request: HttpRequest) -> HttpResponse:
+    """`/v1/openapi.json`."""
     return HttpResponse(openapi_document(), content_type="application/json")
 
 
 def reference(request: HttpRequest) -> HttpResponse:
+    """`/v1/docs`."""
     return render(request, "reference.html")

@@ -84,4 +84,5 @@ def database_owner(context: str) -> dict[str, str]:
 
 
 def path(name: str, default: str) -> Path:
+    """An absolute path."""
     return Path(env.str(name, default=default)).absolute()

@@ -19,7 +19,10 @@ STATES = re.compile(r"(<!-- states -->\n).*?(<!-- /states -->)", re.DOTALL)
 
 def files() -> dict[str, str]:
     """Every generated file by its path in the repository."""
-    found = {"docs/api/openapi.json": openapi_document().decode(), "docs/events/events.json": event_catalogue()}
+    found = {
+        "docs/api/openapi.json": openapi_document().decode(),
+        "docs/events/events.json": event_catalogue(),
+    }
     for name in settings.MPAC_CONTEXTS:
         readme = settings.BASE_DIR / "mpac" / name / "README.md"
         if readme.exists():
@@ -55,10 +58,16 @@ def state_diagrams(context: str) -> str:
 
 
 def _diagram(table: str, transitions: Mapping[StrEnum, frozenset[StrEnum]]) -> str:
-    edges = [f"    {source} --> {target}" for source, targets in transitions.items() for target in sorted(targets)]
+    edges = [
+        f"    {source} --> {target}" for source, targets in transitions.items() for target in sorted(targets)
+    ]
     return "\n".join([f"`{table}`", "", "```mermaid", "stateDiagram-v2", *edges, "```", ""])
 
 
 def _type_name(event: type, field: str) -> str:
     hint = typing.get_type_hints(event)[field]
-    return getattr(hint, "__name__", str(hint)) if not typing.get_args(hint) else str(hint).replace("typing.", "")
+    return (
+        getattr(hint, "__name__", str(hint))
+        if not typing.get_args(hint)
+        else str(hint).replace("typing.", "")
+    )

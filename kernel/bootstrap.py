@@ -16,13 +16,15 @@ def bootstrap(connection: psycopg.Connection, passwords: Mapping[str, tuple[str,
     """Create what is missing. `passwords` maps each context to (owner's password, runtime password)."""
     connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
     database = connection.info.dbname
-    connection.execute(sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
+    connection.execute(
+        sql.SQL("REVOKE CREATE, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database))
+    )
     for context, (owner_password, password) in passwords.items():
         owner, runtime = f"mpac_{context}_owner", f"mpac_{context}"
         _role(connection, owner, owner_password, context)
         _role(connection, runtime, password, context)
         names = {"s": sql.Identifier(context), "o": sql.Identifier(owner), "r": sql.Identifier(runtime)}
-        if not connection.info.user == owner and not _is_superuser(connection):
+        if connection.info.user != owner and not _is_superuser(connection):
             connection.execute(sql.SQL("GRANT {o} TO CURRENT_USER").format(**names))
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {s} AUTHORIZATION {o}").format(**names))
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {s} TO {r}").format(**names))

@@ -43,7 +43,9 @@ class Event:
 
     def payload(self) -> dict[str, Any]:
         """The fields beside those every event has."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in BASE_FIELDS}
+        return {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in BASE_FIELDS
+        }
 
 
 def registered() -> dict[str, type[Event]]:

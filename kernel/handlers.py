@@ -77,14 +77,17 @@ def handles(
 
 
 def handlers_of(kind: str) -> list[Handler]:
+    """Who reacts to an event type."""
     return _handlers.get(kind, [])
 
 
 def has_handlers(kind: str) -> bool:
+    """Whether anybody reacts to an event type."""
     return kind in _handlers
 
 
 def handled_types() -> list[str]:
+    """The event types that somebody reacts to."""
     return sorted(_handlers)
 
 

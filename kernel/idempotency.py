@@ -99,7 +99,9 @@ def parse_key(header: str | None) -> str:
     if len(key) > 1 and key.startswith('"') and key.endswith('"'):
         key = key[1:-1]
     if not 1 <= len(key) <= MAX_LENGTH or not key.isascii() or not key.isprintable():
-        raise KeyMalformed(errors=[FieldError("Idempotency-Key", "malformed", "1 to 255 printable ASCII characters.")])
+        raise KeyMalformed(
+            errors=[FieldError("Idempotency-Key", "malformed", "1 to 255 printable ASCII characters.")]
+        )
     return key
 
 
@@ -148,7 +150,9 @@ def run_steps(
         found = _claim(db, keyed)
         if found is None:
             resource_id = begin()
-            db.execute(INSERT, [*keyed.row, keyed.fingerprint, "in_flight", resource_id, 0, b"", now + LEASE, now])
+            db.execute(
+                INSERT, [*keyed.row, keyed.fingerprint, "in_flight", resource_id, 0, b"", now + LEASE, now]
+            )
         else:
             _fingerprint, state, status, body, resource_id, locked_until = found
             if state == "finished":

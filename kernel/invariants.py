@@ -21,7 +21,9 @@ UNDELIVERED = """
     WHERE delivered_at IS NULL AND parked_at IS NULL AND created_at < now() - interval '60 seconds'
       AND type = ANY(%(types)s) LIMIT 20
 """
-PARKED = "SELECT id, type, last_error FROM outbox WHERE parked_at IS NOT NULL AND delivered_at IS NULL LIMIT 20"
+PARKED = (
+    "SELECT id, type, last_error FROM outbox WHERE parked_at IS NOT NULL AND delivered_at IS NULL LIMIT 20"
+)
 UNPROTECTED = """
     SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
@@ -55,10 +57,16 @@ class Invariant:
 def common(db: ContextDb) -> Iterable[Invariant]:
     """What holds in every context."""
     schema = {"schema": db.name}
-    yield Invariant("I10", "no event waits longer than a minute", db, UNDELIVERED, {"types": handlers.handled_types()})
+    yield Invariant(
+        "I10", "no event waits longer than a minute", db, UNDELIVERED, {"types": handlers.handled_types()}
+    )
     yield Invariant("I10", "no event is parked", db, PARKED)
     yield Invariant(
-        "I14", "row-level security is forced everywhere", db, UNPROTECTED, {**schema, "columns": list(TENANT_COLUMNS)}
+        "I14",
+        "row-level security is forced everywhere",
+        db,
+        UNPROTECTED,
+        {**schema, "columns": list(TENANT_COLUMNS)},
     )
     yield Invariant("I16", "three partitions are ahead", db, TOO_FEW_PARTITIONS, schema)
     for model in apps.get_app_config(db.name).get_models():

@@ -1,5 +1,6 @@
 """Two middlewares: one for every request (identity, logging context, metrics), one that keeps the console's layers away
-from the API."""
+from the API.
+"""
 
 import re
 import time

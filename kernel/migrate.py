@@ -1,10 +1,8 @@
 """Migrate every context as its owner, converge the declared rules, and keep partitions ahead."""
 
-from collections.abc import Callable
-from contextlib import closing, contextmanager
-from collections.abc import Iterator
-
 import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from django.apps import apps
 from django.conf import settings
@@ -14,8 +12,6 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 
 from kernel.schema import converge
 from kernel.upkeep import ensure_partitions, owner_connection
-
-DJANGO_APPS = ("auth", "contenttypes", "sessions", "admin", "otp_totp", "django_otp")
 
 
 @contextmanager
@@ -51,9 +47,10 @@ def migrate_all(*, now: dt.datetime, progress: Callable[[str], object]) -> None:
 
 def tables_of(alias: str) -> list[type]:
     """Every concrete model whose table lies behind `alias`, Django's own included."""
-    router_alias = {name: router for name, router in settings.MPAC_CONTEXTS.items()}
-    found: list[type] = []
-    for model in apps.get_models(include_auto_created=True):
-        if model._meta.managed and not model._meta.proxy and router_alias.get(model._meta.app_label, "default") == alias:
-            found.append(model)
-    return found
+    return [
+        model
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.managed
+        and not model._meta.proxy
+        and settings.MPAC_CONTEXTS.get(model._meta.app_label, "default") == alias
+    ]

@@ -38,11 +38,11 @@ class CreatePartitionedModel(migrations.CreateModel):
         name, args, kwargs = super().deconstruct()
         return name, args, {**kwargs, "partition_by": self.partition_by}
 
-    def reduce(self, operation: Any, app_label: str) -> bool:  # noqa: ARG002
+    def reduce(self, operation: Any, app_label: str) -> bool:
         """Never merge with another operation: squashing would make an ordinary table of it."""
         return False
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:  # noqa: ARG002
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         model = to_state.apps.get_model(app_label, self.name)
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
@@ -114,7 +114,7 @@ class Partitions:
     def default_rows(self) -> int:
         """How many rows lie in the DEFAULT partition; anything but 0 is an alarm."""
         with _upkeep(self.connection) as cursor:
-            cursor.execute(f"SELECT count(*) FROM {_quote(self.default)}")  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM {_quote(self.default)}")
             return int(cursor.fetchone()[0])
 
     def move_default_rows(self) -> int:
@@ -176,7 +176,7 @@ class Partitions:
         cursor.execute(f"LOCK TABLE {default} IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(f"ALTER TABLE {default} DISABLE TRIGGER USER")
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING *)"  # noqa: S608
+            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING *)"
             f" INSERT INTO {child} SELECT * FROM moved",
             bounds,
         )
@@ -184,7 +184,7 @@ class Partitions:
 
     def _oldest_default_row(self) -> datetime | None:
         with _upkeep(self.connection) as cursor:
-            cursor.execute(f"SELECT min({_quote(self.partition_by)}) FROM {_quote(self.default)}")  # noqa: S608
+            cursor.execute(f"SELECT min({_quote(self.partition_by)}) FROM {_quote(self.default)}")
             found: datetime | None = cursor.fetchone()[0]
             return found
 

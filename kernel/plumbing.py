@@ -107,7 +107,8 @@ class IdempotencyKey(models.Model):
                 name="%(app_label)s_idempotency_once",
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=["in_flight", "finished"]), name="%(app_label)s_idempotency_state"
+                condition=models.Q(state__in=["in_flight", "finished"]),
+                name="%(app_label)s_idempotency_state",
             ),
         )
 

@@ -138,7 +138,9 @@ def _deliver(db: ContextDb, message: Claimed) -> None:
         for handler in handlers.handlers_of(message.type):
             handler.handle(event, event_id=message.id, now=now)
     except Exception as error:
-        logger.exception("handler failed", event_type=message.type, event_id=str(message.id), tries=message.tries)
+        logger.exception(
+            "handler failed", event_type=message.type, event_id=str(message.id), tries=message.tries
+        )
         _postpone(db, message, error, now=now)
         return
     with db.atomic(SCOPE):

@@ -84,7 +84,7 @@ def converge(cursor: Cursor, schema: str, tables: Iterable[type[models.Model]]) 
         if rules is None:
             continue
         if rules.identity:
-            _identity(cursor, schema, table, rules.identity, role)
+            _identity(cursor, schema, table, rules.identity)
         secure(cursor, schema, table, rules)
         for child in _children(cursor, schema, table):
             secure(cursor, schema, child, rules)
@@ -156,7 +156,7 @@ def _children(cursor: Cursor, schema: str, table: str) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _identity(cursor: Cursor, schema: str, table: str, column: str, role: str) -> None:
+def _identity(cursor: Cursor, schema: str, table: str, column: str) -> None:
     """Number rows from a sequence; identity columns of partitioned tables need PostgreSQL 17, a default does not."""
     sequence = f'"{schema}"."{table}_{column}_seq"'
     cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {sequence} AS bigint")
@@ -166,10 +166,12 @@ def _identity(cursor: Cursor, schema: str, table: str, column: str, role: str) -
         [schema, table, column],
     )
     if cursor.fetchone()[0]:
-        cursor.execute(f"""ALTER TABLE "{schema}"."{table}" ALTER COLUMN "{column}" SET DEFAULT nextval('{sequence}')""")
+        cursor.execute(
+            f"""ALTER TABLE "{schema}"."{table}" ALTER COLUMN "{column}" SET DEFAULT nextval('{sequence}')"""
+        )
 
 
-def _trigger(cursor: Cursor, schema: str, table: str, name: str, when: str, body: str) -> None:
+def _trigger(cursor: Cursor, schema: str, table: str, name: str, *, when: str, body: str) -> None:
     function = f'"{schema}"."{name}"'
     cursor.execute(
         f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$"
@@ -181,13 +183,15 @@ def _trigger(cursor: Cursor, schema: str, table: str, name: str, when: str, body
         [schema, table, name],
     )
     if not cursor.fetchone():
-        cursor.execute(f'CREATE TRIGGER "{name}" {when} ON "{schema}"."{table}" FOR EACH ROW EXECUTE FUNCTION {function}()')
+        cursor.execute(
+            f'CREATE TRIGGER "{name}" {when} ON "{schema}"."{table}" FOR EACH ROW EXECUTE FUNCTION {function}()'
+        )
 
 
 def _append_only(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
     if rules.append_only:
         body = f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'check_violation';"
-        _trigger(cursor, schema, table, f"{table}_append_only", "BEFORE UPDATE OR DELETE", body)
+        _trigger(cursor, schema, table, f"{table}_append_only", when="BEFORE UPDATE OR DELETE", body=body)
 
 
 def _transitions(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
@@ -204,7 +208,9 @@ def _transitions(cursor: Cursor, schema: str, table: str, rules: TableRules) -> 
         f" RAISE EXCEPTION '{table}: % -> % is not a legal transition', OLD.{field}, NEW.{field}"
         " USING ERRCODE = 'check_violation'; END IF; RETURN NEW;"
     )
-    _trigger(cursor, schema, table, f"{table}_{field}_transition", f"BEFORE UPDATE OF {field}", body)
+    _trigger(
+        cursor, schema, table, f"{table}_{field}_transition", when=f"BEFORE UPDATE OF {field}", body=body
+    )
 
 
 def _parent(cursor: Cursor, schema: str, table: str, model: type[models.Model], parent: Parent) -> None:
@@ -216,7 +222,9 @@ def _parent(cursor: Cursor, schema: str, table: str, model: type[models.Model], 
     theirs = {row[0] for row in cursor.fetchall()}
     shared = parent.tenant_columns
     if shared is None:
-        shared = tuple(name for name in TENANT_COLUMNS if name in columns and name in theirs and name != parent.column)
+        shared = tuple(
+            name for name in TENANT_COLUMNS if name in columns and name in theirs and name != parent.column
+        )
     ours = ", ".join(f'"{name}"' for name in (*shared, parent.column))
     target = ", ".join(f'"{name}"' for name in (*shared, parent.to_column))
     unique = f"{parent.table}_{'_'.join((*shared, parent.to_column))}_key"[:63]

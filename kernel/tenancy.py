@@ -60,10 +60,12 @@ def current_scope(alias: str) -> Scope | None:
 
 
 def enter_scope(alias: str, scope: Scope) -> None:
+    """Note the scope of a transaction that has just begun."""
     _scopes.set({**(_scopes.get() or {}), alias: scope})
 
 
 def leave_scope(alias: str) -> None:
+    """Forget the scope of a transaction that has ended."""
     scopes = dict(_scopes.get() or {})
     scopes.pop(alias, None)
     _scopes.set(scopes)

@@ -35,7 +35,9 @@ def start(config) -> None:
     config.add_cleanup(servers.stop)
     os.environ |= environment(servers)
     for command in ("bootstrap_db", "migrate_all"):
-        subprocess.run([sys.executable, "manage.py", command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "manage.py", command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
+        )
 
 
 def environment(servers: Embedded) -> dict[str, str]:

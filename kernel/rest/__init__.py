@@ -5,4 +5,15 @@ from kernel.rest.endpoint import Answer, Endpoint, Steps
 from kernel.rest.operation import operation
 from kernel.rest.paging import Page, PageQuery, paginate
 
-__all__ = ["Answer", "Body", "Endpoint", "Page", "PageQuery", "Query", "Steps", "View", "operation", "paginate"]
+__all__ = [
+    "Answer",
+    "Body",
+    "Endpoint",
+    "Page",
+    "PageQuery",
+    "Query",
+    "Steps",
+    "View",
+    "operation",
+    "paginate",
+]

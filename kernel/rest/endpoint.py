@@ -72,7 +72,9 @@ class Endpoint(APIView):
         function = getattr(self, method, None) if method in METHODS else None
         if function is None:
             allow = ", ".join(name.upper() for name in METHODS if hasattr(self, name))
-            return problem(405, code="method_not_allowed", detail="This method is not allowed.", headers={"Allow": allow})
+            return problem(
+                405, code="method_not_allowed", detail="This method is not allowed.", headers={"Allow": allow}
+            )
         self.operation = function.operation
         self.request = Request(request, authenticators=self.get_authenticators())
         principal: Principal | None = self.request.user
@@ -100,12 +102,16 @@ class Endpoint(APIView):
         if request.method in {"POST", "PUT", "PATCH"}:
             self.raw_body = bodies.read_body(request, limit=limit)
         if self.operation.body is not None:
-            arguments["body"] = bodies.decode_body(self.raw_body, request.content_type or "", self.operation.body)
+            arguments["body"] = bodies.decode_body(
+                self.raw_body, request.content_type or "", self.operation.body
+            )
         if self.operation.query is not None:
             arguments["query"] = bodies.decode_query(request.GET.dict(), self.operation.query)
         return arguments
 
-    def _run(self, function: Callable[..., Any], arguments: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def _run(
+        self, function: Callable[..., Any], arguments: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         call = lambda: function(self.request, *args, **arguments, **kwargs)  # noqa: E731
         if self.operation.idempotent in {False, "own"}:
             result = call()
@@ -149,7 +155,9 @@ class Endpoint(APIView):
         return stored_body
 
     def stored_response(self, stored: idempotency.Stored) -> HttpResponse:
-        response = HttpResponse(self.present(stored.body), status=stored.status, content_type="application/json")
+        response = HttpResponse(
+            self.present(stored.body), status=stored.status, content_type="application/json"
+        )
         if stored.replayed:
             response["Idempotent-Replayed"] = "true"
         return response

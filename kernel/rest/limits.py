@@ -40,7 +40,9 @@ def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
     if principal is None:
         limits.append(Limit("address", address, rates["address"]))
     elif principal.kind == "partner":
-        limits.append(Limit("partner", str(principal.psp_id), principal.rate_limit_per_minute or rates["partner"]))
+        limits.append(
+            Limit("partner", str(principal.psp_id), principal.rate_limit_per_minute or rates["partner"])
+        )
     elif principal.merchant_id is not None:
         limits.append(Limit("merchant", str(principal.merchant_id), rates["merchant"]))
     return limits

@@ -31,12 +31,23 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
-SECURITY = {"device": "bearer", "partner": "bearer", "person": "bearer", "intent": "bearer", "service": "hmac"}
+SECURITY = {
+    "device": "bearer",
+    "partner": "bearer",
+    "person": "bearer",
+    "intent": "bearer",
+    "service": "hmac",
+}
 KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": True,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?$"},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?$",
+    },
     "description": "1 to 255 printable ASCII characters; the same key and payload get the first answer again.",
 }
 TEMPLATE = "#/components/schemas/{name}"
@@ -63,7 +74,10 @@ class OperationSchema(AutoSchema):
             operation["parameters"].append(KEY_HEADER)
         if declared.body is not None:
             schema = self._schema(declared.body)
-            operation["requestBody"] = {"required": True, "content": {declared.request_media_type: {"schema": schema}}}
+            operation["requestBody"] = {
+                "required": True,
+                "content": {declared.request_media_type: {"schema": schema}},
+            }
         operation["security"] = [{name: []} for name in sorted({SECURITY[kind] for kind in callers})]
         return operation
 
@@ -77,24 +91,21 @@ class OperationSchema(AutoSchema):
             }
         if declared.idempotent:
             success["headers"] = {
-                "Idempotent-Replayed": {"schema": {"type": "string"}, "description": "`true` on a replayed answer."}
+                "Idempotent-Replayed": {
+                    "schema": {"type": "string"},
+                    "description": "`true` on a replayed answer.",
+                }
             }
-        statuses = {400, 503, *declared.errors}
-        if declared.limited:
-            statuses.add(429)
-        if secured:
-            statuses |= {401, 403}
-        if in_path:
-            statuses.add(404)
-        if declared.body is not None:
-            statuses |= {413, 415}
-        if declared.idempotent:
-            statuses |= {409, 422}
+        statuses = _error_statuses(declared, secured=secured, in_path=in_path)
         self._register("Problem", PROBLEM)
         content = {MEDIA_TYPE: {"schema": {"$ref": TEMPLATE.format(name="Problem")}}}
         responses = {str(declared.status): success}
         for status in sorted(statuses - {declared.status}):
             responses[str(status)] = {"description": TITLES.get(status, "Error"), "content": content}
+        if declared.error_response is not None:
+            other = {"application/json": {"schema": self._schema(declared.error_response)}}
+            for status in statuses & {400, 401}:
+                responses[str(status)]["content"] = {**content, **other}
         return responses
 
     def _query_parameters(self, declared: Operation) -> list[dict[str, Any]]:
@@ -118,8 +129,25 @@ class OperationSchema(AutoSchema):
         return dict(schema)
 
     def _register(self, name: str, schema: dict[str, Any]) -> None:
-        component = ResolvableComponent(name=name, type=ResolvableComponent.SCHEMA, schema=schema, object=name)
+        component = ResolvableComponent(
+            name=name, type=ResolvableComponent.SCHEMA, schema=schema, object=name
+        )
         self.registry.register_on_missing(component)
+
+
+def _error_statuses(declared: Operation, *, secured: bool, in_path: bool) -> set[int]:
+    """Every status an operation may refuse with."""
+    conditional = {
+        429: declared.limited,
+        401: secured,
+        403: secured,
+        404: in_path,
+        413: declared.body is not None,
+        415: declared.body is not None,
+        409: bool(declared.idempotent),
+        422: bool(declared.idempotent),
+    }
+    return {400, 503, *declared.errors, *(status for status, applies in conditional.items() if applies)}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -139,6 +167,11 @@ def finish(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     """Post-processing hook: the security schemes, and plain path parameters."""
     result.setdefault("components", {})["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
-        "hmac": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "HMAC-SHA256, see the guide."},
+        "hmac": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "HMAC-SHA256, see the guide.",
+        },
     }
     return result

@@ -28,6 +28,7 @@ class Operation:
     request_media_type: str
     max_body_bytes: int | None
     limited: bool
+    error_response: type[msgspec.Struct] | None
 
 
 def operation(
@@ -45,11 +46,14 @@ def operation(
     request_media_type: str = "application/json",
     max_body_bytes: int | None = None,
     limited: bool = True,
+    error_response: type[msgspec.Struct] | None = None,
 ) -> Callable[[F], F]:
     """Declare the method of an endpoint as the operation `name`.
 
     `idempotent=True` runs it in one transaction with its key; `"steps"` expects it to return `Steps`; `"own"` leaves the
     key to the method (a hot path that writes key and effect in one statement). `callers` overrides those of the class.
+    `error_response` is the JSON form of 400 and 401 where a standard asks for another one than the problem document; the
+    method renders it.
     """
 
     def declare(function: F) -> F:
@@ -67,6 +71,7 @@ def operation(
             request_media_type=request_media_type,
             max_body_bytes=max_body_bytes,
             limited=limited,
+            error_response=error_response,
         )
         return function
 

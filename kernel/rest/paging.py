@@ -33,7 +33,9 @@ class Page(View, Generic[T]):
     next_cursor: str | None = None
 
 
-def paginate(queryset: "QuerySet[M]", query: PageQuery, render: Callable[[M], T], *, integer: bool = False) -> Page[T]:
+def paginate(
+    queryset: "QuerySet[M]", query: PageQuery, render: Callable[[M], T], *, integer: bool = False
+) -> Page[T]:
     """A page of `queryset`, newest first by primary key. Raises Invalid for a cursor that we did not make."""
     if query.cursor:
         queryset = queryset.filter(pk__lt=_decode(query.cursor, integer=integer))
@@ -52,10 +54,7 @@ def _decode(cursor: str, *, integer: bool) -> Any:
     try:
         raw = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
         if integer:
-            number = int(raw.decode("ascii"))
-            if not 0 <= number < 2**31:
-                raise ValueError
-            return number
+            return min(int(raw.decode("ascii")), 2**31 - 1)
         return uuid.UUID(bytes=raw)
     except (ValueError, binascii.Error, UnicodeError):
         raise Invalid(errors=[FieldError("cursor", "invalid", "This cursor is not one of ours.")]) from None

@@ -41,6 +41,12 @@ TITLES = {
     503: "Service unavailable",
 }
 NOT_FOUND = "No such object."
+FOREIGN: dict[type[Exception], tuple[int, str, str]] = {
+    DataError: (400, "invalid", "A value is out of range."),
+    RequestDataTooBig: (413, "body_too_large", "The request body is too large."),
+    SuspiciousOperation: (400, "invalid", "The request is not valid."),
+    exceptions.ParseError: (400, "invalid", "The request is not valid."),
+}
 TRANSIENT = (OperationalError, psycopg.OperationalError, psycopg_pool.PoolTimeout)
 
 
@@ -80,15 +86,10 @@ def from_exception(error: Exception) -> HttpResponse:
     if isinstance(error, TRANSIENT):
         logger.warning("database is not available", error=str(error))
         return problem(503, code="unavailable", detail="Please try again.", headers={"Retry-After": "1"})
-    if isinstance(error, DataError):
-        return problem(400, code="invalid", detail="A value is out of range.")
-    if isinstance(error, RequestDataTooBig):
-        return problem(413, code="body_too_large", detail="The request body is too large.")
-    if isinstance(error, SuspiciousOperation):
-        return problem(400, code="invalid", detail="The request is not valid.")
-    if isinstance(error, exceptions.APIException):
-        return problem(error.status_code, code=str(error.default_code), detail=str(error.detail))
-    logger.exception("unforeseen error", exc_info=error)
+    for kind, (status, code, detail) in FOREIGN.items():
+        if isinstance(error, kind):
+            return problem(status, code=code, detail=detail)
+    logger.error("unforeseen error", exc_info=error)
     return problem(500, code="internal_error", detail="Something went wrong on our side.")
 
 
@@ -107,7 +108,12 @@ def _from_domain(error: DomainError) -> HttpResponse:
     if status == 404:  # noqa: PLR2004
         return not_found()
     return problem(
-        status, code=error.code, detail=error.message, errors=getattr(error, "errors", ()), headers=headers, **extra
+        status,
+        code=error.code,
+        detail=error.message,
+        errors=getattr(error, "errors", ()),
+        headers=headers,
+        **extra,
     )
 
 
@@ -116,12 +122,12 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> HttpRespons
     return from_exception(error)
 
 
-def page_not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def page_not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     """Django's handler404."""
     return not_found()
 
 
-def bad_request(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def bad_request(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     """Django's handler400."""
     return problem(400, code="invalid", detail="The request is not valid.")
 

@@ -17,7 +17,9 @@ from kernel.principal import Principal
 from kernel.rest.body import read_body
 from kernel.tenancy import SystemScope
 
-SPEND = "INSERT INTO nonces (key_id, nonce, expires_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1"
+SPEND = (
+    "INSERT INTO nonces (key_id, nonce, expires_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING RETURNING 1"
+)
 KEEP = dt.timedelta(seconds=2 * signing.WINDOW_S)
 
 

@@ -9,4 +9,5 @@ from mpac.sync.services import reconcile
 
 @job("sync.reconcile", every_s=15 * 60, db=db)
 def reconcile_mirror(*, now: dt.datetime) -> int:
+    """Copy what drifted; returns how many merchants did."""
     return reconcile.repair_drift(now=now)

@@ -45,7 +45,12 @@ def copy(tmp_path):
 
 def lint(place: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [LINT, "--no-cache"], cwd=place, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(place)}
+        [LINT, "--no-cache"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(place)},
     )
 
 

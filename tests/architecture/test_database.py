@@ -50,7 +50,9 @@ def test_holds_only_tables_that_are_declared(superuser):
     )
     for _schema, table, *_ in superuser.execute(TABLES, [list(CONTEXTS)]):
         name = parents.get(table, table)
-        assert name in declared | DJANGO or name.startswith(("otp_", "users_")), f"{table} is declared nowhere"
+        assert name in declared | DJANGO or name.startswith(("otp_", "users_")), (
+            f"{table} is declared nowhere"
+        )
 
 
 def test_every_model_declares_its_rules():
@@ -66,7 +68,9 @@ def test_every_model_declares_its_rules():
 def test_forces_row_level_security_on_every_tenant_table_and_partition(superuser):
     rules = rules_by_table()
     seen = 0
-    for schema, table, _partitioned, is_partition, enabled, forced, _owner in superuser.execute(TABLES, [list(CONTEXTS)]):
+    for schema, table, _partitioned, is_partition, enabled, forced, _owner in superuser.execute(
+        TABLES, [list(CONTEXTS)]
+    ):
         columns = {
             row[0]
             for row in superuser.execute(
@@ -89,9 +93,12 @@ def test_gives_the_runtime_roles_nothing_but_their_own_tables(superuser):
     for name in CONTEXTS:
         role = f"mpac_{name}"
         assert superuser.execute(
-            "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s", [role]
+            "SELECT rolsuper, rolbypassrls, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname = %s",
+            [role],
         ).fetchone() == (False, False, False, False)
-        owned = superuser.execute("SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = %s", [role])
+        owned = superuser.execute(
+            "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = %s", [role]
+        )
         assert owned.fetchone() == (0,)
         foreign = superuser.execute(
             "SELECT table_schema, table_name FROM information_schema.role_table_grants"
@@ -132,7 +139,10 @@ def test_refuses_a_runtime_role_another_schema(database, name):
 )
 def test_refuses_a_runtime_role_ddl(database, name, statement):
     db = ContextDb(name, alias=CONTEXTS[name])
-    with pytest.raises(DatabaseError, match=r"permission denied|must be owner"), db.atomic(SystemScope("invariants")):
+    with (
+        pytest.raises(DatabaseError, match=r"permission denied|must be owner"),
+        db.atomic(SystemScope("invariants")),
+    ):
         db.execute(statement)
 
 
@@ -197,7 +207,9 @@ def test_is_three_partitions_ahead_everywhere(superuser):
 
 def test_refuses_illegal_transitions_even_from_plain_sql(superuser):
     guarded = [
-        (schema, table, rules) for (schema, table), rules in rules_by_table().items() if rules.transitions is not None
+        (schema, table, rules)
+        for (schema, table), rules in rules_by_table().items()
+        if rules.transitions is not None
     ]
     assert guarded
     for schema, table, rules in guarded:
@@ -232,5 +244,8 @@ def test_is_reached_only_by_the_runtime_roles(database):
 
 
 def test_lets_no_runtime_role_read_the_superusers_catalogs(database):
-    with pytest.raises((DatabaseError, psycopg.Error)), ContextDb("sync", alias="sync").atomic(SystemScope("invariants")):
+    with (
+        pytest.raises((DatabaseError, psycopg.Error)),
+        ContextDb("sync", alias="sync").atomic(SystemScope("invariants")),
+    ):
         ContextDb("sync", alias="sync").execute("SELECT rolpassword FROM pg_authid")

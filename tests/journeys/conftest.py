@@ -39,7 +39,9 @@ class RunningPlatform:
             for name, value in os.environ.items()
             if not name.startswith(("MPAC_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PYTEST_", "DJANGO_"))
         }
-        chosen = kept | GENEROUS | ports | {"MPAC_STATE": str(self.state), "MPAC_FIRST_SALE": "0"} | environment
+        chosen = (
+            kept | GENEROUS | ports | {"MPAC_STATE": str(self.state), "MPAC_FIRST_SALE": "0"} | environment
+        )
         demo_file = self.state / "demo.json"
         demo_file.unlink(missing_ok=True)
         log = (self.state.parent / f"{self.state.name}.log").open("ab")

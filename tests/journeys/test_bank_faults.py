@@ -11,8 +11,11 @@ SETTLE_S = 120
 def settle(terminal, payment):
     """The payment when nothing about it is open any more."""
     return until(
-        lambda: (found := terminal.get(f"/v1/payments/{payment['id']}"))["status"] in ("completed", "failed", "cancelled")
-        and found,
+        lambda: (
+            (found := terminal.get(f"/v1/payments/{payment['id']}"))["status"]
+            in ("completed", "failed", "cancelled")
+            and found
+        ),
         timeout_s=SETTLE_S,
     )
 

@@ -23,7 +23,9 @@ async def post_at_once(url: str, body: dict, headers: dict, *, halfway=None) -> 
 
 
 def redis_of(platform) -> redis.Redis:
-    answer = platform.manage("shell", "-v", "0", "-c", "from django.conf import settings; print(settings.REDIS_URL)")
+    answer = platform.manage(
+        "shell", "-v", "0", "-c", "from django.conf import settings; print(settings.REDIS_URL)"
+    )
     return redis.Redis.from_url(answer.stdout.strip())
 
 
@@ -32,7 +34,9 @@ def redis_of(platform) -> redis.Redis:
 def test_of_a_payment(platform, terminal, method, flush):
     bill = terminal.open_bill()
     headers = {"Authorization": f"Bearer {terminal.tokens.current()}", "Idempotency-Key": str(uuid.uuid4())}
-    body = {"method": method, "amount": bill["amount_due"]} | ({"tendered": 20000} if method == "cash" else {})
+    body = {"method": method, "amount": bill["amount_due"]} | (
+        {"tendered": 20000} if method == "cash" else {}
+    )
     url = f"{platform.demo['base_url']}/v1/bills/{bill['id']}/payments"
     halfway = redis_of(platform).flushall if flush else None
     answers = asyncio.run(post_at_once(url, body, headers, halfway=halfway))

@@ -37,10 +37,15 @@ def test_leaves_a_log_without_gaps_from_which_an_absent_terminal_resumes(platfor
         payment = terminal.pay_qr(terminal.open_bill())
         terminal.customer_pays(terminal.wait_for_qr(payment))
         payments.append(payment["id"])
-    until(lambda: all(terminal.get(f"/v1/payments/{found}")["status"] == "completed" for found in payments), timeout_s=20)
+    until(
+        lambda: all(terminal.get(f"/v1/payments/{found}")["status"] == "completed" for found in payments),
+        timeout_s=20,
+    )
     log = until(
-        lambda: sum(found.type == "payment.completed" for found in terminal.events(away_since)) == 3
-        and terminal.events(away_since),
+        lambda: (
+            sum(found.type == "payment.completed" for found in terminal.events(away_since)) == 3
+            and terminal.events(away_since)
+        ),
         timeout_s=20,
     )
     assert [found.seq for found in log] == list(range(away_since + 1, away_since + 1 + len(log)))

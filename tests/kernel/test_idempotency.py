@@ -102,7 +102,11 @@ def test_has_one_effect_under_many_threads(database):
 
     def attempt(_: int) -> str:
         try:
-            return "replayed" if run_once(DB, SCOPE, keyed(), effects.produce, now=clock.now()).replayed else "first"
+            return (
+                "replayed"
+                if run_once(DB, SCOPE, keyed(), effects.produce, now=clock.now()).replayed
+                else "first"
+            )
         except KeyInFlight:
             return "in flight"
         finally:
@@ -139,9 +143,13 @@ def test_is_taken_over_after_a_crash_between_the_steps(database):
     with pytest.raises(SystemExit):
         run_steps(DB, SCOPE, keyed(), begin=effects.begin, finish=die, now=now)
     with pytest.raises(KeyInFlight):
-        run_steps(DB, SCOPE, keyed(), begin=effects.begin, finish=lambda found: (201, found.encode()), now=now)
+        run_steps(
+            DB, SCOPE, keyed(), begin=effects.begin, finish=lambda found: (201, found.encode()), now=now
+        )
     later = now + LEASE + dt.timedelta(seconds=1)
-    stored = run_steps(DB, SCOPE, keyed(), begin=effects.begin, finish=lambda found: (201, found.encode()), now=later)
+    stored = run_steps(
+        DB, SCOPE, keyed(), begin=effects.begin, finish=lambda found: (201, found.encode()), now=later
+    )
     assert stored.body == b"thing-1"
     assert effects.count == 1
 
@@ -155,7 +163,9 @@ def test_may_be_tried_again_at_once_when_the_second_step_was_refused(database):
 
     with pytest.raises(Unavailable):
         run_steps(DB, SCOPE, keyed(), begin=effects.begin, finish=refuse, now=now)
-    stored = run_steps(DB, SCOPE, keyed(), begin=effects.begin, finish=lambda found: (201, found.encode()), now=now)
+    stored = run_steps(
+        DB, SCOPE, keyed(), begin=effects.begin, finish=lambda found: (201, found.encode()), now=now
+    )
     assert stored.body == b"thing-1"
 
 

@@ -51,12 +51,16 @@ def log(database, monkeypatch):
 
 def happen(what: str, *, aggregate: str = "thing:1", at: dt.datetime | None = None) -> None:
     with DB.atomic(SCOPE):
-        publish(DB, Happened(aggregate_id=aggregate, psp_id=1, merchant_id=10, what=what, at=at), now=clock.now())
+        publish(
+            DB, Happened(aggregate_id=aggregate, psp_id=1, merchant_id=10, what=what, at=at), now=clock.now()
+        )
 
 
 def pending() -> int:
     with DB.atomic(RELAY):
-        return DB.execute("SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND parked_at IS NULL")[0][0]
+        return DB.execute("SELECT count(*) FROM outbox WHERE delivered_at IS NULL AND parked_at IS NULL")[0][
+            0
+        ]
 
 
 def test_delivers_a_committed_event_once(log):
@@ -67,9 +71,13 @@ def test_delivers_a_committed_event_once(log):
 
 
 def test_delivers_nothing_of_a_rolled_back_transaction(log):
-    with pytest.raises(RuntimeError), DB.atomic(SCOPE):
-        publish(DB, Happened(aggregate_id="thing:1", psp_id=1, merchant_id=10, what="a"), now=clock.now())
-        raise RuntimeError
+    def give_up() -> None:
+        with DB.atomic(SCOPE):
+            publish(DB, Happened(aggregate_id="thing:1", psp_id=1, merchant_id=10, what="a"), now=clock.now())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        give_up()
     assert deliver_all([DB]) == 0
     assert log.seen == []
 
@@ -123,7 +131,8 @@ def test_leaves_events_that_nobody_handles_to_history(log, monkeypatch):
 def test_gives_a_handler_the_event_as_it_was_published(database, monkeypatch):
     monkeypatch.setattr(handlers, "_handlers", {})
     given: list[Happened] = []
-    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(lambda event, *, now: given.append(event))
+    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(lambda event, *, now: given.append(event))  # noqa: PLW0108
+
     at = clock.now()
     happen("a", at=at)
     deliver_all([DB])
@@ -150,6 +159,8 @@ def test_writes_the_receipt_of_an_outside_handler_only_when_it_returned(database
 def test_event_ids_carry_the_instant_that_decides_their_partition(log):
     happen("a")
     with DB.atomic(RELAY):
-        [(event_id, created_at, partition)] = DB.execute("SELECT id, created_at, tableoid::regclass::text FROM outbox")
+        [(event_id, created_at, partition)] = DB.execute(
+            "SELECT id, created_at, tableoid::regclass::text FROM outbox"
+        )
     assert created_at == ids.created_at_of(event_id)
     assert partition.endswith(f"outbox_{created_at:%Y_%m}")

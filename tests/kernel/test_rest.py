@@ -71,7 +71,15 @@ def call(database):
     view = Things.as_view()
     factory = RequestFactory()
 
-    def send(method="post", data='{"name": "a"}', key="k", authorized=True, content_type="application/json", path="/things"):
+    def send(
+        *,
+        method="post",
+        data='{"name": "a"}',
+        key="k",
+        authorized=True,
+        content_type="application/json",
+        path="/things",
+    ):
         headers = {"Authorization": "yes"} if authorized else {}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -116,7 +124,9 @@ def test_names_the_field_at_fault(call, data, field, error):
     assert Things.count == 0
 
 
-@pytest.mark.parametrize("data", ["{", "[1,", '{"name": "\\ud800"}', b"\xff\xfe", '{"name": NaN}', "[" * 5000])
+@pytest.mark.parametrize(
+    "data", ["{", "[1,", '{"name": "\\ud800"}', b"\xff\xfe", '{"name": NaN}', "[" * 5000]
+)
 def test_refuses_malformed_json(call, data):
     assert call(data=data).status_code == 400
 

@@ -18,7 +18,9 @@ class Command(BaseCommand):
         for invariant in invariants:
             rows = invariant.offending()
             broken += bool(rows)
-            self.stdout.write(f"{'BROKEN' if rows else 'ok':6} {invariant.code:4} {invariant.db.name}: {invariant.name}")
+            self.stdout.write(
+                f"{'BROKEN' if rows else 'ok':6} {invariant.code:4} {invariant.db.name}: {invariant.name}"
+            )
             for row in rows:
                 self.stdout.write(f"         {row}")
         self.stdout.write(f"{len(invariants)} invariants, {broken} broken.")

@@ -9,11 +9,15 @@ from django.utils.module_loading import import_string
 
 
 class Command(BaseCommand):
-    help = "Write the OpenAPI document, the event schemas and the state diagrams under docs/ and in the READMEs."
+    help = (
+        "Write the OpenAPI document, the event schemas and the state diagrams under docs/ and in the READMEs."
+    )
     requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when a file is out of date")
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; fail when a file is out of date"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         files: dict[str, str] = import_string(settings.MPAC_GENERATED)()
@@ -28,4 +32,8 @@ class Command(BaseCommand):
                 path.write_text(text)
         if stale and options["check"]:
             raise CommandError(f"Out of date, run `make generate`: {', '.join(stale)}")
-        self.stdout.write(f"{len(files)} generated files, {len(stale)} written." if stale else "All generated files are current.")
+        self.stdout.write(
+            f"{len(files)} generated files, {len(stale)} written."
+            if stale
+            else "All generated files are current."
+        )

@@ -28,9 +28,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("action", choices=["list", "replay", "park"])
-        parser.add_argument("--context", choices=list(settings.MPAC_CONTEXTS), help="one context; all by default")
-        parser.add_argument("--event", help="an event's id (evt_…); replay takes all parked events without it")
-        parser.add_argument("--pending", action="store_true", help="list: also events that are still being tried")
+        parser.add_argument(
+            "--context", choices=list(settings.MPAC_CONTEXTS), help="one context; all by default"
+        )
+        parser.add_argument(
+            "--event", help="an event's id (evt_…); replay takes all parked events without it"
+        )
+        parser.add_argument(
+            "--pending", action="store_true", help="list: also events that are still being tried"
+        )
         parser.add_argument("--limit", type=int, default=100)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,7 +48,12 @@ class Command(BaseCommand):
             msg = "Name the event to park with --event."
             raise CommandError(msg)
         contexts = [options["context"]] if options["context"] else list(settings.MPAC_CONTEXTS)
-        parameters = {"id": event_id, "now": clock.now(), "all": options["pending"], "limit": options["limit"]}
+        parameters = {
+            "id": event_id,
+            "now": clock.now(),
+            "all": options["pending"],
+            "limit": options["limit"],
+        }
         for name in contexts:
             db = ContextDb(name, alias=settings.MPAC_CONTEXTS[name])
             with db.atomic(SCOPE):

@@ -36,7 +36,9 @@ class RunView(Endpoint):
     db = db
     callers = frozenset({"service"})
 
-    @operation("sync.run", summary="Copy one merchant, or all that drifted, now", body=RunSync, response=SyncRun)
+    @operation(
+        "sync.run", summary="Copy one merchant, or all that drifted, now", body=RunSync, response=SyncRun
+    )
     def post(self, request: Request, body: RunSync) -> SyncRun:
         if body.merchant_id is None:
             return SyncRun(synced_merchants=reconcile.repair_drift(now=self.now))

@@ -35,7 +35,9 @@ def repair_drift(*, now: dt.datetime) -> int:
     repaired = 0
     for drift in list(find_drift()):
         if not drift.known:
-            logger.warning("only the mirror knows this merchant", psp_id=drift.psp_id, merchant_id=drift.merchant_id)
+            logger.warning(
+                "only the mirror knows this merchant", psp_id=drift.psp_id, merchant_id=drift.merchant_id
+            )
             continue
         mirror.copy_merchant(psp_id=drift.psp_id, merchant_id=drift.merchant_id, now=now)
         repaired += 1
