@@ -1,0 +1,91 @@
+"""What other contexts may ask of portal."""
+
+import datetime as dt
+import uuid
+
+from kernel.errors import Unauthenticated
+from kernel.principal import Principal
+from kernel.tenancy import Scope
+from mpac.portal.dto import (
+    AnnouncementLag,
+    DeviceDTO,
+    MerchantSnapshotDTO,
+    ProviderConfigSnapshotDTO,
+    PspSnapshotDTO,
+    StoreDTO,
+    StoreSnapshotDTO,
+)
+from mpac.portal.selectors import announcements as _announcements
+from mpac.portal.selectors import devices as _devices
+from mpac.portal.selectors import hierarchy as _hierarchy
+from mpac.portal.selectors import snapshots as _snapshots
+from mpac.portal.services import verification as _verification
+
+__all__ = [
+    "AnnouncementLag",
+    "DeviceDTO",
+    "MerchantSnapshotDTO",
+    "ProviderConfigSnapshotDTO",
+    "PspSnapshotDTO",
+    "StoreDTO",
+    "StoreSnapshotDTO",
+    "Unauthenticated",
+    "announcement_lag",
+    "authenticate_token",
+    "checksums",
+    "get_device",
+    "get_merchant_snapshot",
+    "get_psp_snapshot",
+    "get_store",
+    "list_merchant_ids",
+    "list_psp_ids",
+]
+
+
+def authenticate_token(token: str, *, now: dt.datetime) -> Principal:
+    """Whose access token this is: signature, issuer, audience, times and revocations checked. Raises Unauthenticated."""
+    return _verification.authenticate_token(token, now=now)
+
+
+def get_store(*, scope: Scope, store_id: int) -> StoreDTO:
+    """A store that `scope` may see, with where it is and whether it does business. Raises NotFound."""
+    return _hierarchy.describe_store(scope=scope, store_id=store_id)
+
+
+def get_device(*, scope: Scope, device_id: uuid.UUID) -> DeviceDTO:
+    """A terminal that `scope` may see. Raises NotFound."""
+    return _devices.describe_device(scope=scope, device_id=device_id)
+
+
+def get_psp_snapshot(*, psp_id: int) -> PspSnapshotDTO:
+    """A provider, for its mirror. Raises NotFound."""
+    return _snapshots.get_psp_snapshot(psp_id=psp_id)
+
+
+def get_merchant_snapshot(*, psp_id: int, merchant_id: int) -> MerchantSnapshotDTO:
+    """A merchant with all below it, for its mirror. Raises NotFound."""
+    return _snapshots.get_merchant_snapshot(psp_id=psp_id, merchant_id=merchant_id)
+
+
+def list_psp_ids() -> list[int]:
+    """Every provider there is, closed ones included."""
+    return _snapshots.list_psp_ids()
+
+
+def list_merchant_ids(*, psp_id: int) -> list[int]:
+    """Every merchant of a provider, closed ones included."""
+    return _snapshots.list_merchant_ids(psp_id=psp_id)
+
+
+def checksums() -> dict[tuple[int, int], str]:
+    """A digest for each merchant, by provider and merchant id, of the versions that its mirror must hold.
+
+    SHA-256 in hex of these lines joined by newlines, stores by id, a store's accounts behind it by provider name:
+    `merchant <id> <version>`, `store <id> <version>`, `provider_config <store id> <provider> <version>`.
+    """
+    return _snapshots.checksums()
+
+
+def announcement_lag(*, now: dt.datetime) -> AnnouncementLag:
+    """How far the mirrors may be behind: changes of the hierarchy that no mirror has taken yet."""
+    return _announcements.get_announcement_lag(now=now)

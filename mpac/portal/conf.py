@@ -1,0 +1,42 @@
+"""Settings of the portal context: who issues tokens, how long things live, how often caches look again."""
+
+from django.conf import settings
+
+DEVICE_TOKEN_TTL_S = 120
+DEVICE_SCOPE = "device"
+ASSERTION_MAX_LIFETIME_S = 3600
+PROOF_MAX_LIFETIME_S = 300
+
+ACTIVATION_MAX_ATTEMPTS = 5
+
+# Keys and revocations are read again after this long, so a revocation works everywhere within it.
+TRUST_MAX_AGE_S = 2.0
+# When the database cannot be asked, what was last known is believed this long and no longer.
+TRUST_STALE_LIMIT_S = 5.0
+API_KEY_CACHE_S = 3.0
+API_KEY_LAST_USED_STEP_S = 60
+
+# A new signing key is published this long before it signs: longer than anybody caches the key set.
+KEY_SET_MAX_AGE_S = 300
+# A replaced signing key verifies this long after its last signature: longer than any token lives.
+KEY_RETIREMENT_S = 15 * 60 + 60
+
+
+def issuer() -> str:
+    """The issuer identifier of all tokens, as in the authorization server metadata."""
+    return str(settings.MPAC_ISSUER)
+
+
+def public_url() -> str:
+    """Where clients reach this platform, without a final slash."""
+    return str(settings.MPAC_PUBLIC_URL)
+
+
+def token_endpoint() -> str:
+    """The address of the token endpoint, which is also accepted as an assertion's audience."""
+    return f"{public_url()}/v1/auth/token"
+
+
+def activation_code_ttl_s() -> int:
+    """How long a one-time activation code may be used."""
+    return int(getattr(settings, "MPAC_ACTIVATION_CODE_TTL_S", 15 * 60))

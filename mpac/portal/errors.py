@@ -1,0 +1,84 @@
+"""What can go wrong in portal.
+
+DomainError
+|-- NotFound
+|-- Conflict
+|   |-- CodeTaken             a code is unique in its parent
+|   |-- SerialNumberTaken     one living device a serial number and provider
+|   |-- ProviderConfigured    one configuration a store and provider
+|   |-- EmailTaken            one person an address
+|   |-- IllegalTransition     the state does not lead there
+|   `-- ParentNotActive       nothing new below something suspended or closed
+|-- Invalid
+|   |-- InvalidPublicKey      not an EC P-256 public key
+|   `-- InvalidProof          the proof does not show possession of the key
+`-- Forbidden
+    |-- ActivationRefused     one answer for a wrong, expired, used or blocked code
+    `-- TokenRefused          rendered as RFC 6749 section 5.2 says
+"""
+
+from kernel.errors import Conflict, Forbidden, Invalid
+
+
+class CodeTaken(Conflict):
+    """This code is in use by another object of the same parent."""
+
+    code = "code_taken"
+
+
+class SerialNumberTaken(Conflict):
+    """A device with this serial number is registered; revoke it first, or issue a new activation code for it."""
+
+    code = "serial_number_taken"
+
+
+class ProviderConfigured(Conflict):
+    """The store has a configuration for this provider; change that one."""
+
+    code = "provider_configured"
+
+
+class EmailTaken(Conflict):
+    """A person with this e-mail address exists."""
+
+    code = "email_taken"
+
+
+class IllegalTransition(Conflict):
+    """The present status does not lead to the requested one."""
+
+    code = "illegal_transition"
+
+
+class ParentNotActive(Conflict):
+    """The object above this one is suspended or closed."""
+
+    code = "parent_not_active"
+
+
+class InvalidPublicKey(Invalid):
+    """The public key must be a JWK of an EC P-256 key without its private part."""
+
+    code = "invalid_public_key"
+
+
+class InvalidProof(Invalid):
+    """The proof does not show possession of the private key."""
+
+    code = "invalid_proof"
+
+
+class ActivationRefused(Forbidden):
+    """The activation code is not valid, has expired, or was tried too often."""
+
+    code = "activation_refused"
+
+
+class TokenRefused(Forbidden):
+    """The token request is refused."""
+
+    code = "token_refused"
+
+    def __init__(self, error: str, description: str) -> None:
+        self.error = error
+        super().__init__(description)

@@ -1,0 +1,96 @@
+"""What happened in portal.
+
+The hierarchy's events name what changed and its new version, not the new values: whoever mirrors the hierarchy reads a
+snapshot through the api, so a late event never carries an old truth. Everything below a merchant shares the merchant's
+aggregate id, and with it one order. No event holds a secret.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kernel.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class PspChanged(Event):
+    """A payment service provider was created or changed."""
+
+    type: ClassVar[str] = "portal.psp_changed"
+    version_number: int
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MerchantChanged(Event):
+    """A merchant was created or changed."""
+
+    type: ClassVar[str] = "portal.merchant_changed"
+    version_number: int
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreChanged(Event):
+    """A store was created or changed."""
+
+    type: ClassVar[str] = "portal.store_changed"
+    version_number: int
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderConfigChanged(Event):
+    """A store's account with a payment provider was created, changed, enabled or disabled."""
+
+    type: ClassVar[str] = "portal.provider_config_changed"
+    provider: str
+    version_number: int
+    enabled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRegistered(Event):
+    """A terminal was announced to the platform; it has no key yet."""
+
+    type: ClassVar[str] = "portal.device_registered"
+    device_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceActivated(Event):
+    """A terminal bound its key and may now ask for tokens."""
+
+    type: ClassVar[str] = "portal.device_activated"
+    device_id: str
+    key_id: str
+    livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceStatusChanged(Event):
+    """A terminal was suspended, resumed or revoked."""
+
+    type: ClassVar[str] = "portal.device_status_changed"
+    device_id: str
+    from_status: str
+    to_status: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyIssued(Event):
+    """A provider's server got a new API key."""
+
+    type: ClassVar[str] = "portal.api_key_issued"
+    api_key_id: str
+    prefix: str
+    mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRevoked(Event):
+    """An API key was withdrawn."""
+
+    type: ClassVar[str] = "portal.api_key_revoked"
+    api_key_id: str
+    prefix: str

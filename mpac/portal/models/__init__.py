@@ -1,0 +1,36 @@
+"""Portal's aggregates, one a file."""
+
+from mpac.portal.models.api_key import ApiKey
+from mpac.portal.models.authenticator import Authenticator
+from mpac.portal.models.client_assertion import ClientAssertion
+from mpac.portal.models.device import Device, DeviceStatusChange
+from mpac.portal.models.membership import Membership
+from mpac.portal.models.merchant import Merchant
+from mpac.portal.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
+from mpac.portal.models.provider_config import ProviderConfig
+from mpac.portal.models.psp import Psp
+from mpac.portal.models.revocation import Revocation
+from mpac.portal.models.signing_key import SigningKey
+from mpac.portal.models.store import Store
+from mpac.portal.models.user import User
+
+__all__ = [
+    "ApiKey",
+    "Authenticator",
+    "ClientAssertion",
+    "Device",
+    "DeviceStatusChange",
+    "IdempotencyKey",
+    "InboxEntry",
+    "JobRun",
+    "Membership",
+    "Merchant",
+    "Nonce",
+    "OutboxMessage",
+    "ProviderConfig",
+    "Psp",
+    "Revocation",
+    "SigningKey",
+    "Store",
+    "User",
+]

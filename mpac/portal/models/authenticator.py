@@ -1,0 +1,69 @@
+"""Authenticator apps of people: TOTP whose shared secret is sealed at rest."""
+
+import time
+from base64 import b32encode
+
+from django.db import models
+from django_otp.models import Device as OtpDevice
+from django_otp.models import ThrottlingMixin, TimestampMixin
+from django_otp.oath import TOTP
+
+from kernel import crypto
+from kernel.schema import TableRules
+
+STEP_S = 30
+DIGITS = 6
+TOLERANCE_STEPS = 1
+
+
+class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
+    """One authenticator of one person. A code works once: `last_step` only rises.
+
+    django-otp finds it like its own devices; it exists because django-otp's keeps the shared secret in the clear.
+    """
+
+    secret_sealed = models.TextField()
+    last_step = models.BigIntegerField(default=-1)
+
+    rules = TableRules(tenant=None, deletable=True, reason="belongs to a person, who belongs to no tenant")
+
+    class Meta(OtpDevice.Meta):
+        db_table = "authenticators"
+
+    def seal_secret(self, secret: bytes) -> None:
+        """Keep `secret` for this device's person."""
+        self.secret_sealed = crypto.seal(secret, aad=self._sealing_place())
+
+    def base32_secret(self) -> str:
+        """The secret as authenticator apps take it; shown once, when the device is set up."""
+        return b32encode(self._secret()).decode()
+
+    def verify_token(self, token: str) -> bool:
+        """Whether `token` is a code of this moment that was not used before; wrong ones slow the next down."""
+        if not self.verify_is_allowed()[0]:
+            return False
+        totp = TOTP(self._secret(), step=STEP_S, digits=DIGITS)
+        totp.time = time.time()
+        digits = str(token).strip()
+        if not (digits.isascii() and digits.isdigit()) or not totp.verify(
+            int(digits), tolerance=TOLERANCE_STEPS, min_t=self.last_step + 1
+        ):
+            self.throttle_increment(commit=True)
+            return False
+        used = Authenticator.objects.filter(pk=self.pk, last_step__lt=totp.t()).update(last_step=totp.t())
+        if not used:
+            return False
+        self.last_step = totp.t()
+        self.throttle_reset(commit=False)
+        self.set_last_used_timestamp(commit=False)
+        self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count", "last_used_at"])
+        return True
+
+    def get_throttle_factor(self) -> int:
+        return 1
+
+    def _secret(self) -> bytes:
+        return crypto.open_sealed(self.secret_sealed, aad=self._sealing_place())
+
+    def _sealing_place(self) -> str:
+        return f"portal.authenticators.secret:{self.user_id}"

@@ -1,0 +1,27 @@
+"""Stores: where merchants sell."""
+
+from django.db import models
+
+from kernel.schema import Parent, TableRules
+from mpac.portal.domain.hierarchy import TRANSITIONS
+from mpac.portal.models.directory import DirectoryEntry
+
+
+class Store(DirectoryEntry):
+    """A store of a merchant. Its own id is its store column; its time zone decides its business dates."""
+
+    psp_id = models.IntegerField()
+    merchant_id = models.IntegerField()
+    store_id = models.GeneratedField(
+        expression=models.F("id"), output_field=models.IntegerField(), db_persist=True
+    )
+
+    rules = TableRules(tenant="store", transitions=TRANSITIONS, parents=(Parent("merchant_id", "merchants"),))
+
+    class Meta(DirectoryEntry.Meta):
+        db_table = "stores"
+        constraints = (
+            *DirectoryEntry.Meta.constraints,
+            # A store's code is how its merchant names it.
+            models.UniqueConstraint(fields=["psp_id", "merchant_id", "code"], name="portal_store_code"),
+        )

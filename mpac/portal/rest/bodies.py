@@ -1,0 +1,123 @@
+"""What portal's endpoints take."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from kernel.rest import Body, PageQuery
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Code = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9][A-Z0-9_.-]{0,63}$", max_length=64)]
+Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+TimeZone = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+IntId = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+RateLimit = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Status = Literal["active", "suspended", "closed"]
+Provider = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{1,31}$")]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Value = Annotated[str, msgspec.Meta(max_length=4096)]
+Credentials = Annotated[dict[Key, Value], msgspec.Meta(min_length=1, max_length=20)]
+Account = Annotated[dict[Key, Value], msgspec.Meta(max_length=20)]
+Reason = Annotated[str, msgspec.Meta(max_length=500)]
+
+
+class CreatePsp(Body):
+    code: Code
+    name: Text
+    country: Country
+    currency: Currency
+    time_zone: TimeZone
+    rate_limit_per_minute: RateLimit = 100
+
+
+class CreateMerchant(Body):
+    """What is left out is as at the provider."""
+
+    code: Code
+    name: Text
+    psp_id: IntId | None = None
+    country: Country | None = None
+    currency: Currency | None = None
+    time_zone: TimeZone | None = None
+
+
+class CreateStore(Body):
+    """What is left out is as at the merchant."""
+
+    merchant_id: IntId
+    code: Code
+    name: Text
+    country: Country | None = None
+    currency: Currency | None = None
+    time_zone: TimeZone | None = None
+
+
+class UpdateEntry(Body):
+    """What is left out stays as it is."""
+
+    name: Text | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    country: Country | UnsetType = UNSET
+    currency: Currency | UnsetType = UNSET
+    time_zone: TimeZone | UnsetType = UNSET
+
+
+class UpdatePsp(UpdateEntry):
+    rate_limit_per_minute: RateLimit | UnsetType = UNSET
+
+
+class ListEntries(PageQuery):
+    code: Code | None = None
+    status: Status | None = None
+
+
+class ListStores(ListEntries):
+    merchant_id: IntId | None = None
+
+
+class CreateProviderConfig(Body):
+    provider: Provider
+    credentials: Credentials
+    account: Account = {}
+    enabled: bool = True
+
+
+class UpdateProviderConfig(Body):
+    """Credentials are replaced as a whole and never shown."""
+
+    credentials: Credentials | UnsetType = UNSET
+    account: Account | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+
+
+class RegisterDevice(Body):
+    name: Text
+    serial_number: Annotated[str, msgspec.Meta(pattern=r"^\S(.*\S)?$", min_length=1, max_length=64)]
+    model: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class ListDevices(PageQuery):
+    status: Literal["registered", "active", "suspended", "revoked"] | None = None
+
+
+class ChangeDeviceStatus(Body):
+    reason: Reason = ""
+
+
+class ActivateDevice(Body):
+    """`proof` is a JWT signed by the terminal's key: iss = sub = the serial number, aud = the issuer, exp within 300 s."""
+
+    activation_code: Annotated[str, msgspec.Meta(min_length=8, max_length=40)]
+    public_jwk: Annotated[dict[str, object], msgspec.Meta(max_length=20)]
+    proof: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+
+
+class TokenRequest(Body):
+    """The form of RFC 6749 section 4.4.2 with a client assertion of RFC 7523 section 2.2."""
+
+    grant_type: Literal["client_credentials"]
+    client_assertion_type: Literal["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
+    client_assertion: str
+    scope: str = "device"

@@ -1,0 +1,185 @@
+"""Terminals over HTTP: registered and steered by their provider, activated and read by themselves."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rest_framework.request import Request
+
+from kernel import ids
+from kernel.rest import Endpoint, Page, operation, paginate
+from mpac.portal.db import atomic, db
+from mpac.portal.models import Device
+from mpac.portal.rest import views
+from mpac.portal.rest.bodies import ActivateDevice, ChangeDeviceStatus, ListDevices, RegisterDevice
+from mpac.portal.rest.permissions import require, require_same_mode
+from mpac.portal.rest.views import ActivationView, DeviceView, OwnDeviceView, RegisteredDeviceView
+from mpac.portal.selectors.devices import get_device, list_devices
+from mpac.portal.selectors.hierarchy import get_store
+from mpac.portal.services import devices
+from mpac.portal.services.activation import activate_device
+
+READ, WRITE = "devices:read", "devices:write"
+
+
+class StoreDevicesEndpoint(Endpoint):
+    """The terminals of a store."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation(
+        "devices.list", summary="List a store's terminals", query=ListDevices, response=Page[DeviceView]
+    )
+    def get(self, request: Request, query: ListDevices, store_id: int) -> Page[DeviceView]:
+        scope = require(request.user, READ)
+        with atomic(scope):
+            store = get_store(scope=scope, store_id=store_id)
+            found = list_devices(store_id=store.id, status=query.status)
+            if request.user.kind == "partner":
+                found = found.filter(livemode=request.user.livemode)
+            return paginate(found, query, views.device)
+
+    @operation(
+        "devices.register",
+        summary="Register a terminal; the answer holds its one-time activation code",
+        body=RegisterDevice,
+        response=RegisteredDeviceView,
+        status=201,
+        errors=(409,),
+    )
+    def post(self, request: Request, body: RegisterDevice, store_id: int) -> RegisteredDeviceView:
+        registered = devices.register_device(
+            scope=require(request.user, WRITE),
+            store_id=store_id,
+            name=body.name,
+            model=body.model,
+            serial_number=body.serial_number,
+            livemode=request.user.livemode,
+            now=self.now,
+        )
+        return views.registered_device(registered)
+
+
+class ActivateEndpoint(Endpoint):
+    """Anonymous: a terminal has nothing but its code and its key."""
+
+    db = db
+    authentication_classes = ()
+
+    @operation(
+        "devices.activate",
+        summary="Bind a terminal's own key with its one-time activation code",
+        body=ActivateDevice,
+        response=ActivationView,
+        errors=(403,),
+    )
+    def post(self, _request: Request, body: ActivateDevice) -> ActivationView:
+        done = activate_device(
+            activation_code=body.activation_code, public_jwk=body.public_jwk, proof=body.proof, now=self.now
+        )
+        return views.activation(done)
+
+
+class OwnDeviceEndpoint(Endpoint):
+    """A terminal reads itself."""
+
+    callers = frozenset({"device"})
+    db = db
+
+    @operation("devices.me", summary="Read the calling terminal and its store", response=OwnDeviceView)
+    def get(self, request: Request) -> OwnDeviceView:
+        scope = request.user.scope()
+        with atomic(scope):
+            device = get_device(scope=scope, device_id=request.user.device_id)
+            return views.own_device(device, at=get_store(scope=scope, store_id=device.store_id))
+
+
+class DeviceEndpoint(Endpoint):
+    """One terminal."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("devices.read", summary="Read a terminal", response=DeviceView)
+    def get(self, request: Request, device_id: str) -> DeviceView:
+        scope = require(request.user, READ)
+        device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
+        return views.device(require_same_mode(request.user, device))
+
+
+class ActivationCodeEndpoint(Endpoint):
+    """A fresh code for a terminal whose code expired or was tried too often."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation(
+        "devices.activation_code",
+        summary="Issue a new activation code for a terminal that is not active yet",
+        response=RegisteredDeviceView,
+        status=201,
+        errors=(409,),
+    )
+    def post(self, request: Request, device_id: str) -> RegisteredDeviceView:
+        scope = require(request.user, WRITE)
+        with atomic(scope):
+            device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
+            require_same_mode(request.user, device)
+            return views.registered_device(
+                devices.reissue_activation_code(scope=scope, device_id=device.id, now=self.now)
+            )
+
+
+class StatusEndpoint(Endpoint):
+    """Base of the three endpoints that move a terminal to another status."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    def move(
+        self, request: Request, body: ChangeDeviceStatus, device_id: str, step: Callable[..., Device]
+    ) -> Any:
+        scope = require(request.user, WRITE)
+        with atomic(scope):
+            device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
+            require_same_mode(request.user, device)
+            moved = step(
+                scope=scope, device_id=device.id, actor=request.user.subject, reason=body.reason, now=self.now
+            )
+        return views.device(moved)
+
+
+class SuspendEndpoint(StatusEndpoint):
+    @operation(
+        "devices.suspend",
+        summary="Suspend a terminal: its tokens are refused within seconds",
+        body=ChangeDeviceStatus,
+        response=DeviceView,
+        errors=(409,),
+    )
+    def post(self, request: Request, body: ChangeDeviceStatus, device_id: str) -> DeviceView:
+        return self.move(request, body, device_id, devices.suspend_device)
+
+
+class ResumeEndpoint(StatusEndpoint):
+    @operation(
+        "devices.resume",
+        summary="Let a suspended terminal work again",
+        body=ChangeDeviceStatus,
+        response=DeviceView,
+        errors=(409,),
+    )
+    def post(self, request: Request, body: ChangeDeviceStatus, device_id: str) -> DeviceView:
+        return self.move(request, body, device_id, devices.resume_device)
+
+
+class RevokeEndpoint(StatusEndpoint):
+    @operation(
+        "devices.revoke",
+        summary="Never trust a terminal's key again",
+        body=ChangeDeviceStatus,
+        response=DeviceView,
+        errors=(409,),
+    )
+    def post(self, request: Request, body: ChangeDeviceStatus, device_id: str) -> DeviceView:
+        return self.move(request, body, device_id, devices.revoke_device)

@@ -1,0 +1,212 @@
+"""Providers, merchants and stores over HTTP. A provider sees itself and everything below it, and nothing else."""
+
+from msgspec import UNSET
+from rest_framework.request import Request
+
+from kernel.errors import FieldError, Invalid, NotFound
+from kernel.rest import Endpoint, Page, PageQuery, operation, paginate
+from mpac.portal.db import atomic, db
+from mpac.portal.dto import Profile, ProfileChanges
+from mpac.portal.rest import views
+from mpac.portal.rest.bodies import (
+    CreateMerchant,
+    CreatePsp,
+    CreateStore,
+    ListEntries,
+    ListStores,
+    UpdateEntry,
+    UpdatePsp,
+)
+from mpac.portal.rest.permissions import require, require_platform
+from mpac.portal.rest.views import MerchantView, PspView, StoreView
+from mpac.portal.selectors import hierarchy as directory
+from mpac.portal.services import hierarchy
+
+READ, WRITE = "hierarchy:read", "hierarchy:write"
+
+
+class PspsEndpoint(Endpoint):
+    """All providers for operators of the platform, itself for a provider."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("psps.list", summary="List payment service providers", query=PageQuery, response=Page[PspView])
+    def get(self, request: Request, query: PageQuery) -> Page[PspView]:
+        with atomic(require(request.user, READ)):
+            return paginate(directory.list_psps(), query, views.psp, integer=True)
+
+    @operation(
+        "psps.create",
+        summary="Sign up a payment service provider",
+        body=CreatePsp,
+        response=PspView,
+        status=201,
+        errors=(409,),
+        callers={"person"},
+    )
+    def post(self, request: Request, body: CreatePsp) -> PspView:
+        profile = Profile(
+            code=body.code,
+            name=body.name,
+            country=body.country,
+            currency=body.currency,
+            time_zone=body.time_zone,
+        )
+        created = hierarchy.create_psp(
+            scope=require_platform(request.user),
+            profile=profile,
+            rate_limit_per_minute=body.rate_limit_per_minute,
+            now=self.now,
+        )
+        return views.psp(created)
+
+
+class PspEndpoint(Endpoint):
+    """One provider."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("psps.read", summary="Read a payment service provider", response=PspView)
+    def get(self, request: Request, psp_id: int) -> PspView:
+        return views.psp(directory.get_psp(scope=require(request.user, READ), psp_id=psp_id))
+
+    @operation(
+        "psps.update",
+        summary="Change a payment service provider",
+        body=UpdatePsp,
+        response=PspView,
+        errors=(409,),
+        callers={"person"},
+    )
+    def patch(self, request: Request, body: UpdatePsp, psp_id: int) -> PspView:
+        scope = require_platform(request.user)
+        return views.psp(
+            hierarchy.update_psp(scope=scope, psp_id=psp_id, changes=_changes(body), now=self.now)
+        )
+
+
+class MerchantsEndpoint(Endpoint):
+    """The merchants of a provider."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("merchants.list", summary="List merchants", query=ListEntries, response=Page[MerchantView])
+    def get(self, request: Request, query: ListEntries) -> Page[MerchantView]:
+        with atomic(require(request.user, READ)):
+            found = directory.list_merchants(code=query.code, status=query.status)
+            return paginate(found, query, views.merchant, integer=True)
+
+    @operation(
+        "merchants.create",
+        summary="Sign up a merchant",
+        body=CreateMerchant,
+        response=MerchantView,
+        status=201,
+        errors=(404, 409),
+    )
+    def post(self, request: Request, body: CreateMerchant) -> MerchantView:
+        scope = require(request.user, WRITE)
+        psp_id = body.psp_id or request.user.psp_id
+        if psp_id is None:
+            raise Invalid(errors=[FieldError("psp_id", "required", "say whose merchant this is")])
+        if request.user.psp_id not in {None, psp_id}:
+            raise NotFound
+        with atomic(scope):
+            psp = directory.get_psp(scope=scope, psp_id=psp_id)
+            created = hierarchy.create_merchant(
+                scope=scope, psp_id=psp.id, profile=_profile(body, like=psp), now=self.now
+            )
+        return views.merchant(created)
+
+
+class MerchantEndpoint(Endpoint):
+    """One merchant."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("merchants.read", summary="Read a merchant", response=MerchantView)
+    def get(self, request: Request, merchant_id: int) -> MerchantView:
+        return views.merchant(
+            directory.get_merchant(scope=require(request.user, READ), merchant_id=merchant_id)
+        )
+
+    @operation(
+        "merchants.update",
+        summary="Change a merchant",
+        body=UpdateEntry,
+        response=MerchantView,
+        errors=(409,),
+    )
+    def patch(self, request: Request, body: UpdateEntry, merchant_id: int) -> MerchantView:
+        scope = require(request.user, WRITE)
+        changed = hierarchy.update_merchant(
+            scope=scope, merchant_id=merchant_id, changes=_changes(body), now=self.now
+        )
+        return views.merchant(changed)
+
+
+class StoresEndpoint(Endpoint):
+    """The stores of a provider's merchants."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("stores.list", summary="List stores", query=ListStores, response=Page[StoreView])
+    def get(self, request: Request, query: ListStores) -> Page[StoreView]:
+        with atomic(require(request.user, READ)):
+            found = directory.list_stores(merchant_id=query.merchant_id, code=query.code, status=query.status)
+            return paginate(found, query, views.store, integer=True)
+
+    @operation(
+        "stores.create",
+        summary="Open a store",
+        body=CreateStore,
+        response=StoreView,
+        status=201,
+        errors=(404, 409),
+    )
+    def post(self, request: Request, body: CreateStore) -> StoreView:
+        scope = require(request.user, WRITE)
+        with atomic(scope):
+            merchant = directory.get_merchant(scope=scope, merchant_id=body.merchant_id)
+            created = hierarchy.create_store(
+                scope=scope, merchant_id=merchant.id, profile=_profile(body, like=merchant), now=self.now
+            )
+        return views.store(created)
+
+
+class StoreEndpoint(Endpoint):
+    """One store."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation("stores.read", summary="Read a store", response=StoreView)
+    def get(self, request: Request, store_id: int) -> StoreView:
+        return views.store(directory.get_store(scope=require(request.user, READ), store_id=store_id))
+
+    @operation("stores.update", summary="Change a store", body=UpdateEntry, response=StoreView, errors=(409,))
+    def patch(self, request: Request, body: UpdateEntry, store_id: int) -> StoreView:
+        scope = require(request.user, WRITE)
+        changed = hierarchy.update_store(scope=scope, store_id=store_id, changes=_changes(body), now=self.now)
+        return views.store(changed)
+
+
+def _profile(body: CreateMerchant | CreateStore, *, like: directory.Psp | directory.Merchant) -> Profile:
+    """The new entry's profile; what the caller left out is as at the entry above."""
+    return Profile(
+        code=body.code,
+        name=body.name,
+        country=body.country or like.country,
+        currency=body.currency or like.currency,
+        time_zone=body.time_zone or like.time_zone,
+    )
+
+
+def _changes(body: UpdateEntry) -> ProfileChanges:
+    given = {name: getattr(body, name) for name in body.__struct_fields__}
+    return ProfileChanges(**{name: value for name, value in given.items() if value is not UNSET})

@@ -1,0 +1,80 @@
+"""A store's accounts with payment providers. Credentials go in and never come out."""
+
+from msgspec import UNSET
+from rest_framework.request import Request
+
+from kernel.rest import Endpoint, Page, PageQuery, operation, paginate
+from mpac.portal.db import atomic, db
+from mpac.portal.rest import views
+from mpac.portal.rest.bodies import CreateProviderConfig, UpdateProviderConfig
+from mpac.portal.rest.permissions import require
+from mpac.portal.rest.views import ProviderConfigView
+from mpac.portal.selectors.hierarchy import get_store, list_provider_configs
+from mpac.portal.services.provider_configs import create_provider_config, update_provider_config
+
+
+class ProviderConfigsEndpoint(Endpoint):
+    """The provider accounts of a store."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation(
+        "provider_configs.list",
+        summary="List a store's provider accounts",
+        query=PageQuery,
+        response=Page[ProviderConfigView],
+    )
+    def get(self, request: Request, query: PageQuery, store_id: int) -> Page[ProviderConfigView]:
+        scope = require(request.user, "hierarchy:read")
+        with atomic(scope):
+            store = get_store(scope=scope, store_id=store_id)
+            return paginate(list_provider_configs(store_id=store.id), query, views.provider_config)
+
+    @operation(
+        "provider_configs.create",
+        summary="Give a store an account with a payment provider",
+        body=CreateProviderConfig,
+        response=ProviderConfigView,
+        status=201,
+        errors=(409,),
+    )
+    def post(self, request: Request, body: CreateProviderConfig, store_id: int) -> ProviderConfigView:
+        created = create_provider_config(
+            scope=require(request.user, "hierarchy:write"),
+            store_id=store_id,
+            provider=body.provider,
+            account=body.account,
+            credentials=body.credentials,
+            livemode=request.user.livemode,
+            enabled=body.enabled,
+            now=self.now,
+        )
+        return views.provider_config(created)
+
+
+class ProviderConfigEndpoint(Endpoint):
+    """One provider account of a store."""
+
+    callers = frozenset({"partner", "person"})
+    db = db
+
+    @operation(
+        "provider_configs.update",
+        summary="Change a store's provider account, or replace its credentials",
+        body=UpdateProviderConfig,
+        response=ProviderConfigView,
+    )
+    def patch(
+        self, request: Request, body: UpdateProviderConfig, store_id: int, provider: str
+    ) -> ProviderConfigView:
+        changed = update_provider_config(
+            scope=require(request.user, "hierarchy:write"),
+            store_id=store_id,
+            provider=provider,
+            account=None if body.account is UNSET else body.account,
+            credentials=None if body.credentials is UNSET else body.credentials,
+            enabled=None if body.enabled is UNSET else body.enabled,
+            now=self.now,
+        )
+        return views.provider_config(changed)

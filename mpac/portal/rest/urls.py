@@ -1,0 +1,28 @@
+"""Portal's addresses under /v1."""
+
+from django.urls import path
+
+from mpac.portal.rest import devices, hierarchy, provider_configs, token
+
+urlpatterns = [
+    path("auth/token", token.TokenEndpoint.as_view()),
+    path("psps", hierarchy.PspsEndpoint.as_view()),
+    path("psps/<id:psp_id>", hierarchy.PspEndpoint.as_view()),
+    path("merchants", hierarchy.MerchantsEndpoint.as_view()),
+    path("merchants/<id:merchant_id>", hierarchy.MerchantEndpoint.as_view()),
+    path("stores", hierarchy.StoresEndpoint.as_view()),
+    path("stores/<id:store_id>", hierarchy.StoreEndpoint.as_view()),
+    path("stores/<id:store_id>/provider-configs", provider_configs.ProviderConfigsEndpoint.as_view()),
+    path(
+        "stores/<id:store_id>/provider-configs/<str:provider>",
+        provider_configs.ProviderConfigEndpoint.as_view(),
+    ),
+    path("stores/<id:store_id>/devices", devices.StoreDevicesEndpoint.as_view()),
+    path("devices/activate", devices.ActivateEndpoint.as_view()),
+    path("devices/me", devices.OwnDeviceEndpoint.as_view()),
+    path("devices/<str:device_id>", devices.DeviceEndpoint.as_view()),
+    path("devices/<str:device_id>/activation-code", devices.ActivationCodeEndpoint.as_view()),
+    path("devices/<str:device_id>/suspend", devices.SuspendEndpoint.as_view()),
+    path("devices/<str:device_id>/resume", devices.ResumeEndpoint.as_view()),
+    path("devices/<str:device_id>/revoke", devices.RevokeEndpoint.as_view()),
+]

@@ -1,0 +1,296 @@
+"""What portal's endpoints answer."""
+
+from typing import Literal
+
+import msgspec
+
+from kernel import ids
+from kernel.clock import rfc3339
+from kernel.rest import View
+from mpac.portal import conf
+from mpac.portal.dto import AccessToken, Activation
+from mpac.portal.models import Device, Merchant, ProviderConfig, Psp, Store
+from mpac.portal.models.device import PREFIX as DEVICE
+from mpac.portal.services.devices import RegisteredDevice
+
+
+class PspView(View, kw_only=True):
+    id: int
+    created_at: str
+    updated_at: str
+    code: str
+    name: str
+    status: str
+    country: str
+    currency: str
+    time_zone: str
+    rate_limit_per_minute: int
+    version: int
+    object: Literal["psp"] = "psp"
+
+
+class MerchantView(View, kw_only=True):
+    id: int
+    psp_id: int
+    created_at: str
+    updated_at: str
+    code: str
+    name: str
+    status: str
+    country: str
+    currency: str
+    time_zone: str
+    version: int
+    object: Literal["merchant"] = "merchant"
+
+
+class StoreView(View, kw_only=True):
+    id: int
+    psp_id: int
+    merchant_id: int
+    created_at: str
+    updated_at: str
+    code: str
+    name: str
+    status: str
+    country: str
+    currency: str
+    time_zone: str
+    version: int
+    object: Literal["store"] = "store"
+
+
+class ProviderConfigView(View, kw_only=True):
+    """The credentials are never shown; that there are some is."""
+
+    id: str
+    psp_id: int
+    merchant_id: int
+    store_id: int
+    created_at: str
+    updated_at: str
+    provider: str
+    account: dict[str, str]
+    enabled: bool
+    livemode: bool
+    version: int
+    object: Literal["provider_config"] = "provider_config"
+
+
+class DeviceView(View, kw_only=True):
+    id: str
+    psp_id: int
+    merchant_id: int
+    store_id: int
+    created_at: str
+    updated_at: str
+    name: str
+    model: str
+    serial_number: str
+    status: str
+    livemode: bool
+    key_id: str | None
+    activated_at: str | None
+    activation_expires_at: str | None
+    object: Literal["device"] = "device"
+
+
+class RegisteredDeviceView(DeviceView, kw_only=True):
+    """The activation code is shown here and never again."""
+
+    activation_code: str
+
+
+class OwnDeviceView(DeviceView, kw_only=True):
+    """A terminal's view of itself and of where it stands."""
+
+    store: StoreView
+
+
+class ActivationView(View, kw_only=True):
+    """What a terminal needs to ask for tokens."""
+
+    id: str
+    created_at: str
+    activated_at: str
+    device_id: str
+    client_id: str
+    key_id: str
+    issuer: str
+    token_endpoint: str
+    object: Literal["device_activation"] = "device_activation"
+
+
+class TokenView(View, kw_only=True):
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    scope: str
+
+
+class OAuthError(View, kw_only=True):
+    """An error of RFC 6749 section 5.2."""
+
+    error: Literal[
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+    ]
+    error_description: str
+
+
+class Jwk(View, kw_only=True):
+    kty: str
+    crv: str
+    x: str
+    y: str
+    kid: str
+    use: str
+    alg: str
+
+
+class JwkSet(View, kw_only=True):
+    keys: list[Jwk]
+
+
+class ServerMetadata(View, kw_only=True):
+    """RFC 8414."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    grant_types_supported: list[str]
+    response_types_supported: list[str]
+    scopes_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+    service_documentation: str
+
+
+def psp(entry: Psp) -> PspView:
+    """A provider as the API shows it."""
+    return PspView(
+        id=entry.id,
+        created_at=rfc3339(entry.created_at),
+        updated_at=rfc3339(entry.updated_at),
+        code=entry.code,
+        name=entry.name,
+        status=str(entry.status),
+        country=entry.country,
+        currency=entry.currency,
+        time_zone=entry.time_zone,
+        rate_limit_per_minute=entry.rate_limit_per_minute,
+        version=entry.version,
+    )
+
+
+def merchant(entry: Merchant) -> MerchantView:
+    """A merchant as the API shows it."""
+    return MerchantView(
+        id=entry.id,
+        psp_id=entry.psp_id,
+        created_at=rfc3339(entry.created_at),
+        updated_at=rfc3339(entry.updated_at),
+        code=entry.code,
+        name=entry.name,
+        status=str(entry.status),
+        country=entry.country,
+        currency=entry.currency,
+        time_zone=entry.time_zone,
+        version=entry.version,
+    )
+
+
+def store(entry: Store) -> StoreView:
+    """A store as the API shows it."""
+    return StoreView(
+        id=entry.id,
+        psp_id=entry.psp_id,
+        merchant_id=entry.merchant_id,
+        created_at=rfc3339(entry.created_at),
+        updated_at=rfc3339(entry.updated_at),
+        code=entry.code,
+        name=entry.name,
+        status=str(entry.status),
+        country=entry.country,
+        currency=entry.currency,
+        time_zone=entry.time_zone,
+        version=entry.version,
+    )
+
+
+def provider_config(config: ProviderConfig) -> ProviderConfigView:
+    """A provider account as the API shows it: without its credentials."""
+    return ProviderConfigView(
+        id=config.public_id,
+        psp_id=config.psp_id,
+        merchant_id=config.merchant_id,
+        store_id=config.store_id,
+        created_at=rfc3339(config.created_at),
+        updated_at=rfc3339(config.updated_at),
+        provider=config.provider,
+        account=config.account,
+        enabled=config.enabled,
+        livemode=config.livemode,
+        version=config.version,
+    )
+
+
+def device(entry: Device) -> DeviceView:
+    """A terminal as the API shows it."""
+    waiting = entry.status == "registered" and entry.activation_expires_at is not None
+    return DeviceView(
+        id=entry.public_id,
+        psp_id=entry.psp_id,
+        merchant_id=entry.merchant_id,
+        store_id=entry.store_id,
+        created_at=rfc3339(entry.created_at),
+        updated_at=rfc3339(entry.updated_at),
+        name=entry.name,
+        model=entry.model,
+        serial_number=entry.serial_number,
+        status=str(entry.status),
+        livemode=entry.livemode,
+        key_id=entry.key_id or None,
+        activated_at=rfc3339(entry.activated_at) if entry.activated_at else None,
+        activation_expires_at=rfc3339(entry.activation_expires_at) if waiting else None,
+    )
+
+
+def registered_device(registered: RegisteredDevice) -> RegisteredDeviceView:
+    """A terminal with the code that activates it."""
+    shown = msgspec.structs.asdict(device(registered.device))
+    return RegisteredDeviceView(**shown, activation_code=registered.activation_code)
+
+
+def own_device(entry: Device, *, at: Store) -> OwnDeviceView:
+    """A terminal as it sees itself."""
+    return OwnDeviceView(**msgspec.structs.asdict(device(entry)), store=store(at))
+
+
+def activation(done: Activation) -> ActivationView:
+    """The answer to a successful activation."""
+    device_id = ids.encode(DEVICE, done.device_id)
+    return ActivationView(
+        id=device_id,
+        created_at=rfc3339(done.created_at),
+        activated_at=rfc3339(done.activated_at),
+        device_id=device_id,
+        client_id=device_id,
+        key_id=done.key_id,
+        issuer=conf.issuer(),
+        token_endpoint=conf.token_endpoint(),
+    )
+
+
+def token(issued: AccessToken) -> TokenView:
+    """The answer of the token endpoint (RFC 6749 section 5.1)."""
+    return TokenView(
+        access_token=issued.access_token,
+        token_type="Bearer",  # noqa: S106  (the name of a scheme)
+        expires_in=issued.expires_in,
+        scope=issued.scope,
+    )

@@ -1,0 +1,167 @@
+"""The fleet, as people steer it: registering terminals, handing out activation codes, suspending and revoking."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from kernel.errors import FieldError, Invalid, NotFound
+from kernel.outbox import publish
+from kernel.tenancy import Scope
+from mpac.portal import conf
+from mpac.portal.db import atomic, db
+from mpac.portal.domain import activation
+from mpac.portal.domain.devices import TRANSITIONS, DeviceStatus, sources_of
+from mpac.portal.errors import IllegalTransition, ParentNotActive, SerialNumberTaken
+from mpac.portal.events import DeviceRegistered, DeviceStatusChanged
+from mpac.portal.models import Device, DeviceStatusChange
+from mpac.portal.selectors.devices import get_device
+from mpac.portal.selectors.hierarchy import get_store
+from mpac.portal.services.revocations import lift_revocation, revoke_tokens_of
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredDevice:
+    """A terminal and its one-time code, which is shown now and never again."""
+
+    device: Device
+    activation_code: str
+
+
+def register_device(
+    *,
+    scope: Scope,
+    store_id: int,
+    name: str,
+    model: str,
+    serial_number: str,
+    livemode: bool,
+    now: dt.datetime,
+) -> RegisteredDevice:
+    """Announce a terminal of a store. Raises Invalid, NotFound, ParentNotActive and SerialNumberTaken."""
+    serial_number = serial_number.strip()
+    if not serial_number:
+        raise Invalid(errors=[FieldError("serial_number", "required", "a serial number is required")])
+    with atomic(scope):
+        store = get_store(scope=scope, store_id=store_id)
+        if not store.is_active:
+            raise ParentNotActive
+        device = Device(
+            psp_id=store.psp_id,
+            merchant_id=store.merchant_id,
+            store_id=store.id,
+            name=name.strip() or serial_number,
+            model=model.strip(),
+            serial_number=serial_number,
+            livemode=livemode,
+            updated_at=now,
+        )
+        code = _new_code(device, now)
+        try:
+            device.save(force_insert=True)
+        except IntegrityError as error:
+            if "serial_number" in str(error):
+                raise SerialNumberTaken from None
+            raise
+        publish(db, DeviceRegistered(device_id=device.public_id, **_place(device)), now=now)
+    return RegisteredDevice(device, code)
+
+
+def reissue_activation_code(*, scope: Scope, device_id: uuid.UUID, now: dt.datetime) -> RegisteredDevice:
+    """A new code for a terminal that has not been activated; the old one is void. Raises NotFound, IllegalTransition."""
+    with atomic(scope):
+        device: Device | None = Device.objects.select_for_update().filter(id=device_id).first()
+        if device is None:
+            raise NotFound
+        if device.status != DeviceStatus.REGISTERED:
+            raise IllegalTransition(allowed=TRANSITIONS[DeviceStatus(device.status)])
+        code = _new_code(device, now)
+        device.updated_at = now
+        device.save()
+    return RegisteredDevice(device, code)
+
+
+def suspend_device(
+    *, scope: Scope, device_id: uuid.UUID, actor: str, reason: str = "", now: dt.datetime
+) -> Device:
+    """Stop a terminal for now: its tokens are refused within seconds. Raises NotFound and IllegalTransition."""
+    return _move(
+        DeviceStatus.SUSPENDED, scope=scope, device_id=device_id, actor=actor, reason=reason, now=now
+    )
+
+
+def resume_device(
+    *, scope: Scope, device_id: uuid.UUID, actor: str, reason: str = "", now: dt.datetime
+) -> Device:
+    """Let a suspended terminal work again, with the key it has. Raises NotFound and IllegalTransition."""
+    return _move(DeviceStatus.ACTIVE, scope=scope, device_id=device_id, actor=actor, reason=reason, now=now)
+
+
+def revoke_device(
+    *, scope: Scope, device_id: uuid.UUID, actor: str, reason: str = "", now: dt.datetime
+) -> Device:
+    """Trust a terminal's key never again. Raises NotFound and IllegalTransition."""
+    return _move(DeviceStatus.REVOKED, scope=scope, device_id=device_id, actor=actor, reason=reason, now=now)
+
+
+def _move(
+    target: DeviceStatus, *, scope: Scope, device_id: uuid.UUID, actor: str, reason: str, now: dt.datetime
+) -> Device:
+    """One guarded UPDATE, one history row, one event, one change of what tokens are believed."""
+    with atomic(scope):
+        device: Device | None = Device.objects.select_for_update().filter(id=device_id).first()
+        if device is None:
+            raise NotFound
+        before = DeviceStatus(device.status)
+        sources = [source for source in sources_of(target) if source is not DeviceStatus.REGISTERED]
+        if target is DeviceStatus.REVOKED:
+            sources.append(DeviceStatus.REGISTERED)
+        if before not in sources:
+            raise IllegalTransition(allowed=_allowed_actions(before))
+        Device.objects.filter(id=device_id, status__in=sources).update(
+            status=target, activation_code_hash="", activation_expires_at=None, updated_at=now
+        )
+        DeviceStatusChange.objects.create(
+            psp_id=device.psp_id,
+            merchant_id=device.merchant_id,
+            store_id=device.store_id,
+            device_id=device.id,
+            from_status=before,
+            to_status=target,
+            actor=actor,
+            reason=reason,
+        )
+        if target is DeviceStatus.ACTIVE:
+            lift_revocation(scope=scope, subject=device.public_id, now=now)
+        elif before is DeviceStatus.ACTIVE:
+            revoke_tokens_of(scope=scope, subject=device.public_id, psp_id=device.psp_id, now=now)
+        event = DeviceStatusChanged(
+            device_id=device.public_id, from_status=before, to_status=target, reason=reason, **_place(device)
+        )
+        publish(db, event, now=now)
+        return get_device(scope=scope, device_id=device_id)
+
+
+def _allowed_actions(status: DeviceStatus) -> frozenset[DeviceStatus]:
+    """Where a person may move a terminal; only the terminal itself makes `registered` active."""
+    targets = TRANSITIONS[status]
+    return targets - {DeviceStatus.ACTIVE} if status is DeviceStatus.REGISTERED else targets
+
+
+def _new_code(device: Device, now: dt.datetime) -> str:
+    code = activation.new_code()
+    device.activation_code_hash = activation.hash_code(code, pepper=settings.SECRET_KEY)
+    device.activation_expires_at = now + dt.timedelta(seconds=conf.activation_code_ttl_s())
+    device.activation_attempts = 0
+    return code
+
+
+def _place(device: Device) -> dict[str, object]:
+    return {
+        "aggregate_id": device.public_id,
+        "psp_id": device.psp_id,
+        "merchant_id": device.merchant_id,
+        "store_id": device.store_id,
+    }

@@ -1,0 +1,36 @@
+"""Refusing tokens that have not expired: the rows that every process reads again within seconds."""
+
+import datetime as dt
+
+from kernel.tenancy import Scope
+from mpac.portal import conf
+from mpac.portal.db import atomic
+from mpac.portal.models import Revocation
+
+
+def revoke_tokens_of(*, scope: Scope, subject: str, psp_id: int | None, now: dt.datetime) -> None:
+    """Refuse all tokens of `subject`; joins the transaction of the change that asks for it."""
+    with atomic(scope):
+        Revocation.objects.create(
+            psp_id=psp_id, subject=subject, revoked_at=now, expires_at=now + _longest_life()
+        )
+
+
+def lift_revocation(*, scope: Scope, subject: str, now: dt.datetime) -> None:
+    """Accept tokens of `subject` again that are issued from now on; older ones stay refused."""
+    with atomic(scope):
+        Revocation.objects.filter(subject=subject, lifted_at__isnull=True).update(lifted_at=now)
+
+
+def revoke_token(*, scope: Scope, jti: str, psp_id: int | None, now: dt.datetime) -> None:
+    """Refuse one token."""
+    revoke_tokens_of(scope=scope, subject=token_subject(jti), psp_id=psp_id, now=now)
+
+
+def token_subject(jti: str) -> str:
+    """How one token is named as a subject of revocation."""
+    return f"jti:{jti}"
+
+
+def _longest_life() -> dt.timedelta:
+    return dt.timedelta(seconds=conf.KEY_RETIREMENT_S)

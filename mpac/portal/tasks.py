@@ -1,0 +1,21 @@
+"""What portal does on a schedule."""
+
+import datetime as dt
+
+from kernel.jobs import job
+from mpac.portal.db import db
+from mpac.portal.services.cleanup import forget_expired
+from mpac.portal.services.signing_keys import advance_rotation
+
+
+@job("portal.advance_key_rotation", every_s=30, db=db)
+def advance_key_rotation(*, now: dt.datetime) -> int:
+    """Take the steps of a key rotation that have fallen due."""
+    rotation = advance_rotation(now=now)
+    return len(rotation.retired) + (1 if rotation.activated else 0)
+
+
+@job("portal.forget_expired", every_s=60, db=db)
+def forget_expired_proofs(*, now: dt.datetime) -> int:
+    """Forget used assertions and revocations that can meet no valid token any more."""
+    return forget_expired(now=now)
