@@ -33,12 +33,17 @@ class Terminal:
     """One device of the demo file. Use as a context manager, or call `close`."""
 
     def __init__(
-        self, demo: dict[str, Any], *, timeout_s: float = 30.0, pause: Callable[[float], None] = time.sleep
+        self,
+        demo: dict[str, Any],
+        *,
+        timeout_s: float = 30.0,
+        pause: Callable[[float], None] = time.sleep,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.demo = demo
         self._pause = pause
-        self._http = httpx2.Client(base_url=demo["base_url"], timeout=timeout_s, trust_env=False)
-        self._bank = httpx2.Client(base_url=demo["simulator_url"], timeout=timeout_s, trust_env=False)
+        self._http = _client(demo["base_url"], timeout_s, transport)
+        self._bank = _client(demo["simulator_url"], timeout_s, transport)
         self.tokens = Tokens(demo, self._http)
 
     def __enter__(self) -> Self:
@@ -165,6 +170,10 @@ class Terminal:
                 raise Refused(call=call, status=answer.status_code, problem=problem)
             self._pause(_retry_after_s(answer))
         raise Unreachable(f"{call} got no answer: {lost}")
+
+
+def _client(base_url: str, timeout_s: float, transport: httpx2.BaseTransport | None) -> httpx2.Client:
+    return httpx2.Client(base_url=base_url, timeout=timeout_s, transport=transport, trust_env=False)
 
 
 def _object(answer: httpx2.Response, call: str) -> dict[str, Any]:

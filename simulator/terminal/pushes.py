@@ -8,6 +8,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -70,6 +71,7 @@ class Pushes:
         self._pause = pause
         self._ready: deque[Push] = deque()
         self._socket: ClientConnection | None = None
+        self._hanging_up = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -91,9 +93,8 @@ class Pushes:
 
     def close(self) -> None:
         """Hang up; reading again connects and resumes."""
-        if self._socket:
-            self._socket.close()
-            self._socket = None
+        self._hanging_up.close()
+        self._socket = None
 
     def next(self, *, timeout_s: float) -> Push | None:
         """The next event, None when none came in time. Raises Unreachable, ContractBroken."""
@@ -134,11 +135,14 @@ class Pushes:
 
     def _greet(self) -> ClientConnection:
         token = self._tokens.renew() if self.connections else self._tokens.current()
-        socket = connect(
-            self._url,
-            additional_headers={"Authorization": f"Bearer {token}"},
-            open_timeout=_OPEN_TIMEOUT_S,
-            proxy=None,
+        self._hanging_up.close()
+        socket = self._hanging_up.enter_context(
+            connect(
+                self._url,
+                additional_headers={"Authorization": f"Bearer {token}"},
+                open_timeout=_OPEN_TIMEOUT_S,
+                proxy=None,
+            )
         )
         hello = json.loads(socket.recv(timeout=_OPEN_TIMEOUT_S))
         greets = hello.get("type") == "hello" and hello.get("device_id") == self._device_id

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -21,7 +22,10 @@ MARGIN_S = 20.0
 class Tokens:
     """The device's access token, renewed before its end. Safe to share between threads."""
 
-    def __init__(self, demo: dict[str, Any], http: httpx2.Client) -> None:
+    def __init__(
+        self, demo: dict[str, Any], http: httpx2.Client, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._device, self._issuer, self._http = demo["device"], demo["issuer"], http
         self._key = ECKey.import_key(self._device["private_jwk"])
         self._lock = Lock()
@@ -30,7 +34,7 @@ class Tokens:
     def current(self) -> str:
         """A token that lives for some time yet."""
         with self._lock:
-            if time.monotonic() >= self._renew_at:
+            if self._clock() >= self._renew_at:
                 self._fetch()
             return self._token
 
@@ -41,7 +45,7 @@ class Tokens:
             return self._token
 
     def _fetch(self) -> None:
-        asked_at = time.monotonic()
+        asked_at = self._clock()
         answer = self._http.post(
             "/v1/auth/token",
             data={

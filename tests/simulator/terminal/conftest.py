@@ -17,6 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 from simulator.terminal.client import Terminal
 
 PATIENCE_S = 10
+Handler = Callable[[httpx2.Request], httpx2.Response]
 Answer = httpx2.Response | Exception
 
 
@@ -118,12 +119,12 @@ def pauses() -> list[float]:
 
 
 @pytest.fixture
-def connect(platform: Platform, pauses: list[float]) -> Iterator[Callable[[str], Terminal]]:
+def connect(platform: Platform, pauses: list[float]) -> Iterator[Callable[..., Terminal]]:
     """A terminal of the platform whose WebSocket is at the given address."""
     key = ECKey.generate_key("P-256", {"kid": "dev-key-1"})
     opened: list[Terminal] = []
 
-    def connect(ws_url: str = "ws://nowhere.test/") -> Terminal:
+    def connect(ws_url: str = "ws://nowhere.test/", *, answer: Handler = platform.answer) -> Terminal:
         demo = {
             "base_url": "http://platform.test",
             "simulator_url": "http://bank.test",
@@ -135,7 +136,7 @@ def connect(platform: Platform, pauses: list[float]) -> Iterator[Callable[[str],
                 "private_jwk": key.as_dict(private=True),
             },
         }
-        transport = httpx2.MockTransport(platform.answer)
+        transport = httpx2.MockTransport(answer)
         opened.append(Terminal(demo, pause=pauses.append, transport=transport))
         return opened[-1]
 

@@ -38,12 +38,10 @@ def test_the_assertion_is_signed_by_the_device_for_the_issuer(terminal: Terminal
 
 
 def test_a_token_is_used_until_shortly_before_its_end(terminal: Terminal, platform: Platform) -> None:
-    seconds = 0.0
+    readings = iter([0.0, 0.0, 99.0, 100.0, 100.0, 101.0])  # a fetch reads the clock once more
     with httpx2.Client(base_url="http://x.test", transport=httpx2.MockTransport(platform.answer)) as http:
-        tokens = Tokens(terminal.demo, http, clock=lambda: seconds)
-        used = []
-        for seconds in (0.0, 99.0, 100.0, 101.0):
-            used.append(tokens.current())
+        tokens = Tokens(terminal.demo, http, clock=lambda: next(readings))
+        used = [tokens.current() for _ in range(4)]
     assert used == [platform.tokens[n] for n in (0, 0, 1, 1)]
 
 
