@@ -98,7 +98,7 @@ class OrderView(View):
 
 
 class BillView(View):
-    """A bill. `amount_due` is what is not paid yet; `amount_pending` of it is under way. Device events leave `lines` out."""
+    """A bill. `amount_due` is not paid yet, `amount_pending` of it is under way. Device events leave `lines` out."""
 
     id: str
     created_at: str

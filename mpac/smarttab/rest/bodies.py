@@ -1,7 +1,8 @@
 """What callers send. Money is in minor units; unknown fields are refused."""
 
 import uuid
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -106,38 +107,29 @@ class PatchOrder(Body):
 
     channel: Channel | UnsetType = UNSET
     items: Items | UnsetType = UNSET
-    table: Short | None | UnsetType = UNSET
-    customer_id: str | None | UnsetType = UNSET
-    client_reference: Name | None | UnsetType = UNSET
+    table: Short | UnsetType | None = UNSET
+    customer_id: str | UnsetType | None = UNSET
+    client_reference: Name | UnsetType | None = UNSET
     discounts: Discounts | UnsetType = UNSET
-    service_charge: ServiceChargeBody | Amount | None | UnsetType = UNSET
+    service_charge: ServiceChargeBody | Amount | UnsetType | None = UNSET
     tip: Amount | UnsetType = UNSET
 
-    def changes(self) -> dict[str, object]:
+    def changes(self) -> dict[str, Any]:
         """Return the changed fields of the order's draft. Raises Invalid."""
-        changes: dict[str, object] = {}
-        if self.channel is not UNSET:
-            changes["channel"] = self.channel
-        if self.items is not UNSET:
-            changes["lines"] = _lines(self.items)
-        if self.table is not UNSET:
-            changes["table_name"] = self.table or ""
-        if self.customer_id is not UNSET:
-            changes["customer_id"] = _customer(self.customer_id)
-        if self.client_reference is not UNSET:
-            changes["client_reference"] = self.client_reference or ""
-        if self.discounts is not UNSET:
-            changes["discounts"] = _discounts(self.discounts)
-        if self.tip is not UNSET:
-            changes["tip_minor"] = self.tip
+        given: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+            "channel": (self.channel, _as_is),
+            "lines": (self.items, _lines),
+            "table_name": (self.table, _text),
+            "customer_id": (self.customer_id, _customer),
+            "client_reference": (self.client_reference, _text),
+            "discounts": (self.discounts, _discounts),
+            "tip_minor": (self.tip, _as_is),
+        }
+        changes = {name: convert(value) for name, (value, convert) in given.items() if value is not UNSET}
         if self.service_charge is not UNSET:
             charge, code = _service_charge(self.service_charge)
             changes |= {"service_charge": charge, "service_charge_tax_code": code}
         return changes
-
-
-class NoBody(Body):
-    """Nothing to say: an empty object."""
 
 
 class SalePayment(Body):
@@ -194,6 +186,14 @@ class ReadEvents(Query):
 
     after: Sequence = 0
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _text(value: str | None) -> str:
+    return value or ""
 
 
 def _lines(items: list[OrderItemBody]) -> tuple[Line, ...]:

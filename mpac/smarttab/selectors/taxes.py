@@ -1,4 +1,4 @@
-"""Tax rates on a day. A code without a rate is absent from the answer, and the order is refused; never taxed at nothing."""
+"""Tax rates on a day. A code without a rate is absent from the answer: its order is refused, never taxed at nothing."""
 
 import datetime as dt
 from collections.abc import Collection
