@@ -1,0 +1,1 @@
+"""The payment gateway: intents, attempts, providers and their callbacks."""

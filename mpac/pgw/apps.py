@@ -1,4 +1,4 @@
-"""Wiring of the pgw context."""
+"""Wiring of the payment gateway into Django."""
 
 from kernel.apps import ContextConfig
 
@@ -6,3 +6,4 @@ from kernel.apps import ContextConfig
 class PgwConfig(ContextConfig):
     name = "mpac.pgw"
     label = "pgw"
+    verbose_name = "Payment gateway"

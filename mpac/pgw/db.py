@@ -1,4 +1,4 @@
-"""The database of the pgw context: its alias, and the only way to open a transaction on it."""
+"""The gateway's database: its alias and the only way to open a transaction on it."""
 
 from kernel.db import ContextDb
 

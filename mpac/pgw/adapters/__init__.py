@@ -1,0 +1,1 @@
+"""Outside parties behind one port. Nothing in here touches the database."""

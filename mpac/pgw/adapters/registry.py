@@ -1,0 +1,35 @@
+"""The adapters that this deployment knows, by provider name."""
+
+from mpac.pgw.adapters.port import Adapter, WebhookTrust
+from mpac.pgw.adapters.scb.adapter import ScbAdapter
+
+
+class AdapterRefused(TypeError):
+    """The adapter cannot be registered: it has no way to establish the truth of a callback."""
+
+
+_adapters: dict[str, Adapter] = {}
+
+
+def register(adapter: Adapter) -> None:
+    """Make `adapter` known. Raises AdapterRefused unless a callback can be checked by signature or by asking."""
+    if not callable(getattr(adapter, "read_webhook", None)):
+        message = f"{adapter.name} has no webhook check"
+        raise AdapterRefused(message)
+    if adapter.capabilities.webhook_trust is WebhookTrust.HINT and not adapter.capabilities.probe:
+        message = f"{adapter.name}'s callbacks are unsigned and it cannot be asked"
+        raise AdapterRefused(message)
+    _adapters[adapter.name] = adapter
+
+
+def find_adapter(name: str) -> Adapter | None:
+    """The adapter of a provider, or None when there is none."""
+    return _adapters.get(name)
+
+
+def list_adapters() -> tuple[Adapter, ...]:
+    """All adapters, in the order of their names."""
+    return tuple(_adapters[name] for name in sorted(_adapters))
+
+
+register(ScbAdapter())

@@ -1,0 +1,162 @@
+"""What other contexts may ask of the payment gateway. Ids are TypeIDs, amounts are Money, `now` is the caller's instant."""
+
+import datetime as dt
+
+from kernel.ids import decode
+from kernel.invariants import Invariant
+from kernel.money import Money
+from kernel.tenancy import TenantScope
+from mpac.pgw.db import atomic
+from mpac.pgw.domain.lateness import Source
+from mpac.pgw.dto import (
+    MerchantSnapshot,
+    PartnerSnapshot,
+    PaymentIntentDTO,
+    ProviderConfigSnapshot,
+    StoreSnapshot,
+    SyncItem,
+    SyncResult,
+)
+from mpac.pgw.errors import (
+    AmountTooLarge,
+    CaptureNotSupported,
+    IllegalIntentTransition,
+    LatePaymentDecided,
+    MethodNotSupported,
+    ProviderNotUsable,
+    StoreNotUsable,
+)
+from mpac.pgw.selectors import intents, mirror
+from mpac.pgw.selectors.invariants import list_invariants
+from mpac.pgw.services import cancellation, confirmation, creation, late_money, mirroring
+
+__all__ = [
+    "AmountTooLarge",
+    "CaptureNotSupported",
+    "IllegalIntentTransition",
+    "LatePaymentDecided",
+    "MerchantSnapshot",
+    "MethodNotSupported",
+    "PartnerSnapshot",
+    "PaymentIntentDTO",
+    "ProviderConfigSnapshot",
+    "ProviderNotUsable",
+    "StoreNotUsable",
+    "StoreSnapshot",
+    "SyncItem",
+    "SyncResult",
+    "accept_late_payment",
+    "apply_merchant_snapshot",
+    "apply_partner_snapshot",
+    "cancel_payment_intent",
+    "confirm_payment_intent",
+    "create_payment_intent",
+    "get_payment_intent",
+    "invariants",
+    "mirror_checksums",
+    "return_late_payment",
+]
+
+
+def create_payment_intent(
+    *,
+    scope: TenantScope,
+    merchant_id: int,
+    store_id: int,
+    amount: Money,
+    method: str,
+    provider: str | None = None,
+    idempotency_key: str,
+    source: str,
+    reference: str | None = None,
+    livemode: bool = False,
+    expires_in_s: int | None = None,
+    now: dt.datetime,
+) -> PaymentIntentDTO:
+    """A new intent, or the one that this key made before for this merchant. Nothing is charged yet.
+
+    Raises StoreNotUsable, MethodNotSupported and AmountTooLarge.
+    """
+    wanted = creation.NewIntent(
+        merchant_id=merchant_id,
+        store_id=store_id,
+        amount=amount,
+        method=method,
+        provider=provider,
+        idempotency_key=idempotency_key,
+        source=Source(source),
+        livemode=livemode,
+        reference=reference,
+        expires_in_s=expires_in_s,
+    )
+    return intents.intent_dto(creation.create_intent(scope=scope, wanted=wanted, now=now))
+
+
+def confirm_payment_intent(*, scope: TenantScope, intent_id: str, now: dt.datetime) -> PaymentIntentDTO:
+    """Try to take the money. An intent that is past its confirmation is returned as it stands.
+
+    Calls the provider, so it must not be called inside a transaction. Raises NotFound, ProviderNotUsable and
+    CaptureNotSupported.
+    """
+    key = decode("pi", intent_id)
+    try:
+        return intents.intent_dto(confirmation.confirm_intent(scope=scope, intent_id=key, now=now))
+    except IllegalIntentTransition:
+        return intents.intent_dto(confirmation.current_intent(scope=scope, intent_id=key))
+
+
+def cancel_payment_intent(*, scope: TenantScope, intent_id: str, now: dt.datetime) -> PaymentIntentDTO:
+    """Call the intent off. While an outcome is open the wish is noted and the status stays as it is until there is proof.
+
+    Asks the provider, so it must not be called inside a transaction. Raises NotFound, and IllegalIntentTransition when
+    the money is there or the intent ended otherwise.
+    """
+    return intents.intent_dto(
+        cancellation.cancel_intent(scope=scope, intent_id=decode("pi", intent_id), now=now)
+    )
+
+
+def get_payment_intent(*, scope: TenantScope, intent_id: str) -> PaymentIntentDTO:
+    """The intent as it stands. Raises NotFound."""
+    with atomic(scope):
+        return intents.intent_dto(intents.get_intent(decode("pi", intent_id)))
+
+
+def accept_late_payment(*, scope: TenantScope, intent_id: str, now: dt.datetime) -> PaymentIntentDTO:
+    """The claim is still open: late money completes the intent. Accepting again changes nothing.
+
+    Raises NotFound and LatePaymentDecided.
+    """
+    return intents.intent_dto(late_money.accept_late(scope=scope, intent_id=decode("pi", intent_id), now=now))
+
+
+def return_late_payment(
+    *, scope: TenantScope, intent_id: str, reason: str, now: dt.datetime
+) -> PaymentIntentDTO:
+    """The claim is gone: late money has to go back to its payer. Returning again changes nothing.
+
+    Raises NotFound and LatePaymentDecided.
+    """
+    return intents.intent_dto(
+        late_money.return_late(scope=scope, intent_id=decode("pi", intent_id), reason=reason, now=now)
+    )
+
+
+def apply_merchant_snapshot(snapshot: MerchantSnapshot, *, now: dt.datetime) -> SyncResult:
+    """Bring the mirror of one merchant to `snapshot`; older versions and other owners' rows are left alone."""
+    return mirroring.apply_merchant_snapshot(snapshot, now=now)
+
+
+def apply_partner_snapshot(snapshot: PartnerSnapshot, *, now: dt.datetime) -> SyncResult:
+    """Bring the mirror of one payment service provider to `snapshot`."""
+    return mirroring.apply_partner_snapshot(snapshot, now=now)
+
+
+def mirror_checksums() -> dict[tuple[int, int], str]:
+    """A digest of the mirrored versions for each merchant, by provider and merchant id; compare with the source's."""
+    return mirror.mirror_checksums()
+
+
+def invariants() -> list[Invariant]:
+    """Queries for rows that must not exist."""
+    return list_invariants()

@@ -1,0 +1,42 @@
+"""The gateway's settings, read through here only."""
+
+from django.conf import settings
+
+DEFAULT_EXPIRES_IN_S = 1800
+MIN_EXPIRES_IN_S = 30
+MAX_EXPIRES_IN_S = 7 * 24 * 3600
+# How many charges an intent may try. A bill's payment is one try: the terminal opens a new payment for another.
+MAX_ATTEMPTS = {"api": 5, "smarttab": 1}
+# A client secret outlives its intent by this, so that a page can still show the result.
+CLIENT_SECRET_GRACE_S = 3600
+MAX_WEBHOOK_BYTES = 64 * 1024
+# A provider waits for our answer to its callback; the truth is asked for within this time or by the retry job.
+WEBHOOK_INQUIRY_TIMEOUT_S = 3.0
+# Anybody who saw a QR can send notices about it; beyond this many only the regular probes ask the provider.
+MAX_NOTICES_PER_ATTEMPT = 20
+PROBE_BATCH = 40
+PROBE_THREADS = 8
+SWEEP_BATCH = 200
+
+# Largest amount per currency in minor units, per method where it differs. One place, not a constant in the schema.
+AMOUNT_LIMITS: dict[str, int] = {"THB": 200_000_000, "JPY": 100_000_000}
+DEFAULT_AMOUNT_LIMIT = 10**12
+
+
+def amount_limit(currency: str) -> int:
+    """The largest amount of one intent in minor units of `currency`."""
+    limits: dict[str, int] = getattr(settings, "MPAC_AMOUNT_LIMITS", AMOUNT_LIMITS)
+    return limits.get(currency, DEFAULT_AMOUNT_LIMIT)
+
+
+def provider_timeout_s() -> float:
+    """How long one call to a provider may take; always shorter than the age at which a sent attempt counts as lost."""
+    return float(settings.MPAC_PROVIDER_TIMEOUT_S)
+
+
+def scb_base_url() -> str:
+    return str(settings.MPAC_SCB_BASE_URL).rstrip("/")
+
+
+def client_secret_key() -> bytes:
+    return str(settings.SECRET_KEY).encode()

@@ -1,0 +1,45 @@
+"""When to ask a provider again. Pure: the caller gives the instant and stores the answer."""
+
+from datetime import datetime, timedelta
+
+from mpac.pgw.domain.attempts import CLOSED_UNPAID, AttemptStatus
+
+# An outcome that is not known holds up a sale: ask soon, then ever less often, for ever.
+UNKNOWN_STEPS_S = (2, 3, 5, 8, 13, 20, 30, 45, 60)
+UNKNOWN_LATER_S = 60
+# A QR that is being shown: the callback is faster, this is for when none comes.
+ACTION_STEPS_S = (10, 10, 15, 15, 20)
+ACTION_LATER_S = 30
+# A QR that was taken off the screen can still be paid for as long as the customer keeps it.
+WATCH_STEPS_S = (30, 60, 120, 300, 900, 3600, 3600, 6 * 3600, 12 * 3600)
+WATCH_LATER_S = 24 * 3600
+WATCH_HORIZON = timedelta(days=3)
+# Longer than any provider call may take: a `sent` attempt older than this lost its caller.
+STALE_SENT_AFTER = timedelta(seconds=30)
+# An outcome still unknown after this many questions and repeated calls is given up where that is safe.
+MAX_REISSUES = 8
+# How long a claim hides an attempt from other resolvers; a killed resolver's claims come back after it.
+CLAIM_LEASE = timedelta(seconds=30)
+
+
+def next_probe_at(
+    *, status: AttemptStatus, probes: int, opened_at: datetime, now: datetime
+) -> datetime | None:
+    """The next instant to ask about an attempt that was asked `probes` times in its present status, or None for never.
+
+    `opened_at` is when the attempt came into its status; only the watch of closed attempts ends.
+    """
+    if status in (AttemptStatus.CREATED, AttemptStatus.SENT):
+        return now + STALE_SENT_AFTER
+    if status in (AttemptStatus.UNKNOWN, AttemptStatus.AUTHORIZED):
+        return now + _step(UNKNOWN_STEPS_S, UNKNOWN_LATER_S, probes)
+    if status is AttemptStatus.REQUIRES_ACTION:
+        return now + _step(ACTION_STEPS_S, ACTION_LATER_S, probes)
+    if status in CLOSED_UNPAID:
+        following = now + _step(WATCH_STEPS_S, WATCH_LATER_S, probes)
+        return following if following <= opened_at + WATCH_HORIZON else None
+    return None
+
+
+def _step(steps: tuple[int, ...], later: int, probes: int) -> timedelta:
+    return timedelta(seconds=steps[probes] if probes < len(steps) else later)

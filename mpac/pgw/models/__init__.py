@@ -1,0 +1,32 @@
+"""The gateway's tables, one aggregate a file."""
+
+from mpac.pgw.models.attempts import PaymentAttempt
+from mpac.pgw.models.intents import IntentEvent, PaymentIntent
+from mpac.pgw.models.late_payments import LatePayment
+from mpac.pgw.models.lookups import Currency, PaymentMethod
+from mpac.pgw.models.mirror import ClientPartner, Merchant, Store, StoreProviderConfig
+from mpac.pgw.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
+from mpac.pgw.models.transactions import PaymentTransaction, ProviderReference
+from mpac.pgw.models.webhooks import WebhookEvent, WebhookKey
+
+__all__ = [
+    "ClientPartner",
+    "Currency",
+    "IdempotencyKey",
+    "InboxEntry",
+    "IntentEvent",
+    "JobRun",
+    "LatePayment",
+    "Merchant",
+    "Nonce",
+    "OutboxMessage",
+    "PaymentAttempt",
+    "PaymentIntent",
+    "PaymentMethod",
+    "PaymentTransaction",
+    "ProviderReference",
+    "Store",
+    "StoreProviderConfig",
+    "WebhookEvent",
+    "WebhookKey",
+]

@@ -1,0 +1,66 @@
+"""What providers told us, one row an answer, and the references that may count only once."""
+
+from django.db import models
+
+from kernel.models import CurrencyField, StoreModel
+from kernel.schema import Parent, TableRules
+
+
+class PaymentTransaction(StoreModel):
+    """One answer of a provider about an attempt. Rows are only ever added."""
+
+    payment_intent_id = models.UUIDField()
+    attempt_id = models.UUIDField()
+    provider_name = models.TextField()
+    learned_from = models.TextField(help_text="how we learned it: answer, probe or webhook")
+    status = models.TextField(help_text="what the provider said")
+    amount_minor = models.BigIntegerField()
+    currency = CurrencyField()
+    provider_reference = models.TextField(null=True)
+    error_code = models.TextField(null=True)
+    details = models.JSONField(default=dict)
+
+    rules = TableRules(
+        tenant="store",
+        append_only=True,
+        partitioned=True,
+        parents=(Parent("attempt_id", "payment_attempts"),),
+    )
+
+    class Meta:
+        db_table = "payment_transactions"
+        default_manager_name = "objects"
+        indexes = (
+            models.Index(
+                fields=["psp_id", "merchant_id", "payment_intent_id", "id"],
+                name="payment_transactions_newest",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider_name} {self.status}"
+
+
+class ProviderReference(StoreModel):
+    """A provider's own id of a movement of money: whoever inserts it first may count it, and nobody twice.
+
+    Not partitioned, because uniqueness must hold for ever.
+    """
+
+    provider = models.TextField()
+    reference = models.TextField()
+    attempt_id = models.UUIDField()
+
+    rules = TableRules(tenant="store", append_only=True, parents=(Parent("attempt_id", "payment_attempts"),))
+
+    class Meta:
+        db_table = "provider_references"
+        default_manager_name = "objects"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["psp_id", "merchant_id", "provider", "reference"], name="provider_references_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.reference}"

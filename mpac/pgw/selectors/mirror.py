@@ -1,0 +1,35 @@
+"""Reads of the mirror, for comparison with its source."""
+
+import hashlib
+from collections import defaultdict
+
+from kernel.tenancy import SystemScope
+from mpac.pgw.db import atomic
+from mpac.pgw.models import Merchant, Store, StoreProviderConfig
+
+SCOPE = SystemScope("sync")
+
+Owner = tuple[int, int]
+
+
+def mirror_checksums() -> dict[Owner, str]:
+    """A digest for each mirrored merchant, by provider and merchant id, of the versions that the mirror holds.
+
+    SHA-256 in hex of these lines joined by newlines, stores by id, a store's accounts behind it by provider name:
+    `merchant <id> <version>`, `store <id> <version>`, `provider_config <store id> <provider> <version>`.
+    """
+    lines: dict[Owner, list[str]] = {}
+    configs: dict[int, list[str]] = defaultdict(list)
+    with atomic(SCOPE):
+        for merchant in Merchant.objects.order_by("merchant_id").iterator():
+            lines[merchant.psp_id, merchant.merchant_id] = [
+                f"merchant {merchant.merchant_id} {merchant.version}"
+            ]
+        for config in StoreProviderConfig.objects.order_by("store_id", "provider_name").iterator():
+            configs[config.store_id].append(
+                f"provider_config {config.store_id} {config.provider_name} {config.version}"
+            )
+        for store in Store.objects.order_by("store_id").iterator():
+            own = lines[store.psp_id, store.merchant_id]
+            own += [f"store {store.store_id} {store.version}", *configs[store.store_id]]
+    return {owner: hashlib.sha256("\n".join(own).encode()).hexdigest() for owner, own in lines.items()}

@@ -1,0 +1,1 @@
+"""Writes of the gateway, one use-case family a file."""

@@ -1,0 +1,73 @@
+"""Asking a provider about one attempt: read what is needed, ask with no transaction open, store what is proven."""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+
+from kernel.crypto import CryptoError
+from kernel.logs import get_logger
+from kernel.tenancy import TenantScope
+from mpac.pgw.adapters.port import Adapter, ChargeRequest, Outcome, Unknown
+from mpac.pgw.adapters.registry import find_adapter
+from mpac.pgw.db import atomic
+from mpac.pgw.models import PaymentAttempt, PaymentIntent
+from mpac.pgw.selectors.intents import get_attempt
+from mpac.pgw.services.accounts import charge_request
+from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+
+logger = get_logger(__name__)
+
+NO_ACCOUNT = Unknown(code="account_gone", message="There is no account to ask with.")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An attempt to ask about, with all that is needed to ask without a database."""
+
+    attempt: PaymentAttempt
+    scope: TenantScope
+    adapter: Adapter | None
+    request: ChargeRequest | None
+
+    def probe(self) -> Outcome:
+        """What became of the charge, by the provider's word."""
+        if self.adapter is None or self.request is None:
+            return NO_ACCOUNT
+        return self.adapter.probe(self.request)
+
+    def create(self) -> Outcome:
+        """The same call under the same key once more."""
+        if self.adapter is None or self.request is None:
+            return NO_ACCOUNT
+        return self.adapter.create(self.request)
+
+
+def prepare_question(
+    *, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime, timeout_s: float | None = None
+) -> Question:
+    """Read an attempt and open its account. Raises NotFound."""
+    with atomic(scope):
+        attempt = get_attempt(attempt_id)
+        adapter = find_adapter(attempt.provider)
+        try:
+            request = charge_request(attempt, now=now, timeout_s=timeout_s)
+        except CryptoError:
+            logger.warning("an attempt's account cannot be opened", attempt=str(attempt_id))
+            return Question(attempt, scope, None, None)
+    return Question(attempt, scope, adapter, request)
+
+
+def probe_attempt(
+    *,
+    scope: TenantScope,
+    attempt_id: uuid.UUID,
+    learned_from: LearnedFrom,
+    now: dt.datetime,
+    timeout_s: float | None = None,
+) -> tuple[PaymentIntent, Outcome]:
+    """Ask once and store the answer; returns the intent as it then stands, and the answer. Raises NotFound."""
+    outcome = prepare_question(scope=scope, attempt_id=attempt_id, now=now, timeout_s=timeout_s).probe()
+    intent = apply_provider_truth(
+        scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=learned_from, now=now
+    )
+    return intent, outcome

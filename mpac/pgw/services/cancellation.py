@@ -1,0 +1,74 @@
+"""Calling an intent off. With a provider involved that is only ever done on proof that no money was taken."""
+
+import datetime as dt
+import uuid
+
+from kernel.tenancy import TenantScope
+from mpac.pgw.db import atomic
+from mpac.pgw.domain.attempts import OPEN, AttemptStatus
+from mpac.pgw.domain.intents import IntentStatus
+from mpac.pgw.events import PaymentIntentCancelled
+from mpac.pgw.models import PaymentAttempt, PaymentIntent
+from mpac.pgw.selectors.intents import get_intent
+from mpac.pgw.selectors.locks import lock_intent
+from mpac.pgw.services.announcements import announce
+from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.steps import illegal, move_intent
+from mpac.pgw.services.truth import LearnedFrom
+
+UNTRIED = frozenset({IntentStatus.REQUIRES_PAYMENT_METHOD, IntentStatus.REQUIRES_CONFIRMATION})
+WITH_PROVIDER = frozenset({IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION})
+
+
+def cancel_intent(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
+    """Call the intent off, now or, while an outcome is open, as soon as there is proof of no charge.
+
+    The answer's status tells which: `cancelled`, or unchanged with the wish noted. Cancelling again changes nothing.
+    Raises NotFound, and IllegalIntentTransition when the money is there or the intent ended otherwise.
+    """
+    with atomic(scope):
+        begin_cancellation(intent_id=intent_id, now=now)
+    return finish_cancellation(scope=scope, intent_id=intent_id, now=now)
+
+
+def begin_cancellation(*, intent_id: uuid.UUID, now: dt.datetime) -> None:
+    """Cancel what no provider knows about; otherwise note the wish. Runs in the caller's transaction.
+
+    Raises NotFound and IllegalIntentTransition.
+    """
+    intent = lock_intent(intent_id)
+    if intent.status in UNTRIED:
+        move_intent(intent, IntentStatus.CANCELLED, actor="caller", now=now)
+        announce(PaymentIntentCancelled, intent, now=now)
+    elif intent.status in WITH_PROVIDER:
+        if intent.cancel_requested_at is None:
+            PaymentIntent.objects.filter(pk=intent.pk).update(cancel_requested_at=now, updated_at=now)
+        # The resolver takes it up at once if the probe below does not settle it.
+        PaymentAttempt.objects.filter(intent=intent, status=AttemptStatus.UNKNOWN).update(next_probe_at=now)
+    elif intent.status != IntentStatus.CANCELLED:
+        raise illegal(intent)
+
+
+def finish_cancellation(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
+    """Ask the provider once whether a shown QR was paid, and settle the intent by the answer.
+
+    Raises IllegalIntentTransition when the money turned out to be there.
+    """
+    with atomic(scope):
+        intent = get_intent(intent_id)
+        shown = _shown_attempt(intent)
+    if shown is not None:
+        intent, _ = probe_attempt(scope=scope, attempt_id=shown, learned_from=LearnedFrom.PROBE, now=now)
+    if intent.status == IntentStatus.SUCCEEDED:
+        raise illegal(intent)
+    return intent
+
+
+def _shown_attempt(intent: PaymentIntent) -> uuid.UUID | None:
+    """The attempt whose QR a customer may be looking at."""
+    if intent.status != IntentStatus.REQUIRES_ACTION:
+        return None
+    found: uuid.UUID | None = (
+        PaymentAttempt.objects.filter(intent=intent, status__in=OPEN).values_list("pk", flat=True).first()
+    )
+    return found

@@ -1,0 +1,179 @@
+"""What providers send us of their own accord: stored first, answered, and applied exactly once in effect.
+
+An unsigned notice is never believed: it makes us ask the provider, and only the provider's answer moves money. The asking
+is done at once, so that the terminal learns without delay, and again by a job when it could not be done.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel.crashpoints import crashpoint, declare
+from kernel.errors import NotFound
+from kernel.ids import created_at_of, uuid7
+from kernel.logs import get_logger
+from kernel.scrubbing import scrub
+from kernel.tenancy import SystemScope, TenantScope
+from mpac.pgw import conf
+from mpac.pgw.adapters.port import Approved, Outcome, WebhookHint
+from mpac.pgw.adapters.registry import find_adapter
+from mpac.pgw.db import atomic, db
+from mpac.pgw.domain.probing import CLAIM_LEASE
+from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
+from mpac.pgw.models import PaymentAttempt, WebhookEvent, WebhookKey
+from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+
+logger = get_logger(__name__)
+declare("pgw.webhook_stored", "pgw.webhook_applied")
+
+SCOPE = SystemScope("webhooks")
+
+# The first delivery makes the row; every further one is counted on it.
+SEEN = """
+    INSERT INTO webhook_keys (id, created_at, psp_id, merchant_id, provider, account, dedupe_key, provider_key,
+                              provider_reference, status, tries, next_try_at, deliveries, last_error)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, 1, '')
+    ON CONFLICT (provider, account, dedupe_key) DO UPDATE SET deliveries = webhook_keys.deliveries + 1
+    RETURNING id, status
+"""
+CLAIM_DUE = """
+    UPDATE webhook_keys SET next_try_at = %s
+    WHERE id IN (
+        SELECT id FROM webhook_keys WHERE status IN ('pending', 'parked') AND next_try_at <= %s
+        ORDER BY next_try_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery as it came over the wire."""
+
+    provider: str
+    account: str = ""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    remote_address: str = ""
+
+
+def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any]:
+    """Store a notice, try to apply it, and return the answer that its provider expects.
+
+    Nothing that happens after the notice is stored can make the answer fail. Raises NotFound for an unknown provider,
+    WebhookMalformed and WebhookRefused.
+    """
+    adapter = find_adapter(delivery.provider)
+    if adapter is None:
+        raise NotFound
+    hint = adapter.read_webhook(headers=delivery.headers, body=delivery.body, now=now)
+    key_id, status = _store(delivery, hint, now=now)
+    crashpoint("pgw.webhook_stored")
+    if status in OPEN:
+        try:
+            _settle(key_id, payments=Approved(payments=hint.payments) if hint.payments else None, now=now)
+        except Exception:
+            logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
+    crashpoint("pgw.webhook_applied")
+    return hint.answer
+
+
+def retry_webhooks(*, now: dt.datetime) -> int:
+    """Try a batch of notices again that could not be applied when they came, and return how many it were."""
+    with atomic(SCOPE):
+        due = db.execute(CLAIM_DUE, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
+    for (key_id,) in due:
+        try:
+            _settle(key_id, payments=None, now=now)
+        except Exception:
+            logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
+    return len(due)
+
+
+def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[uuid.UUID, str]:
+    """Keep the bytes and the key in one commit; the tenant is kept with them when the attempt is known."""
+    with atomic(SCOPE):
+        attempt = _find_attempt(delivery.provider, hint.provider_key)
+        psp_id, merchant_id = (attempt.psp_id, attempt.merchant_id) if attempt else (None, None)
+        WebhookEvent(
+            psp_id=psp_id,
+            merchant_id=merchant_id,
+            provider=delivery.provider,
+            account=delivery.account,
+            dedupe_key=hint.dedupe_key,
+            headers=scrub(dict(delivery.headers)),
+            body=delivery.body,
+            remote_address=delivery.remote_address,
+        ).save(force_insert=True)
+        key_id = uuid7()
+        values = [
+            *(key_id, created_at_of(key_id), psp_id, merchant_id, delivery.provider, delivery.account),
+            *(hint.dedupe_key, hint.provider_key, hint.provider_reference),
+            *(_first_status(delivery, hint, known=attempt is not None), next_try_at(tries=0, now=now)),
+        ]
+        found: tuple[uuid.UUID, str] = db.execute(SEEN, values)[0]  # type: ignore[assignment]
+    return found
+
+
+def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool) -> WebhookStatus:
+    """Where a new notice starts. An attempt that is flooded with notices is left to its regular probes."""
+    if not known:
+        return WebhookStatus.PARKED
+    others = WebhookKey.objects.filter(provider=delivery.provider, provider_key=hint.provider_key).count()
+    return WebhookStatus.PENDING if others < conf.MAX_NOTICES_PER_ATTEMPT else WebhookStatus.UNCONFIRMED
+
+
+def _settle(key_id: uuid.UUID, *, payments: Approved | None, now: dt.datetime) -> None:
+    """Establish the truth of one notice and note how far it came."""
+    with atomic(SCOPE):
+        key: WebhookKey = WebhookKey.objects.get(pk=key_id)
+        attempt = _find_attempt(key.provider, key.provider_key)
+    if attempt is None:
+        _note(key, WebhookStatus.PARKED, error="no such attempt", now=now)
+        return
+    scope = TenantScope(attempt.psp_id, attempt.merchant_id)
+    if payments is not None:
+        apply_provider_truth(
+            scope=scope, attempt_id=attempt.pk, outcome=payments, learned_from=LearnedFrom.WEBHOOK, now=now
+        )
+        _note(key, WebhookStatus.APPLIED, error="", now=now)
+        return
+    _, outcome = probe_attempt(
+        scope=scope,
+        attempt_id=attempt.pk,
+        learned_from=LearnedFrom.WEBHOOK,
+        now=now,
+        timeout_s=conf.WEBHOOK_INQUIRY_TIMEOUT_S,
+    )
+    if _confirms(outcome, key):
+        _note(key, WebhookStatus.APPLIED, error="", now=now)
+    else:
+        _note(key, WebhookStatus.PENDING, error=type(outcome).__name__, now=now)
+
+
+def _confirms(outcome: Outcome, key: WebhookKey) -> bool:
+    """Whether the provider's own answer holds the movement of money that the notice is about."""
+    return isinstance(outcome, Approved) and any(
+        payment.reference == key.provider_reference for payment in outcome.payments
+    )
+
+
+def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetime) -> None:
+    """Store how far a notice came; one that the provider never confirms is tried ever later and then left."""
+    following = None if status is WebhookStatus.APPLIED else next_try_at(tries=key.tries + 1, now=now)
+    if status is WebhookStatus.PENDING and following is None:
+        status = WebhookStatus.UNCONFIRMED
+    with atomic(SCOPE):
+        WebhookKey.objects.filter(pk=key.pk).exclude(status=WebhookStatus.APPLIED).update(
+            status=status, tries=key.tries + 1, next_try_at=following, last_error=error
+        )
+
+
+def _find_attempt(provider: str, provider_key: str) -> PaymentAttempt | None:
+    found: PaymentAttempt | None = PaymentAttempt.objects.filter(
+        provider=provider, provider_key=provider_key
+    ).first()
+    return found

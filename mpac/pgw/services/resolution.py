@@ -1,0 +1,99 @@
+"""Finding out what became of attempts whose outcome is open, and watching those that were closed without money.
+
+Due attempts are claimed by pushing their next probe ahead, so that two resolvers never ask about the same one and a killed
+resolver's claims come back by themselves. Providers are asked by several threads at once, outside any transaction; the
+threads touch no database.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from kernel.logs import get_logger
+from kernel.tenancy import SystemScope, TenantScope
+from mpac.pgw import conf
+from mpac.pgw.adapters.port import Outcome, Pending
+from mpac.pgw.db import atomic, db
+from mpac.pgw.domain.attempts import AttemptStatus
+from mpac.pgw.domain.probing import CLAIM_LEASE, MAX_REISSUES
+from mpac.pgw.services.asking import Question, prepare_question
+from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+
+logger = get_logger(__name__)
+
+CLAIM_DUE = """
+    UPDATE payment_attempts SET next_probe_at = %s, probes = probes + 1
+    WHERE id IN (
+        SELECT id FROM payment_attempts WHERE next_probe_at <= %s
+        ORDER BY next_probe_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, psp_id, merchant_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the probe said and, when the call was made again, what that said."""
+
+    question: Question
+    probed: Outcome | None = None
+    reissued: Outcome | None = None
+
+
+def resolve_due_attempts(*, now: dt.datetime) -> int:
+    """Ask about one batch of due attempts and return how many there were. One that fails does not hold up the others."""
+    with atomic(SystemScope("resolver")):
+        claims = db.execute(CLAIM_DUE, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
+    questions = [
+        prepare_question(scope=TenantScope(psp_id, merchant_id), attempt_id=attempt_id, now=now)
+        for attempt_id, psp_id, merchant_id in claims
+    ]
+    for answer in _ask_all(questions, now=now):
+        try:
+            _apply(answer, now=now)
+        except Exception:
+            logger.exception("an attempt could not be resolved", attempt=str(answer.question.attempt.pk))
+    return len(questions)
+
+
+def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
+    """Whether the same call may be made again under the same key, if the probe finds nothing."""
+    attempt, adapter = question.attempt, question.adapter
+    wanted = attempt.intent.cancel_requested_at is None and attempt.intent.expires_at > now
+    unanswered = (
+        attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN} and attempt.probes < MAX_REISSUES
+    )
+    return adapter is not None and adapter.capabilities.reissue and wanted and unanswered
+
+
+def _ask_all(questions: list[Question], *, now: dt.datetime) -> Iterator[_Answer]:
+    if not questions:
+        return
+    with ThreadPoolExecutor(max_workers=conf.PROBE_THREADS, thread_name_prefix="pgw-probe") as pool:
+        yield from pool.map(lambda question: _ask(question, now=now), questions)
+
+
+def _ask(question: Question, *, now: dt.datetime) -> _Answer:
+    try:
+        probed = question.probe()
+        again = isinstance(probed, Pending) and _may_reissue(question, now=now)
+        return _Answer(question, probed, question.create() if again else None)
+    except Exception:
+        logger.exception("a provider could not be asked", attempt=str(question.attempt.pk))
+        return _Answer(question)
+
+
+def _apply(answer: _Answer, *, now: dt.datetime) -> None:
+    for outcome, learned_from in (
+        (answer.probed, LearnedFrom.PROBE),
+        (answer.reissued, LearnedFrom.REISSUE),
+    ):
+        if outcome is not None:
+            apply_provider_truth(
+                scope=answer.question.scope,
+                attempt_id=answer.question.attempt.pk,
+                outcome=outcome,
+                learned_from=learned_from,
+                now=now,
+            )

@@ -1,0 +1,339 @@
+"""What a provider says becomes what is stored: one function, any evidence, any order, as often as it comes.
+
+Evidence arrives as the answer to our call, from a probe, from a callback, or twice from all of them at once. The intent and
+the attempt are locked, each movement of money counts once by the provider's own reference, and nothing that is already
+known is undone: a later, weaker message never takes a stronger truth back.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kernel.ids import created_at_of, uuid7
+from kernel.logs import get_logger
+from kernel.money import Money
+from kernel.tenancy import Scope
+from mpac.pgw import conf
+from mpac.pgw.adapters.port import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotProcessed,
+    Outcome,
+    Pending,
+    ProviderPayment,
+    Unknown,
+    Voided,
+)
+from mpac.pgw.adapters.registry import find_adapter
+from mpac.pgw.db import atomic, db
+from mpac.pgw.domain import probing
+from mpac.pgw.domain.attempts import OPEN, AttemptStatus
+from mpac.pgw.domain.intents import ENDED, IntentStatus
+from mpac.pgw.domain.late_payments import LateReason
+from mpac.pgw.domain.lateness import reason_for
+from mpac.pgw.events import (
+    PaymentIntentActionRequired,
+    PaymentIntentCancelled,
+    PaymentIntentDeclined,
+    PaymentIntentExpired,
+    PaymentIntentFailed,
+    PaymentIntentSucceeded,
+)
+from mpac.pgw.models import PaymentAttempt, PaymentIntent, PaymentTransaction
+from mpac.pgw.selectors.locks import lock_attempt_with_intent
+from mpac.pgw.services.announcements import announce
+from mpac.pgw.services.late_money import receive_late
+from mpac.pgw.services.steps import move_attempt, move_intent, walk_intent
+
+logger = get_logger(__name__)
+
+COUNT_ONCE = """
+    INSERT INTO provider_references (id, created_at, psp_id, merchant_id, store_id, provider, reference, attempt_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (psp_id, merchant_id, provider, reference) DO NOTHING RETURNING 1
+"""
+
+
+class LearnedFrom(StrEnum):
+    """How a piece of evidence reached us; it becomes the actor in the history."""
+
+    ANSWER = "answer"  # to our own call
+    PROBE = "probe"  # we asked
+    REISSUE = "reissue"  # to the same call made again under the same key
+    WEBHOOK = "webhook"  # a callback made us ask, or proved itself
+
+
+@dataclass(slots=True)
+class _Case:
+    """A locked intent and attempt, with how and when something was learned about them."""
+
+    intent: PaymentIntent
+    attempt: PaymentAttempt
+    learned_from: LearnedFrom
+    now: dt.datetime
+
+
+def apply_provider_truth(
+    *, scope: Scope, attempt_id: uuid.UUID, outcome: Outcome, learned_from: LearnedFrom, now: dt.datetime
+) -> PaymentIntent:
+    """Store what `outcome` proves about the attempt and return its intent. Safe to repeat. Raises NotFound."""
+    with atomic(scope):
+        intent, attempt = lock_attempt_with_intent(attempt_id)
+        attempt.intent = intent
+        case = _Case(intent, attempt, learned_from, now)
+        match outcome:
+            case Approved(payments=payments):
+                _approved(case, payments)
+            case ActionRequired():
+                _action_required(case, outcome)
+            case Declined():
+                _refused(case, AttemptStatus.DECLINED, code=outcome.code, message=outcome.message)
+            case NotProcessed():
+                _not_processed(case, outcome)
+            case Unknown():
+                _unknown(case, outcome)
+            case Voided():
+                _voided(case)
+            case Pending():
+                _pending(case)
+    return intent
+
+
+def _approved(case: _Case, payments: tuple[ProviderPayment, ...]) -> None:
+    for payment in sorted(payments, key=lambda each: each.reference):
+        if payment.reversed:
+            logger.warning("provider reports a reversed payment", attempt=str(case.attempt.pk))
+        elif _counts(case, payment):
+            _take(case, payment)
+    if case.attempt.status != AttemptStatus.CAPTURED:
+        _pending(case)
+
+
+def _take(case: _Case, payment: ProviderPayment) -> None:
+    """Money seen for the first time: it completes the intent, or it is late."""
+    intent, attempt = case.intent, case.attempt
+    _remember(case, status="captured", amount=payment.amount, reference=payment.reference, payment=payment)
+    if payment.amount != Money(attempt.amount_minor, attempt.currency):
+        receive_late(attempt, payment, reason=LateReason.WRONG_AMOUNT, now=case.now)
+        return
+    if intent.status == IntentStatus.SUCCEEDED or _has_captured(intent):
+        receive_late(attempt, payment, reason=LateReason.DUPLICATE, now=case.now)
+        return
+    move_attempt(
+        attempt,
+        AttemptStatus.CAPTURED,
+        actor=case.learned_from,
+        now=case.now,
+        captured_minor=payment.amount.amount_minor,
+        provider_reference=payment.reference,
+    )
+    if intent.status in ENDED:
+        receive_late(attempt, payment, reason=reason_for(IntentStatus(intent.status)), now=case.now)
+        return
+    walk_intent(
+        intent,
+        IntentStatus.SUCCEEDED,
+        actor=case.learned_from,
+        now=case.now,
+        authorized_minor=intent.amount_minor,
+        captured_minor=payment.amount.amount_minor,
+        error_code=None,
+        error_message=None,
+    )
+    announce(PaymentIntentSucceeded, intent, now=case.now)
+
+
+def _action_required(case: _Case, outcome: ActionRequired) -> None:
+    intent, attempt = case.intent, case.attempt
+    if attempt.status not in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}:
+        return
+    if intent.status in ENDED or intent.cancel_requested_at is not None:
+        # Nobody has seen it yet, and nobody will.
+        _give_up(case, reason="never shown")
+        return
+    _remember(case, status="requires_action", reference=outcome.provider_reference)
+    move_attempt(
+        attempt,
+        AttemptStatus.REQUIRES_ACTION,
+        actor=case.learned_from,
+        now=case.now,
+        provider_reference=outcome.provider_reference,
+        error_code=None,
+        error_message=None,
+    )
+    shown = dict(outcome.next_action)
+    move_intent(
+        intent, IntentStatus.REQUIRES_ACTION, actor=case.learned_from, now=case.now, next_action=shown
+    )
+    announce(PaymentIntentActionRequired, intent, now=case.now, next_action=shown)
+
+
+def _refused(case: _Case, status: AttemptStatus, *, code: str, message: str) -> None:
+    """This try is over without money; the intent waits for another one or fails."""
+    if case.attempt.status not in OPEN:
+        return
+    _remember(case, status=status, error_code=code)
+    move_attempt(
+        case.attempt,
+        status,
+        actor=case.learned_from,
+        now=case.now,
+        reason=code,
+        error_code=code,
+        error_message=message,
+    )
+    _end_try(case, code=code, message=message)
+
+
+def _not_processed(case: _Case, outcome: NotProcessed) -> None:
+    if case.attempt.status == AttemptStatus.SENT and case.learned_from is LearnedFrom.ANSWER:
+        _refused(case, AttemptStatus.ERROR, code=outcome.code, message=outcome.message)
+    elif case.learned_from is LearnedFrom.REISSUE and _is_harmless(case):
+        # The repeated call was refused and the probe before it found no money.
+        _give_up(case, reason=outcome.code)
+    else:
+        _unknown(case, Unknown(code=outcome.code, message=outcome.message))
+
+
+def _unknown(case: _Case, outcome: Unknown) -> None:
+    """Nothing was learned: never a refusal, only another question later."""
+    attempt = case.attempt
+    if attempt.status == AttemptStatus.SENT and case.learned_from is not LearnedFrom.WEBHOOK:
+        _remember(case, status="unknown", error_code=outcome.code)
+        move_attempt(
+            attempt,
+            AttemptStatus.UNKNOWN,
+            actor=case.learned_from,
+            now=case.now,
+            reason=outcome.code,
+            error_code=outcome.code,
+            error_message=outcome.message,
+        )
+    else:
+        _ask_again_later(case)
+
+
+def _voided(case: _Case) -> None:
+    if case.attempt.status in OPEN:
+        _give_up(case, reason="voided")
+
+
+def _pending(case: _Case) -> None:
+    """The provider was reached and knows of no money so far."""
+    intent, attempt = case.intent, case.attempt
+    if case.learned_from is LearnedFrom.WEBHOOK:
+        return
+    if attempt.status == AttemptStatus.SENT:
+        move_attempt(
+            attempt, AttemptStatus.UNKNOWN, actor=case.learned_from, now=case.now, reason="no answer kept"
+        )
+        return
+    over = intent.cancel_requested_at is not None or intent.status in ENDED or intent.expires_at <= case.now
+    if attempt.status == AttemptStatus.REQUIRES_ACTION and over:
+        _give_up(case, reason="no money found")
+    elif attempt.status == AttemptStatus.UNKNOWN and _is_harmless(case) and (over or _is_exhausted(attempt)):
+        _give_up(case, reason="no money found")
+    else:
+        _ask_again_later(case)
+
+
+def _ask_again_later(case: _Case) -> None:
+    """Ask when the attempt's state says so, or never. A hint, which anybody can send, cannot put it off."""
+    attempt = case.attempt
+    if case.learned_from is LearnedFrom.WEBHOOK:
+        return
+    attempt.next_probe_at = probing.next_probe_at(
+        status=AttemptStatus(attempt.status), probes=attempt.probes, opened_at=attempt.status_at, now=case.now
+    )
+    PaymentAttempt.objects.filter(pk=attempt.pk, version=attempt.version).update(
+        next_probe_at=attempt.next_probe_at
+    )
+
+
+def _give_up(case: _Case, *, reason: str) -> None:
+    """Close an open attempt on proof of no charge, and its intent with it. The attempt stays under watch."""
+    intent, attempt = case.intent, case.attempt
+    _remember(case, status="voided", error_code=reason)
+    move_attempt(attempt, AttemptStatus.VOIDED, actor=case.learned_from, now=case.now, reason=reason)
+    if intent.status == IntentStatus.REQUIRES_ACTION and intent.cancel_requested_at is None:
+        move_intent(intent, IntentStatus.EXPIRED, actor=case.learned_from, now=case.now)
+        announce(PaymentIntentExpired, intent, now=case.now)
+    elif intent.status not in ENDED:
+        _end_try(case, code="provider_unavailable", message="The provider could not be reached in time.")
+
+
+def _end_try(case: _Case, *, code: str, message: str) -> None:
+    intent = case.intent
+    error = {"error_code": code, "error_message": message}
+    if intent.status not in {IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION}:
+        return
+    if intent.cancel_requested_at is not None:
+        move_intent(intent, IntentStatus.CANCELLED, actor=case.learned_from, now=case.now)
+        announce(PaymentIntentCancelled, intent, now=case.now)
+    elif case.attempt.number < conf.MAX_ATTEMPTS[intent.source] and intent.expires_at > case.now:
+        move_intent(
+            intent,
+            IntentStatus.REQUIRES_PAYMENT_METHOD,
+            actor=case.learned_from,
+            now=case.now,
+            reason=code,
+            **error,
+        )
+        announce(PaymentIntentDeclined, intent, now=case.now, **error)
+    else:
+        move_intent(intent, IntentStatus.FAILED, actor=case.learned_from, now=case.now, reason=code, **error)
+        announce(PaymentIntentFailed, intent, now=case.now, **error)
+
+
+def _is_harmless(case: _Case) -> bool:
+    """Whether no money can move for an attempt whose QR was never shown to anybody."""
+    adapter = find_adapter(case.attempt.provider)
+    never_shown = case.attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}
+    return never_shown and adapter is not None and adapter.capabilities.customer_initiated
+
+
+def _is_exhausted(attempt: PaymentAttempt) -> bool:
+    return attempt.probes >= probing.MAX_REISSUES
+
+
+def _has_captured(intent: PaymentIntent) -> bool:
+    return bool(PaymentAttempt.objects.filter(intent=intent, status=AttemptStatus.CAPTURED).exists())
+
+
+def _counts(case: _Case, payment: ProviderPayment) -> bool:
+    """Claim a movement of money by the provider's reference; False when it has been counted before."""
+    attempt, record_id = case.attempt, uuid7()
+    tenant = (attempt.psp_id, attempt.merchant_id, attempt.store_id)
+    values = [record_id, created_at_of(record_id), *tenant, attempt.provider, payment.reference, attempt.pk]
+    return bool(db.execute(COUNT_ONCE, values))
+
+
+def _remember(
+    case: _Case,
+    *,
+    status: str,
+    amount: Money | None = None,
+    reference: str | None = None,
+    error_code: str | None = None,
+    payment: ProviderPayment | None = None,
+) -> None:
+    """Keep what the provider said."""
+    attempt = case.attempt
+    said = amount or Money(attempt.amount_minor, attempt.currency)
+    PaymentTransaction(
+        psp_id=attempt.psp_id,
+        merchant_id=attempt.merchant_id,
+        store_id=attempt.store_id,
+        payment_intent_id=attempt.intent_id,
+        attempt_id=attempt.pk,
+        provider_name=attempt.provider,
+        learned_from=case.learned_from,
+        status=status,
+        amount_minor=said.amount_minor,
+        currency=said.currency,
+        provider_reference=reference,
+        error_code=error_code,
+        details=dict(payment.details) if payment else {},
+    ).save(force_insert=True)

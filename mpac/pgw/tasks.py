@@ -1,0 +1,27 @@
+"""The gateway's scheduled jobs."""
+
+import datetime as dt
+
+from kernel.jobs import job
+from mpac.pgw.db import db
+from mpac.pgw.services.expiry import expire_untried
+from mpac.pgw.services.inbound import retry_webhooks
+from mpac.pgw.services.resolution import resolve_due_attempts
+
+
+@job("pgw.resolve_attempts", every_s=2, db=db)
+def resolve_attempts(*, now: dt.datetime) -> int:
+    """Ask about attempts whose outcome is open or may still change."""
+    return resolve_due_attempts(now=now)
+
+
+@job("pgw.retry_webhooks", every_s=5, db=db)
+def retry_inbound(*, now: dt.datetime) -> int:
+    """Apply stored notices that could not be applied when they came."""
+    return retry_webhooks(now=now)
+
+
+@job("pgw.expire_intents", every_s=10, db=db)
+def expire_intents(*, now: dt.datetime) -> int:
+    """End intents that nobody paid in time."""
+    return expire_untried(now=now)
