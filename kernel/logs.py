@@ -1,17 +1,17 @@
 """Structured logs: one JSON object a line on stdout, with the request's id, and without secrets.
 
-`configure_logging` is called once per process by its entrance. Records of Django, Celery and other libraries that
-use the standard library's logging take the same way out, so that nothing escapes the scrubber.
+Django's start configures every process through `LOGGING_CONFIG`, so none can forget it. Records of Django, Celery and
+other libraries that use the standard library's logging take the same way out, and nothing escapes the scrubber.
 """
 
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import structlog
-from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 from structlog.types import EventDict, FilteringBoundLogger, Processor
 
 from kernel.scrubbing import scrub, scrub_text
@@ -23,18 +23,6 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """The logger of the module called `name`; `logger.info("attempt sent", attempt_id=...)`."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
-
-
-def bind_request(request_id: str, **fields: object) -> None:
-    """Begin a request: every record of this thread or task carries its id from now on."""
-    clear_contextvars()
-    bind_contextvars(request_id=request_id, **fields)
-
-
-def request_id() -> str | None:
-    """The id of the request that is being answered, or None outside one."""
-    found: str | None = get_contextvars().get("request_id")
-    return found
 
 
 def configure_logging(*, level: int | str = logging.INFO) -> None:
@@ -69,6 +57,11 @@ def configure_logging(*, level: int | str = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def configure_from_settings(settings: Mapping[str, Any]) -> None:
+    """What Django calls at start with its `LOGGING` setting, `{"level": "INFO"}`."""
+    configure_logging(level=settings["level"])
 
 
 def scrub_event(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 
 from kernel import clock, events, handlers, jobs
@@ -122,7 +123,7 @@ def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
             created_at=row[1],
             base={"psp_id": row[2], "merchant_id": row[3], "store_id": row[4], "aggregate_id": row[6]},
             type=row[5],
-            payload=row[7],
+            payload=orjson.loads(row[7]),
             tries=row[8],
             position=row[9],
         )

@@ -47,9 +47,11 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{REDACTED}",
     ),
 )
-_HINT = re.compile(
-    r"(?i)eyJ|bearer|basic|hmac-|opa-auth|(?:sk|rk|skey|whsec)_|secret|pass|token|key|code|auth|cookie|cvv|cvc|otp"
-)
+# No pattern above can match a text that has none of these; looking for them first is ten times as fast.
+_HINTS = (
+    "secret", "token", "key", "pass", "code", "auth", "eyj", "bearer", "basic", "hmac-", "sk_", "rk_", "whsec_", "cookie",
+    "cvv", "cvc", "otp",
+)  # fmt: skip
 _DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ .-]?[0-9]){12,}")
 _BRAND = re.compile(  # length and first digits as the card schemes assign them
     r"4(?:[0-9]{12}|[0-9]{15}|[0-9]{18})"
@@ -80,7 +82,8 @@ def scrub_text(text: str) -> str:
     """`text` without card numbers, tokens, keys and signatures."""
     if len(text) < _SHORTEST:
         return text
-    if _HINT.search(text):
+    lowered = text.lower()
+    if any(hint in lowered for hint in _HINTS):
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
     return _DIGITS.sub(_without_cards, text)

@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from kernel.logs import configure_logging
 from kernel.ratelimit import forget
 from tests.plugin import TEMPLATE, admin_connection
 
@@ -84,6 +85,12 @@ def superuser(database):
 def api(database) -> Client:
     """A client that speaks to the whole URL configuration."""
     return Client(raise_request_exception=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs():
+    """Log as the processes do: scrubbed JSON lines."""
+    configure_logging()
 
 
 @pytest.fixture(autouse=True)

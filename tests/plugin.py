@@ -35,9 +35,11 @@ def start(config) -> None:
     config.add_cleanup(servers.stop)
     os.environ |= environment(servers)
     for command in ("bootstrap_db", "migrate_all"):
-        subprocess.run(
-            [sys.executable, "manage.py", command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL
+        done = subprocess.run(
+            [sys.executable, "manage.py", command], cwd=ROOT, capture_output=True, text=True, check=False
         )
+        if done.returncode:
+            raise pytest.UsageError(f"manage.py {command} failed:\n{done.stdout}{done.stderr[-4000:]}")
 
 
 def environment(servers: Embedded) -> dict[str, str]:

@@ -176,6 +176,7 @@ CELERY = {
     "task_time_limit": 300,
     "worker_hijack_root_logger": False,
 }
-LOGGING_CONFIG = None
+LOGGING_CONFIG = "kernel.logs.configure_from_settings"
+LOGGING = {"level": env.str("MPAC_LOG_LEVEL", default="INFO")}
 MPAC_GENERATED = "config.generated.files"
 MPAC_INVARIANTS = "config.invariants.all_invariants"

@@ -62,23 +62,23 @@ def test_records_of_libraries_take_the_same_way(capsys):
     )
 
 
-def test_lines_breaks_cannot_forge_a_record(capsys):
+def test_line_breaks_cannot_forge_a_record(capsys):
     logs.get_logger("x").info("a\n{}", path="/\r\n{}")
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_the_request_id_is_on_every_record_until_the_next_request(capsys):
-    logs.bind_request("req_1", route="orders")
-    logs.get_logger("x").info("one")
-    logging.getLogger("y").warning("two")
-    assert logs.request_id() == "req_1"
-    logs.bind_request("req_2")
+def test_every_record_carries_the_id_of_its_request(capsys):
+    with structlog.contextvars.bound_contextvars(request_id="req_1"):
+        logs.get_logger("x").info("one")
+        logging.getLogger("y").warning("two")
     logs.get_logger("x").info("three")
-    assert [(record["request_id"], record.get("route")) for record in lines(capsys)] == [
-        ("req_1", "orders"),
-        ("req_1", "orders"),
-        ("req_2", None),
-    ]
+    assert [record.get("request_id") for record in lines(capsys)] == ["req_1", "req_1", None]
+
+
+def test_django_configures_every_process(settings):
+    assert settings.LOGGING_CONFIG == "kernel.logs.configure_from_settings"
+    logs.configure_from_settings({"level": "WARNING"})
+    assert logging.getLogger().level == logging.WARNING
 
 
 def test_records_below_the_level_are_not_written(capsys):

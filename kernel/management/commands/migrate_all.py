@@ -9,6 +9,7 @@ from kernel.migrate import migrate_all
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()
     help = "Migrate all contexts and converge row-level security, grants, triggers and partitions. Safe to run again."
 
     def handle(self, *args: Any, **options: Any) -> None:
