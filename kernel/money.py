@@ -16,6 +16,20 @@ import msgspec
 from kernel.currencies import CURRENCIES
 from kernel.errors import Invalid
 
+__all__ = [
+    "CURRENCIES",
+    "MAX_MINOR",
+    "AmountMalformed",
+    "AmountNotExact",
+    "AmountOutOfRange",
+    "CurrencyMismatch",
+    "CurrencyUnknown",
+    "Money",
+    "Rounding",
+    "divide",
+    "exponent",
+]
+
 MAX_MINOR = 2**63 - 1
 BASIS = 10_000
 _PLAIN = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
@@ -83,14 +97,7 @@ class Money(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def from_decimal(cls, value: Decimal | str, currency: str) -> Self:
         """From major units, exactly. Raises AmountMalformed, AmountNotExact, AmountOutOfRange, CurrencyUnknown."""
-        if isinstance(value, str):
-            if _PLAIN.fullmatch(value) is None:
-                raise AmountMalformed
-            value = Decimal(value)
-        if not isinstance(value, Decimal):
-            msg = "a Decimal or a str is needed, never a float"
-            raise TypeError(msg)
-        sign, digits, scale = value.as_tuple()
+        sign, digits, scale = _decimal(value).as_tuple()
         if not isinstance(scale, int):  # NaN and infinities
             raise AmountMalformed
         shift = scale + exponent(currency)
@@ -168,7 +175,7 @@ class Money(msgspec.Struct, frozen=True, gc=False):
     def __str__(self) -> str:
         return self.format()
 
-    def _same(self, other: Self) -> int:
+    def _same(self, other: object) -> int:
         if not isinstance(other, Money):
             msg = "money combines with money only"
             raise TypeError(msg)
@@ -206,3 +213,14 @@ def divide(numerator: int, denominator: int, *, rounding: Rounding) -> int:
         case Rounding.HALF_EVEN:
             up = 2 * remainder + (quotient & 1) > denominator
     return quotient + up
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str):
+        msg = "a Decimal or a str is needed, never a float"
+        raise TypeError(msg)
+    if _PLAIN.fullmatch(value) is None:
+        raise AmountMalformed
+    return Decimal(value)
