@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -17,15 +17,22 @@ PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
 NUL = "\x00"
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class _KeywordOnly(type(msgspec.Struct)):  # type: ignore[misc]
+    """Makes every field of every subclass a keyword; a base's setting would end with the base."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(cls, name, bases, namespace, **{"kw_only": True, **options})
+
+
+class Body(msgspec.Struct, metaclass=_KeywordOnly, forbid_unknown_fields=True):
     """Base of request bodies: a field that is not declared is refused."""
 
 
-class Query(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Query(msgspec.Struct, metaclass=_KeywordOnly, forbid_unknown_fields=True):
     """Base of query strings; values arrive as text and are converted."""
 
 
-class View(msgspec.Struct, kw_only=True):
+class View(msgspec.Struct, metaclass=_KeywordOnly):
     """Base of answers."""
 
 
