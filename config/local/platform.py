@@ -1,6 +1,5 @@
 """The life of one local platform: servers, roles, schemas, demo data, processes, first sale, and the way down."""
 
-import json
 import shutil
 import signal
 import threading
@@ -8,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Self
 
 from config.contexts import CONTEXTS
 from config.local import environment, secrets
@@ -79,7 +78,7 @@ class Platform:
         )
         self._prepare(self.environments)
         self._start_programs(self.environments)
-        return self._open_for_business(known, self.environments, first_sale=first_sale)
+        return self._open_for_business(self.environments, first_sale=first_sale)
 
     def watch(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Look after the processes until somebody asks to stop or `until()` holds."""
@@ -133,23 +132,12 @@ class Platform:
     ) -> bool:
         """The demo file appears under its name only when the platform is proven and free for others to use."""
         draft = self.options.state / "demo.unproven.json"
-        secrets.write_private(draft, json.dumps(self._demo(known), indent=2))
+        secrets.write_private(draft, self._seed_file.read_text().rstrip())
         sold = not first_sale or make_first_sale(
             demo=draft, env=environments.runtime, steps=self._steps, complain=self._console.say
         )
         draft.replace(self.demo_file)
         return sold
-
-    def _demo(self, known: secrets.Secrets) -> dict[str, Any]:
-        seed: dict[str, Any] = json.loads(self._seed_file.read_text())
-        key_id, versions = next(iter(known.service_keys.items()))
-        return seed | {
-            "base_url": self.options.base_url,
-            "ws_url": self.options.ws_url,
-            "simulator_url": self.options.simulator_url,
-            "issuer": self.options.base_url,
-            "sync": {"key_id": key_id, "secret": versions[0]},
-        }
 
     @property
     def _seed_file(self) -> Path:
