@@ -132,6 +132,10 @@ class PatchOrder(Body):
         return changes
 
 
+class NoBody(Body):
+    """Nothing to say: an empty object."""
+
+
 class SalePayment(Body):
     """How a sale is paid; without an amount, in full."""
 
@@ -156,7 +160,7 @@ class CreatePayment(SalePayment):
     amount: PositiveAmount
 
 
-class CreateSale(CreateOrder):
+class CreateSale(CreateOrder, kw_only=True):
     """Order, bill and payment in one call."""
 
     payment: SalePayment

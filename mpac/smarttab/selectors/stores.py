@@ -45,8 +45,17 @@ class _Calendars:
                 self._kept.clear()
             self._kept[key] = (now, calendar)
 
+    def forget(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
 
 _calendars = _Calendars()
+
+
+def forget_calendars() -> None:
+    """Ask portal anew at the next question."""
+    _calendars.forget()
 
 
 def get_calendar(*, psp_id: int, merchant_id: int, store_id: int, now: dt.datetime) -> StoreCalendar:

@@ -7,7 +7,7 @@ under way included, so no number of cashiers and terminals can take more than is
 import datetime as dt
 import uuid
 
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, TextField, Value, When
 
 from kernel import ids
 from mpac.smarttab.db import atomic
@@ -118,7 +118,10 @@ def pay(order: Order, bill: Bill, amount_minor: int, *, reserved: bool, actor: s
     changed = room.update(
         paid_minor=paid,
         reserved_minor=F("reserved_minor") - from_reserve,
-        status=Case(When(total_minor=paid, then=Value(BillStatus.CLOSED.value)), default=F("status")),
+        status=Case(
+            When(total_minor=paid, then=Value(BillStatus.CLOSED.value, output_field=TextField())),
+            default=F("status"),
+        ),
         closed_at=Case(When(total_minor=paid, then=Value(now)), default=F("closed_at")),
         version=F("version") + 1,
         updated_at=now,
