@@ -33,7 +33,7 @@ SILENCED_SYSTEM_CHECKS = ["models.W035", "admin.E408", "admin.E409", "admin.E410
 INSTALLED_APPS = [
     "kernel",
     *(context.config for context in CONTEXTS),
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "kernel.console.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from rest_framework.request import Request
-
 from kernel import ids
-from kernel.rest import Endpoint, Page, operation, paginate
+from kernel.rest import Endpoint, Page, Request, operation, paginate
 from mpac.portal.db import atomic, db
 from mpac.portal.models import Device
 from mpac.portal.rest import views

@@ -1,9 +1,8 @@
 """What anybody may know about this authorization server: its metadata (RFC 8414) and its public keys (RFC 7517)."""
 
 import msgspec
-from rest_framework.request import Request
 
-from kernel.rest import Endpoint, operation
+from kernel.rest import Endpoint, Request, operation
 from kernel.rest.endpoint import Answer
 from mpac.portal import conf
 from mpac.portal.db import db

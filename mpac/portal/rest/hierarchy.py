@@ -1,10 +1,9 @@
 """Providers, merchants and stores over HTTP. A provider sees itself and everything below it, and nothing else."""
 
 from msgspec import UNSET
-from rest_framework.request import Request
 
 from kernel.errors import FieldError, Invalid, NotFound
-from kernel.rest import Endpoint, Page, PageQuery, operation, paginate
+from kernel.rest import Endpoint, Page, PageQuery, Request, operation, paginate
 from mpac.portal.db import atomic, db
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.rest import views

@@ -1,9 +1,8 @@
 """A store's accounts with payment providers. Credentials go in and never come out."""
 
 from msgspec import UNSET
-from rest_framework.request import Request
 
-from kernel.rest import Endpoint, Page, PageQuery, operation, paginate
+from kernel.rest import Endpoint, Page, PageQuery, Request, operation, paginate
 from mpac.portal.db import atomic, db
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import CreateProviderConfig, UpdateProviderConfig

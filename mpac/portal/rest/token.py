@@ -5,9 +5,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from rest_framework.request import Request
 
-from kernel.rest import Endpoint, operation
+from kernel.rest import Endpoint, Request, operation
 from kernel.rest.body import read_body
 from mpac.portal.db import db
 from mpac.portal.errors import TokenRefused

@@ -1,0 +1,90 @@
+"""People: accounts, memberships, second factors."""
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
+
+from kernel.errors import FieldError, Invalid
+from kernel.tenancy import Scope
+from mpac.portal.db import atomic
+from mpac.portal.domain.roles import Role, fits
+from mpac.portal.errors import EmailTaken
+from mpac.portal.models import Authenticator, Membership, User
+
+SECRET_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NewAuthenticator:
+    """A second factor and its secret, which is shown now and never again."""
+
+    authenticator: Authenticator
+    base32_secret: str
+
+
+def create_user(*, scope: Scope, email: str, password: str, full_name: str, now: dt.datetime) -> User:
+    """A person who may sign in. Raises Invalid for a weak password, and EmailTaken."""
+    _check_password(password, email=email)
+    with atomic(scope):
+        try:
+            return User.objects.create_user(email=email, password=password, full_name=full_name, now=now)
+        except IntegrityError as error:
+            if "email" in str(error):
+                raise EmailTaken from None
+            raise
+
+
+def set_password(*, scope: Scope, user: User, password: str) -> None:
+    """Give a person a new password. Raises Invalid for a weak one."""
+    _check_password(password, email=user.email)
+    with atomic(scope):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
+
+def grant_role(
+    *,
+    scope: Scope,
+    user: User,
+    role: Role,
+    psp_id: int | None = None,
+    merchant_id: int | None = None,
+    store_id: int | None = None,
+    now: dt.datetime,
+) -> Membership:
+    """Give a person a role, once. Raises Invalid when the role does not belong at that level."""
+    if not fits(role, psp_id=psp_id, merchant_id=merchant_id, store_id=store_id):
+        raise Invalid(errors=[FieldError("role", "wrong_level", f"{role} does not belong at this level")])
+    with atomic(scope):
+        membership: Membership
+        membership, _ = Membership.objects.get_or_create(
+            user=user,
+            role=role,
+            psp_id=psp_id,
+            merchant_id=merchant_id,
+            store_id=store_id,
+            defaults={"created_at": now},
+        )
+    return membership
+
+
+def set_up_authenticator(*, scope: Scope, user: User, name: str) -> NewAuthenticator:
+    """Give a person a new TOTP secret in place of those they have."""
+    with atomic(scope):
+        Authenticator.objects.filter(user=user).delete()
+        authenticator = Authenticator(user=user, name=name, confirmed=True)
+        authenticator.seal_secret(os.urandom(SECRET_BYTES))
+        authenticator.save()
+    return NewAuthenticator(authenticator, authenticator.base32_secret())
+
+
+def _check_password(password: str, *, email: str) -> None:
+    try:
+        validate_password(password, user=User(email=email))
+    except ValidationError as error:
+        faults = [FieldError("password", "weak_password", message) for message in error.messages]
+        raise Invalid(errors=faults) from None
