@@ -11,7 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 @cache
 def openapi_document() -> bytes:
     """The OpenAPI 3.1 document as indented JSON."""
-    document = SchemaGenerator().get_schema(request=None, public=True)
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return orjson.dumps(
         document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     )

@@ -1,6 +1,5 @@
 """What is generated from the code and checked in: the API document, the event catalogue and the state diagrams."""
 
-import re
 import typing
 from collections.abc import Mapping
 from dataclasses import fields
@@ -14,7 +13,8 @@ from config.docs import openapi_document
 from kernel import events, handlers
 from kernel.schema import rules_of
 
-STATES = re.compile(r"(<!-- states -->\n).*?(<!-- /states -->)", re.DOTALL)
+STATES_BEGIN = "<!-- states -->\n"
+STATES_END = "<!-- /states -->"
 
 
 def files() -> dict[str, str]:
@@ -26,8 +26,10 @@ def files() -> dict[str, str]:
     for name in settings.MPAC_CONTEXTS:
         readme = settings.BASE_DIR / "mpac" / name / "README.md"
         if readme.exists():
-            found[f"mpac/{name}/README.md"] = STATES.sub(
-                lambda match, name=name: f"{match[1]}{state_diagrams(name)}{match[2]}", readme.read_text()
+            before, begins, rest = readme.read_text().partition(STATES_BEGIN)
+            _, ends, after = rest.partition(STATES_END)
+            found[f"mpac/{name}/README.md"] = "".join(
+                (before, begins, state_diagrams(name) if begins else "", ends, after)
             )
     return found
 

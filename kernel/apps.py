@@ -12,7 +12,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 
 def forget_connections() -> None:
     """Drop inherited pools and connections after a fork; two processes must never share a server socket."""
-    DatabaseWrapper._connection_pools.clear()
+    DatabaseWrapper._connection_pools.clear()  # type: ignore[attr-defined]
     for connection in connections.all(initialized_only=True):
         connection.connection = None
 

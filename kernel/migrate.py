@@ -23,7 +23,7 @@ def as_owner(alias: str) -> Iterator[None]:
     owner = settings.MPAC_DATABASE_OWNERS[alias]
     options = {key: value for key, value in original["OPTIONS"].items() if key != "pool"}
     connection.settings_dict.update(USER=owner["user"], PASSWORD=owner["password"], OPTIONS=options)
-    DatabaseWrapper._connection_pools.pop(alias, None)
+    DatabaseWrapper._connection_pools.pop(alias, None)  # type: ignore[attr-defined]
     try:
         yield
     finally:

@@ -176,8 +176,14 @@ class Partitions:
         cursor.execute(f"LOCK TABLE {default} IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(f"ALTER TABLE {default} DISABLE TRIGGER USER")
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING *)"
-            f" INSERT INTO {child} SELECT * FROM moved",
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+            " AND attgenerated = '' ORDER BY attnum",
+            [default],
+        )
+        columns = ", ".join(_quote(name) for (name,) in cursor.fetchall())
+        cursor.execute(
+            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING {columns})"  # noqa: S608
+            f" INSERT INTO {child} ({columns}) SELECT {columns} FROM moved",
             bounds,
         )
         cursor.execute(f"ALTER TABLE {default} ENABLE TRIGGER USER")

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 import psycopg
+from django.db import connections
 
 from kernel import clock, events, handlers, jobs
 from kernel.db import ContextDb
@@ -174,7 +175,7 @@ class Relay:
         self.databases = databases
         self.dsns = tuple(dict.fromkeys(dsns))
         self.listeners: list[psycopg.Connection[Any]] = []
-        self.stopping = False
+        self.stopping: bool = False
         self.jobs_at = clock.now()
 
     def run(self) -> None:
@@ -185,14 +186,9 @@ class Relay:
                 deliver_all(self.databases)
                 self._upkeep()
                 self._wait()
-            except (psycopg.OperationalError, OSError) as error:
-                logger.warning("relay lost the database", error=str(error))
-                self._close()
-                select.select([], [], [], POLL_S)
             except Exception:
-                if self.stopping:
-                    break
-                logger.exception("relay round failed")
+                logger.exception("relay round failed; connecting anew")
+                self._close()
                 select.select([], [], [], POLL_S)
         self._close()
 
@@ -226,3 +222,4 @@ class Relay:
         for connection in self.listeners:
             connection.close()
         self.listeners.clear()
+        connections.close_all()

@@ -2,6 +2,8 @@
 
 import datetime as dt
 from contextlib import closing
+from functools import partial
+from typing import Any
 
 import psycopg
 from django.apps import apps
@@ -13,7 +15,7 @@ from kernel.db import ContextDb
 from kernel.jobs import job
 from kernel.logs import get_logger
 from kernel.partitions import Partitions
-from kernel.schema import rules_of, secure
+from kernel.schema import TableRules, rules_of, secure
 from kernel.tenancy import SystemScope
 
 logger = get_logger(__name__)
@@ -75,10 +77,18 @@ def ensure_partitions(name: str, alias: str, *, now: dt.datetime) -> int:
             partitions = Partitions(
                 connection,
                 model._meta.db_table,
-                secure=lambda cursor, table, rules=rules: secure(cursor, name, table, rules),
+                secure=partial(_secure, name, rules),
             )
+            if stray := partitions.move_default_rows():
+                logger.error(
+                    "rows lay in a default partition", context=name, table=partitions.table, rows=stray
+                )
             made += len(partitions.ensure(ahead=PARTITIONS_AHEAD, now=now))
     return made
+
+
+def _secure(schema: str, rules: TableRules, cursor: Any, table: str) -> None:
+    secure(cursor, schema, table, rules)
 
 
 def register(name: str, alias: str) -> None:

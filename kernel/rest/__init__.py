@@ -4,6 +4,7 @@ from kernel.rest.body import Body, Query, View
 from kernel.rest.endpoint import Answer, Endpoint, Steps
 from kernel.rest.operation import operation
 from kernel.rest.paging import Page, PageQuery, paginate
+from kernel.rest.request import Request
 
 __all__ = [
     "Answer",
@@ -12,6 +13,7 @@ __all__ = [
     "Page",
     "PageQuery",
     "Query",
+    "Request",
     "Steps",
     "View",
     "operation",

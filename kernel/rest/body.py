@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 import orjson
@@ -17,7 +17,8 @@ PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
 NUL = "\x00"
 
 
-class _KeywordOnly(type(msgspec.Struct)):  # type: ignore[misc]
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
+class _KeywordOnly(msgspec.StructMeta):
     """Makes every field of every subclass a keyword; a base's setting would end with the base."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:

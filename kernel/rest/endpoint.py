@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from kernel import clock, idempotency
@@ -23,6 +22,7 @@ from kernel.rest import body as bodies
 from kernel.rest.limits import Limits
 from kernel.rest.operation import Operation
 from kernel.rest.problems import from_exception, problem
+from kernel.rest.request import Request
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -54,6 +54,7 @@ class Endpoint(APIView):
     operation: Operation
     raw_body: bytes = b""
     limits: Limits
+    request: Request
     idempotency_key: str = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -112,7 +113,9 @@ class Endpoint(APIView):
     def _run(
         self, function: Callable[..., Any], arguments: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        call = lambda: function(self.request, *args, **arguments, **kwargs)  # noqa: E731
+        def call() -> Any:
+            return function(self.request, *args, **arguments, **kwargs)
+
         if self.operation.idempotent in {False, "own"}:
             result = call()
             return result if isinstance(result, HttpResponse) else self._render(result)

@@ -62,7 +62,7 @@ class OperationSchema(AutoSchema):
         if declared is None:
             return None
         self.registry = registry
-        callers = self.view.callers if declared.callers is None else declared.callers
+        callers = getattr(self.view, "callers", ()) if declared.callers is None else declared.callers
         operation: dict[str, Any] = {
             "operationId": declared.name.replace(".", "_"),
             "summary": declared.summary,

@@ -13,7 +13,7 @@ class RunSync(Body):
     merchant_id: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
 
 
-class SyncRun(View):
+class SyncRun(View, kw_only=True):
     """How many merchants were copied."""
 
     object: str = "sync_run"
@@ -28,7 +28,7 @@ class Drifted(View):
     in_source: bool
 
 
-class SyncStatus(View):
+class SyncStatus(View, kw_only=True):
     """How far the mirror is behind. `lag_s` is the age of the oldest change that has not been copied."""
 
     object: str = "sync_status"

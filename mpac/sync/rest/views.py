@@ -1,9 +1,7 @@
 """Status and manual recovery of the mirror, by signed service calls."""
 
-from rest_framework.request import Request
-
 from kernel.errors import NotFound
-from kernel.rest import Endpoint, operation
+from kernel.rest import Endpoint, Request, operation
 from mpac.portal import api as portal
 from mpac.sync.db import db
 from mpac.sync.rest.schemas import Drifted, RunSync, SyncRun, SyncStatus

@@ -54,7 +54,7 @@ def _store(store: portal.StoreSnapshotDTO) -> pgw.StoreSnapshot:
         provider_configs=tuple(
             pgw.ProviderConfigSnapshot(
                 provider_name=config.provider_name,
-                account=account_of(config.account),
+                account=config.account,
                 api_key_encrypted=config.api_key_encrypted,
                 enabled=config.enabled,
                 version=config.version,
@@ -62,8 +62,3 @@ def _store(store: portal.StoreSnapshotDTO) -> pgw.StoreSnapshot:
             for config in store.provider_configs
         ),
     )
-
-
-def account_of(account: dict[str, str]) -> str:
-    """The provider's own id of the merchant among the account's fields; SCB calls it the biller id."""
-    return account.get("merchant_id") or account.get("biller_id") or ""
