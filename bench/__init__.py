@@ -1,0 +1,1 @@
+"""How fast the platform does its main job, measured from outside over HTTP and compared with the bare database."""
