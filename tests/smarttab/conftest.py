@@ -12,13 +12,14 @@ from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw.api import PaymentIntentDTO
 from mpac.portal.dto import Profile
 from mpac.portal.services import hierarchy
+from mpac.smarttab import handlers
 from mpac.smarttab.domain.drafts import OrderDraft
-from mpac.smarttab.domain.states import Channel
+from mpac.smarttab.domain.states import Channel, PaymentMethod
 from mpac.smarttab.domain.totals import Line
 from mpac.smarttab.dto import Caller
 from mpac.smarttab.selectors import stores
-from mpac.smarttab.services import gateway_payments
-from mpac.smarttab import handlers
+from mpac.smarttab.services import bills, gateway_payments, orders, payments
+from mpac.smarttab.services.payments import Tender
 
 SEED = SystemScope("seed")
 
@@ -146,3 +147,22 @@ def gateway(monkeypatch) -> FakeGateway:
     monkeypatch.setattr(gateway_payments, "pgw", fake)
     monkeypatch.setattr(handlers, "pgw", fake)
     return fake
+
+
+def open_bill(caller, *prices, now):
+    order = orders.create_order(caller=caller, draft=draft(*prices), idempotency_key=None, now=now)
+    return bills.create_bill(caller=caller, order_id=order.id, idempotency_key=None, now=now)[1]
+
+
+def pay_cash(caller, bill, amount, *, tendered=None, key=None, now):
+    tender = Tender(method=PaymentMethod.CASH, amount_minor=amount, tendered_minor=tendered)
+    return payments.take_cash_payment(
+        caller=caller, bill_id=bill.id, tender=tender, idempotency_key=key, now=now
+    )
+
+
+def start_qr(caller, bill, amount, *, key=None, now):
+    tender = Tender(method=PaymentMethod.QR_CODE, amount_minor=amount)
+    return payments.start_gateway_payment(
+        caller=caller, bill_id=bill.id, tender=tender, idempotency_key=key, now=now
+    )

@@ -1,9 +1,7 @@
 """Bills over HTTP."""
 
-from rest_framework.request import Request
-
 from kernel import ids
-from kernel.rest import Endpoint, Page, operation, paginate
+from kernel.rest import Endpoint, Page, Request, operation, paginate
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.dto import BillView
 from mpac.smarttab.models import Bill

@@ -1,8 +1,7 @@
 """From an authenticated principal to the caller that services know."""
 
-from rest_framework.request import Request
-
 from kernel.errors import FieldError, Invalid
+from kernel.rest import Request
 from mpac.smarttab.dto import Caller
 
 READERS = frozenset({"device", "partner"})

@@ -1,8 +1,6 @@
 """A terminal's own event log over HTTP: the same log, with the same cursor, that the WebSocket pushes from."""
 
-from rest_framework.request import Request
-
-from kernel.rest import Endpoint, operation
+from kernel.rest import Endpoint, Request, operation
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.dto import DeviceEventPage
 from mpac.smarttab.rest.bodies import ReadEvents

@@ -1,9 +1,7 @@
 """Orders over HTTP."""
 
-from rest_framework.request import Request
-
 from kernel import ids
-from kernel.rest import Answer, Endpoint, Page, operation, paginate
+from kernel.rest import Answer, Endpoint, Page, Request, operation, paginate
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.domain.states import OrderStatus
 from mpac.smarttab.dto import BillView, OrderView

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
-from rest_framework.request import Request
 
 from kernel import idempotency, ids
-from kernel.rest import Endpoint, Page, Steps, operation, paginate
+from kernel.rest import Endpoint, Page, Request, Steps, operation, paginate
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.domain.states import PaymentMethod
 from mpac.smarttab.dto import Caller, PaymentView, SaleView
