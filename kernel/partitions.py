@@ -182,7 +182,7 @@ class Partitions:
         )
         columns = ", ".join(_quote(name) for (name,) in cursor.fetchall())
         cursor.execute(
-            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING {columns})"  # noqa: S608
+            f"WITH moved AS (DELETE FROM {default} WHERE {column} >= %s AND {column} < %s RETURNING {columns})"
             f" INSERT INTO {child} ({columns}) SELECT {columns} FROM moved",
             bounds,
         )
