@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvableComponent
+from drf_spectacular.plumbing import ResolvedComponent
 
 from kernel.rest.operation import Operation
 from kernel.rest.problems import MEDIA_TYPE, TITLES
@@ -129,8 +129,8 @@ class OperationSchema(AutoSchema):
         return dict(schema)
 
     def _register(self, name: str, schema: dict[str, Any]) -> None:
-        component = ResolvableComponent(
-            name=name, type=ResolvableComponent.SCHEMA, schema=schema, object=name
+        component = ResolvedComponent(
+            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
         )
         self.registry.register_on_missing(component)
 
