@@ -127,9 +127,7 @@ class Platform:
             lines += tail(self.options.state / "logs" / f"{name}.log", lines=15)
         return lines
 
-    def _open_for_business(
-        self, known: secrets.Secrets, environments: Environments, *, first_sale: bool
-    ) -> bool:
+    def _open_for_business(self, environments: Environments, *, first_sale: bool) -> bool:
         """The demo file appears under its name only when the platform is proven and free for others to use."""
         draft = self.options.state / "demo.unproven.json"
         secrets.write_private(draft, self._seed_file.read_text().rstrip())
