@@ -66,6 +66,8 @@ SHOWS: dict[Operation, frozenset[Behaviour]] = {
     Operation.PAY: _ANSWERS | _PAYMENTS,
     Operation.CALLBACK: CALLBACKS | {Behaviour.OK},
 }
+# `*` speaks of the bank's service, not of the customer's phone: that one goes on answering.
+_SHOWN_BY_STAR = SHOWS | {Operation.PAY: CALLBACKS | {Behaviour.LATE_SUCCESS}}
 # Whatever operation they are asked for, these two happen in one place only.
 _HOMES = {Behaviour.LIE_PENDING: Operation.INQUIRY, Behaviour.WEBHOOK_FIRST: Operation.CREATE}
 
@@ -111,9 +113,10 @@ class Scripts:
 
     def take(self, *, provider: str, operation: Operation) -> Behaviour:
         """What the operation does this time; counts the showing."""
-        for key in ((provider, operation), (provider, EVERY_OPERATION)):
+        for name, shows in ((operation, SHOWS), (EVERY_OPERATION, _SHOWN_BY_STAR)):
+            key = (provider, str(name))
             script = self._scripts.get(key)
-            if script is None or script.behaviour not in SHOWS[operation]:
+            if script is None or script.behaviour not in shows[operation]:
                 continue
             if script.times is not None:
                 script.times -= 1

@@ -47,6 +47,15 @@ def test_the_star_means_every_operation_that_can_show_it() -> None:
     }
 
 
+def test_the_star_leaves_the_customers_app_alone() -> None:
+    scripts = Scripts()
+    scripts.set(provider="scb", operation="*", behaviour="hang_before")
+    assert take(scripts, Operation.PAY) + take(scripts, Operation.TOKEN) == [
+        Behaviour.OK,
+        Behaviour.HANG_BEFORE,
+    ]
+
+
 def test_the_star_replaces_what_was_scripted_before_and_is_overruled_by_what_comes_after() -> None:
     scripts = Scripts()
     scripts.set(provider="scb", operation="create", behaviour="decline")
