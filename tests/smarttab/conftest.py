@@ -87,7 +87,9 @@ class FakeGateway:
 
     PaymentIntentDTO = PaymentIntentDTO
 
-    def create_payment_intent(self, *, idempotency_key, amount, method, provider, source, reference, now, **_):
+    def create_payment_intent(
+        self, *, idempotency_key, amount, method, provider, source, reference, now, **_
+    ):
         self.calls.append(("create", idempotency_key))
         if self.create_error:
             raise self.create_error
@@ -117,7 +119,9 @@ class FakeGateway:
             return intent
         shown = {"type": "display_qr", "qr_payload": "000201", "expires_at": clock.rfc3339(intent.expires_at)}
         return self.change(
-            intent_id, status=self.confirmed, next_action=shown if self.confirmed == "requires_action" else None
+            intent_id,
+            status=self.confirmed,
+            next_action=shown if self.confirmed == "requires_action" else None,
         )
 
     def cancel_payment_intent(self, *, scope, intent_id, now):

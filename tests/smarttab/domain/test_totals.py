@@ -71,7 +71,10 @@ def test_tax_is_taken_from_the_document_and_not_from_each_line():
 def test_codes_with_one_rate_are_rounded_together():
     rates = {"food": 100_000, "alcohol": 100_000, "reduced": 80_000}
     computed = totals(
-        line(105, tax_code="food"), line(105, tax_code="alcohol"), line(108, tax_code="reduced"), rates_ppm=rates
+        line(105, tax_code="food"),
+        line(105, tax_code="alcohol"),
+        line(108, tax_code="reduced"),
+        rates_ppm=rates,
     )
     assert [(tax.rate_ppm, tax.tax_codes, tax.gross_minor, tax.tax_minor) for tax in computed.taxes] == [
         (80_000, ("reduced",), 108, 8),
@@ -81,14 +84,20 @@ def test_codes_with_one_rate_are_rounded_together():
 
 def test_a_discount_on_the_order_lowers_the_tax_of_every_line():
     computed = totals(
-        line(10700, tax_code="vat"), line(10700), discounts=(Portion(amount_minor=10700),), rates_ppm=SEVEN_PERCENT
+        line(10700, tax_code="vat"),
+        line(10700),
+        discounts=(Portion(amount_minor=10700),),
+        rates_ppm=SEVEN_PERCENT,
     )
     assert computed.tax_minor == tax_inside(5350, 70_000)
 
 
 def test_a_service_charge_bears_its_own_tax():
     computed = totals(
-        line(10000), service_charge=Portion(amount_minor=1070), service_charge_tax_code="vat", rates_ppm=SEVEN_PERCENT
+        line(10000),
+        service_charge=Portion(amount_minor=1070),
+        service_charge_tax_code="vat",
+        rates_ppm=SEVEN_PERCENT,
     )
     assert computed.tax_minor == 70
 
@@ -97,7 +106,12 @@ def test_a_service_charge_bears_its_own_tax():
     ("lines", "terms", "field", "code"),
     [
         ([line(100, tax_code="vat")], {}, "items[0].tax_code", "tax_code_unknown"),
-        ([line(100), line(100, discount=Portion(amount_minor=101))], {}, "items[1].discount", "discount_too_large"),
+        (
+            [line(100), line(100, discount=Portion(amount_minor=101))],
+            {},
+            "items[1].discount",
+            "discount_too_large",
+        ),
         ([line(100)], {"discounts": (Portion(amount_minor=101),)}, "discounts", "discount_too_large"),
         ([line(MAX_TOTAL_MINOR), line(1)], {}, "items", "amount_too_large"),
         ([line(MAX_TOTAL_MINOR)], {"tip_minor": 1}, "items", "amount_too_large"),
@@ -130,7 +144,9 @@ lines_ = st.lists(
         quantity=st.integers(1, 100),
         tax_code=st.sampled_from([None, "standard", "reduced", "zero"]),
         modifiers=st.lists(
-            st.builds(Modifier, name=st.just("Extra"), price_minor=st.integers(0, 10**6), quantity=st.integers(1, 3)),
+            st.builds(
+                Modifier, name=st.just("Extra"), price_minor=st.integers(0, 10**6), quantity=st.integers(1, 3)
+            ),
             max_size=2,
         ),
         discount=st.none() | portions,

@@ -51,7 +51,10 @@ def test_an_order_keeps_what_was_asked_and_what_it_costs(caller, now):
         assert get_draft(order) == asked
         change = StateChange.objects.get()
         assert (change.subject, change.from_status, change.to_status, change.actor) == (
-            "order", "", "draft", "device:test",
+            "order",
+            "",
+            "draft",
+            "device:test",
         )
         assert [message.type for message in OutboxMessage.objects.all()] == ["smarttab.order_created"]
         assert not DeviceEvent.objects.exists()
@@ -61,7 +64,9 @@ def test_orders_are_numbered_by_store_and_business_day(shop, now):
     caller = shop.caller()
     noon = dt.datetime(2026, 11, 21, 5, tzinfo=dt.UTC)
     assert [take(caller, 1, now=noon).number for _ in range(3)] == [1, 2, 3]
-    evening = take(caller, 1, now=dt.datetime(2026, 11, 21, 17, tzinfo=dt.UTC))  # 00:00 of the next day in Bangkok
+    evening = take(
+        caller, 1, now=dt.datetime(2026, 11, 21, 17, tzinfo=dt.UTC)
+    )  # 00:00 of the next day in Bangkok
     assert (evening.business_date, evening.number) == (dt.date(2026, 11, 22), 1)
 
 
@@ -107,7 +112,11 @@ def test_a_tax_code_without_a_rate_is_refused_and_never_taxed_at_nothing(caller,
 def test_tax_follows_the_rate_of_the_business_day(caller):
     with atomic(SystemScope("seed")):
         TaxRate.objects.create(
-            country="TH", code="vat", rate_ppm=70_000, valid_from=dt.date(2026, 1, 1), valid_to=dt.date(2026, 10, 1)
+            country="TH",
+            code="vat",
+            rate_ppm=70_000,
+            valid_from=dt.date(2026, 1, 1),
+            valid_to=dt.date(2026, 10, 1),
         )
         TaxRate.objects.create(country="TH", code="vat", rate_ppm=100_000, valid_from=dt.date(2026, 10, 1))
     taxed = (Line(name="Tea", unit_price_minor=10700, tax_code="vat"),)
@@ -187,7 +196,10 @@ def test_an_order_with_money_is_not_cancelled(caller, now):
 
 def test_another_merchants_order_is_missing(shop, other_shop, now):
     order = take(shop.caller(), 100, now=now)
-    for stranger in (other_shop.caller(), Caller(scope=TenantScope(shop.psp_id, shop.merchant_id, (99,)), actor="x")):
+    for stranger in (
+        other_shop.caller(),
+        Caller(scope=TenantScope(shop.psp_id, shop.merchant_id, (99,)), actor="x"),
+    ):
         with pytest.raises(NotFound):
             orders.advance_order(caller=stranger, order_id=order.id, to=OrderStatus.OPEN, now=now)
     with pytest.raises(NotFound):
