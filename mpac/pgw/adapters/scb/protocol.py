@@ -45,7 +45,7 @@ class _Envelope(msgspec.Struct):
 
 class _Record(msgspec.Struct, rename="camel"):
     transaction_id: str
-    amount: str | int | Decimal
+    amount: Decimal
     bill_payment_ref1: str
     currency_code: str = "764"
     transaction_dateand_time: str = ""
@@ -151,10 +151,9 @@ def _payment(record: _Record) -> ProviderPayment:
     if not record.transaction_id:
         message = "a record without a transaction id"
         raise Garbled(message)
-    amount = record.amount if isinstance(record.amount, Decimal) else str(record.amount)
     return ProviderPayment(
         reference=record.transaction_id,
-        amount=Money.from_decimal(amount, CURRENCIES[record.currency_code]),
+        amount=Money.from_decimal(record.amount, CURRENCIES[record.currency_code]),
         paid_at=_instant(record.transaction_dateand_time),
         reversed=record.reverse_flag == "R",
         details={
