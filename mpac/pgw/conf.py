@@ -35,8 +35,10 @@ def provider_timeout_s() -> float:
 
 
 def scb_base_url() -> str:
+    """Where SCB's API lives, without a slash at its end."""
     return str(settings.MPAC_SCB_BASE_URL).rstrip("/")
 
 
 def client_secret_key() -> bytes:
+    """The key that client secrets are derived with."""
     return str(settings.SECRET_KEY).encode()

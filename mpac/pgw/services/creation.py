@@ -21,7 +21,7 @@ from mpac.pgw.errors import (
     StoreNotUsable,
 )
 from mpac.pgw.events import PaymentIntentCreated
-from mpac.pgw.models import PaymentIntent, Store
+from mpac.pgw.models import PaymentIntent
 from mpac.pgw.selectors.intents import find_intent_by_key
 from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.steps import record

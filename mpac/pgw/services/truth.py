@@ -231,9 +231,9 @@ def _pending(case: _Case) -> None:
         )
         return
     over = intent.cancel_requested_at is not None or intent.status in ENDED or intent.expires_at <= case.now
-    if attempt.status == AttemptStatus.REQUIRES_ACTION and over:
-        _give_up(case, reason="no money found")
-    elif attempt.status == AttemptStatus.UNKNOWN and _is_harmless(case) and (over or _is_exhausted(attempt)):
+    if attempt.status == AttemptStatus.UNKNOWN:
+        over = _is_harmless(case) and (over or _is_exhausted(attempt))
+    if over and attempt.status in OPEN:
         _give_up(case, reason="no money found")
     else:
         _ask_again_later(case)

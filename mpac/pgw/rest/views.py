@@ -1,0 +1,163 @@
+"""What callers get: intents, attempts and history as the API shows them."""
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+
+from kernel.ids import encode
+from kernel.rest import View
+from mpac.pgw.domain.intents import IntentStatus
+from mpac.pgw.models import IntentEvent, PaymentAttempt, PaymentIntent
+from mpac.pgw.rest.authentication import client_secret
+from mpac.pgw.selectors.intents import last_error
+
+
+class IntentView(View, kw_only=True):
+    """A payment intent; amounts in minor units of its currency."""
+
+    id: str
+    object: str = "payment_intent"
+    created_at: dt.datetime
+    status: str
+    amount: int
+    amount_capturable: int
+    amount_received: int
+    amount_refunded: int
+    currency: str
+    method: str | None
+    provider: str | None
+    capture_method: str
+    merchant_id: int
+    store_id: int
+    next_action: dict[str, Any] | None
+    last_error: dict[str, str] | None
+    reference: str | None
+    description: str | None
+    metadata: dict[str, str]
+    livemode: bool
+    expires_at: dt.datetime
+    cancel_requested_at: dt.datetime | None
+    client_secret: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class AttemptView(View, kw_only=True):
+    """One charge at one provider."""
+
+    id: str
+    object: str = "payment_attempt"
+    created_at: dt.datetime
+    payment_intent_id: str
+    number: int
+    status: str
+    provider: str
+    provider_key: str
+    provider_reference: str | None
+    amount: int
+    currency: str
+    last_error: dict[str, str] | None
+    next_probe_at: dt.datetime | None
+
+
+class IntentEventView(View, kw_only=True):
+    """One step of an intent or of one of its attempts."""
+
+    id: str
+    object: str = "payment_intent_event"
+    created_at: dt.datetime
+    payment_intent_id: str
+    attempt_id: str | None
+    sequence: int
+    from_status: str | None
+    to_status: str
+    actor: str
+    reason: str
+
+
+class SyncItemView(View, kw_only=True):
+    """What became of one row."""
+
+    kind: str
+    id: str
+    version: int
+    result: str
+    reason: str
+
+
+class SyncView(View, kw_only=True):
+    """What became of a push."""
+
+    synced_merchants: int
+    synced_stores: int
+    synced_provider_configs: int
+    results: list[SyncItemView]
+
+
+def intent_view(intent: PaymentIntent) -> IntentView:
+    """An intent without its client secret: this form may be stored."""
+    return IntentView(
+        id=encode("pi", intent.pk),
+        created_at=intent.created_at,
+        status=str(intent.status),
+        amount=intent.amount_minor,
+        amount_capturable=intent.authorized_minor - intent.captured_minor,
+        amount_received=intent.captured_minor,
+        amount_refunded=intent.refunded_minor,
+        currency=intent.currency,
+        method=intent.method,
+        provider=intent.provider,
+        capture_method=str(intent.capture_method),
+        merchant_id=intent.merchant_id,
+        store_id=intent.store_id,
+        next_action=intent.next_action if intent.status == IntentStatus.REQUIRES_ACTION else None,
+        last_error=last_error(intent),
+        reference=intent.reference,
+        description=intent.description,
+        metadata=intent.metadata,
+        livemode=intent.livemode,
+        expires_at=intent.expires_at,
+        cancel_requested_at=intent.cancel_requested_at,
+    )
+
+
+def secret_intent_view(intent: PaymentIntent) -> IntentView:
+    """An intent with its client secret: this form is only ever sent."""
+    view = intent_view(intent)
+    view.client_secret = client_secret(intent.pk)
+    return view
+
+
+def attempt_view(attempt: PaymentAttempt) -> AttemptView:
+    """An attempt as the API shows it."""
+    error = None
+    if attempt.error_code is not None:
+        error = {"code": attempt.error_code, "message": attempt.error_message or ""}
+    return AttemptView(
+        id=encode("att", attempt.pk),
+        created_at=attempt.created_at,
+        payment_intent_id=encode("pi", attempt.intent_id),
+        number=attempt.number,
+        status=str(attempt.status),
+        provider=attempt.provider,
+        provider_key=attempt.provider_key,
+        provider_reference=attempt.provider_reference,
+        amount=attempt.amount_minor,
+        currency=attempt.currency,
+        last_error=error,
+        next_probe_at=attempt.next_probe_at,
+    )
+
+
+def intent_event_view(event: IntentEvent) -> IntentEventView:
+    """A step as the API shows it."""
+    return IntentEventView(
+        id=encode("evt", event.pk),
+        created_at=event.created_at,
+        payment_intent_id=encode("pi", event.intent_id),
+        attempt_id=encode("att", event.attempt_id) if event.attempt_id else None,
+        sequence=event.sequence,
+        from_status=event.from_status,
+        to_status=event.to_status,
+        actor=event.actor,
+        reason=event.reason,
+    )

@@ -1,0 +1,43 @@
+"""Notices from providers over HTTP. Anybody can call this, so nothing is believed here; see `services.inbound`."""
+
+from typing import Any
+
+import msgspec
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from kernel.errors import NotFound
+from kernel.rest import Endpoint, operation
+from mpac.pgw import conf
+from mpac.pgw.db import db
+from mpac.pgw.services.inbound import Delivery, receive_webhook
+
+MAX_NAME = 64
+
+
+class WebhooksEndpoint(Endpoint):
+    """One provider's notices."""
+
+    callers = frozenset()
+    db = db
+
+    @operation(
+        "webhooks.receive",
+        summary="Receive a notice from a payment provider",
+        response=dict[str, Any],
+        errors=(404, 413),
+        max_body_bytes=conf.MAX_WEBHOOK_BYTES,
+    )
+    def post(self, request: Request, provider: str, account: str = "") -> HttpResponse:
+        """Keep the raw bytes before anything else, and answer exactly what the provider expects."""
+        if len(provider) > MAX_NAME or len(account) > MAX_NAME:
+            raise NotFound
+        delivery = Delivery(
+            provider=provider,
+            account=account,
+            headers=dict(request._request.headers),
+            body=self.raw_body,
+            remote_address=request._request.META.get("REMOTE_ADDR", ""),
+        )
+        answer = receive_webhook(delivery=delivery, now=self.now)
+        return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
