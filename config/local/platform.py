@@ -106,12 +106,8 @@ class Platform:
 
     def _prepare(self, environments: Environments) -> None:
         """Roles and schemas, migrations, demo data; each does nothing when there is nothing to do."""
-        if environments.admin["MPAC_ADMIN_DATABASE_URL"]:
-            self._steps.manage("bootstrap_db", env=environments.admin)
-        self._steps.manage("migrate_all", env=environments.upkeep)
-        self._console.say("roles, schemas and tables ready")
-        self._steps.manage("seed_demo", "--output", str(self._seed_file), env=environments.runtime)
-        self._console.say("demo data ready")
+        self._steps.run("prepare", "-m", "config.local.prepare", str(self._seed_file), env=environments.admin)
+        self._console.say("roles, schemas, tables and demo data ready")
 
     def _start_programs(self, environments: Environments) -> None:
         for unit in all_programs(options=self.options, environments=environments):

@@ -28,16 +28,15 @@ class Steps:
         self._stopping = stopping
         self._tick = tick
 
-    def manage(self, *arguments: str, env: Mapping[str, str]) -> None:
-        """Run `manage.py` with these arguments. Raises StepFailed with the end of its output, Interrupted."""
-        name = arguments[0]
-        argv = [sys.executable, "manage.py", *arguments]
+    def run(self, name: str, *arguments: str, env: Mapping[str, str]) -> None:
+        """Run Python with these arguments. Raises StepFailed with the end of its output, Interrupted."""
         log = self._logs / f"{name}.log"
         log.unlink(missing_ok=True)
+        argv = [sys.executable, *arguments]
         process = Process(Program(name=name, argv=argv, env=env, cwd=ROOT, log=log))
         self.wait(lambda: process.exit_code is not None, or_stop=process)
         if process.exit_code:
-            raise StepFailed("\n".join([f"manage.py {name} failed:", *tail(log, lines=SHOWN_LINES)]))
+            raise StepFailed("\n".join([f"{name} failed:", *tail(log, lines=SHOWN_LINES)]))
 
     def wait(
         self, done: Callable[[], bool], *, timeout_s: float | None = None, or_stop: Process | None = None
