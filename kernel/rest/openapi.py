@@ -111,7 +111,9 @@ class OperationSchema(AutoSchema):
     def _query_parameters(self, declared: Operation) -> list[dict[str, Any]]:
         if declared.query is None:
             return []
-        (_, components) = msgspec.json.schema_components((declared.query,), ref_template=TEMPLATE)
+        (_, components) = msgspec.json.schema_components(
+            (declared.query,), ref_template=TEMPLATE, schema_hook=_anything
+        )
         schema = components[declared.query.__name__]
         required = set(schema.get("required", ()))
         for name, component in components.items():
@@ -123,15 +125,15 @@ class OperationSchema(AutoSchema):
         ]
 
     def _schema(self, kind: Any) -> dict[str, Any]:
-        ((schema,), components) = msgspec.json.schema_components((kind,), ref_template=TEMPLATE)
+        ((schema,), components) = msgspec.json.schema_components(
+            (kind,), ref_template=TEMPLATE, schema_hook=_anything
+        )
         for name, component in components.items():
             self._register(name, component)
         return dict(schema)
 
     def _register(self, name: str, schema: dict[str, Any]) -> None:
-        component = ResolvedComponent(
-            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
-        )
+        component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name)
         self.registry.register_on_missing(component)
 
 
@@ -148,6 +150,13 @@ def _error_statuses(declared: Operation, *, secured: bool, in_path: bool) -> set
         422: bool(declared.idempotent),
     }
     return {400, 503, *declared.errors, *(status for status, applies in conditional.items() if applies)}
+
+
+def _anything(kind: type) -> dict[str, Any]:
+    """`object` in a declaration means any JSON value."""
+    if kind is object:
+        return {"description": "Any JSON value."}
+    raise NotImplementedError
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
