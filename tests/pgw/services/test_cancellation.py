@@ -1,0 +1,94 @@
+"""Cancelling an intent ..."""
+
+import pytest
+
+from mpac.pgw.adapters.port import Unknown
+from mpac.pgw.errors import IllegalIntentTransition
+from mpac.pgw.services.cancellation import cancel_intent
+from mpac.pgw.services.resolution import resolve_due_attempts
+from tests.pgw.conftest import SCOPE
+from tests.pgw.doubles import answers, show_qr
+
+pytestmark = pytest.mark.usefixtures("healthy")
+
+TIMEOUT = Unknown(code="timeout", message="")
+
+
+def cancel(gateway, intent):
+    return cancel_intent(scope=SCOPE, intent_id=intent.pk, now=gateway.now)
+
+
+def test_ends_an_untried_intent_at_once(gateway, provider, events):
+    intent = gateway.create()
+    assert cancel(gateway, intent).status == "cancelled"
+    assert provider.probed == []
+    assert events(intent) == ["payment_intent_created", "payment_intent_cancelled"]
+
+
+def test_asks_the_provider_once_before_it_takes_a_qr_away(gateway, provider, events):
+    intent = gateway.shown()
+    assert cancel(gateway, intent).status == "cancelled"
+    assert len(provider.probed) == 1
+    assert gateway.attempt(intent).status == "voided"
+    assert events(intent)[-1] == "payment_intent_cancelled"
+
+
+def test_keeps_watching_the_qr_that_a_customer_may_still_hold(gateway):
+    intent = gateway.shown()
+    cancel(gateway, intent)
+    assert gateway.attempt(intent).next_probe_at is not None
+
+
+def test_refuses_when_the_money_turns_out_to_be_there(gateway):
+    intent = gateway.shown()
+    gateway.pay(intent)
+    with pytest.raises(IllegalIntentTransition) as refusal:
+        cancel(gateway, intent)
+    assert refusal.value.allowed == []
+    assert gateway.intent(intent).status == "succeeded"
+
+
+def test_waits_for_proof_while_the_provider_cannot_be_asked(gateway, provider):
+    intent = gateway.shown()
+    provider.on_probe.append(answers(TIMEOUT))
+
+    waiting = cancel(gateway, intent)
+    assert waiting.status == "requires_action"
+    assert waiting.cancel_requested_at is not None
+
+    resolve_due_attempts(now=gateway.later(60))
+    assert gateway.intent(intent).status == "cancelled"
+
+
+def test_waits_for_proof_while_the_outcome_is_unknown(gateway, provider, events):
+    provider.on_create.append(answers(TIMEOUT))
+    intent = gateway.shown()
+
+    waiting = cancel(gateway, intent)
+    assert waiting.status == "processing"
+    assert waiting.cancel_requested_at is not None
+
+    resolve_due_attempts(now=gateway.now)
+    assert gateway.intent(intent).status == "cancelled"
+    assert len(provider.created) == 1
+    assert "payment_intent_action_required" not in events(intent)
+
+
+def test_while_the_call_is_under_way_keeps_its_qr_from_the_screen(gateway, provider):
+    def cancelled_meanwhile(request):
+        cancel(gateway, intent)
+        return show_qr(request)
+
+    provider.on_create.append(cancelled_meanwhile)
+    intent = gateway.create()
+
+    assert gateway.confirm(intent).status == "cancelled"
+    assert gateway.attempt(intent).status == "voided"
+
+
+def test_again_changes_nothing(gateway, provider, events):
+    intent = gateway.shown()
+    cancel(gateway, intent)
+    assert cancel(gateway, intent).status == "cancelled"
+    assert len(provider.probed) == 1
+    assert events(intent).count("payment_intent_cancelled") == 1
