@@ -5,13 +5,16 @@ import datetime as dt
 import uuid
 from typing import Any
 
+import msgspec
 import pytest
 
 from kernel import clock, ids
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw.api import PaymentIntentDTO
 from mpac.portal.dto import Profile
-from mpac.portal.services import hierarchy
+from mpac.portal.services import hierarchy, tokens
+from mpac.portal.services.trust import trust_reader
+from mpac.portal.services.verification import token_verifier
 from mpac.smarttab import handlers
 from mpac.smarttab.domain.drafts import OrderDraft
 from mpac.smarttab.domain.states import Channel, PaymentMethod
@@ -170,3 +173,47 @@ def start_qr(caller, bill, amount, *, key=None, now):
     return payments.start_gateway_payment(
         caller=caller, bill_id=bill.id, tender=tender, idempotency_key=key, now=now
     )
+
+
+class Till:
+    """A terminal that speaks HTTP with a token of its own."""
+
+    def __init__(self, http, shop: Shop, device_id: uuid.UUID | None = None) -> None:
+        self.http = http
+        self.shop = shop
+        self.device_id = device_id or ids.uuid7()
+        self.token = device_token(shop, self.device_id)
+
+    def call(self, method, path, body=None, *, key=None, **headers):
+        if method == "POST":
+            headers.setdefault("idempotency-key", key or uuid.uuid4().hex)
+        return self.http.generic(
+            method,
+            path,
+            b"" if body is None else msgspec.json.encode(body),
+            content_type="application/json",
+            headers={"authorization": f"Bearer {self.token}"} | headers,
+        )
+
+    def get(self, path):
+        return self.call("GET", path)
+
+    def post(self, path, body=None, **more):
+        return self.call("POST", path, body, **more)
+
+    def made(self, path, body=None, **more):
+        answer = self.post(path, body, **more)
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+
+def device_token(shop: Shop, device_id: uuid.UUID, *, issued_at: dt.datetime | None = None) -> str:
+    client = tokens.Client(device_id, shop.psp_id, shop.merchant_id, shop.store_id, livemode=False)
+    return tokens.issue_device_token(client, now=issued_at or clock.now())
+
+
+@pytest.fixture
+def till(api, shop) -> Till:
+    trust_reader.forget()
+    token_verifier.forget()
+    return Till(api, shop)

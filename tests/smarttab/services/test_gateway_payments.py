@@ -7,7 +7,7 @@ import pytest
 from kernel import ids
 from kernel.errors import Unavailable
 from kernel.tenancy import SystemScope
-from mpac.pgw.api import ProviderNotUsable
+from mpac.pgw.api import IllegalIntentTransition, ProviderNotUsable
 from mpac.smarttab import tasks
 from mpac.smarttab.db import atomic
 from mpac.smarttab.domain.states import PaymentMethod
@@ -182,8 +182,6 @@ def test_a_payment_that_turned_out_paid_is_completed_instead_of_called_off(calle
     gateway.change(payment.payment_intent_id, status="succeeded")
 
     def refuse(*, scope, intent_id, now):
-        from mpac.pgw.api import IllegalIntentTransition
-
         raise IllegalIntentTransition
 
     gateway.cancel_payment_intent = refuse
