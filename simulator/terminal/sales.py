@@ -10,7 +10,7 @@ from simulator.terminal.errors import expect
 
 PUSH_TIMEOUT_S = 30.0
 TENDERED = 20000
-_NOTE_WIDTH = 44
+_NOTE_WIDTH = 48
 
 Print = Callable[[str], None]
 
