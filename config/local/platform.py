@@ -28,7 +28,10 @@ TICK_S = 0.2
 
 
 class Platform:
-    """Everything that `make run` starts. Use as a context manager; leaving it stops everything in order."""
+    """Everything that `make run` starts. Use as a context manager; leaving it stops everything in order.
+
+    The demo file exists exactly while the platform can be used.
+    """
 
     def __init__(self, *, options: Options, console: Console) -> None:
         self.options = options
@@ -69,6 +72,7 @@ class Platform:
         state = self.options.state
         self._cleanup.enter_context(hold(state))
         self.demo_file.unlink(missing_ok=True)
+        self._cleanup.callback(self.demo_file.unlink, missing_ok=True)
         self.options.require_ports()
         shutil.rmtree(environment.metrics_directory(state), ignore_errors=True)
         environment.metrics_directory(state).mkdir()

@@ -118,7 +118,8 @@ class Supervisor:
         name = watched.unit.name
         if process is not None:
             process.sweep()
-            self._console.quote(tail(process.program.log, lines=SHOWN_LINES), name=name)
+            if (process.exit_code or 0) > 0:  # it had a reason of its own and wrote it down
+                self._console.quote(tail(process.program.log, lines=SHOWN_LINES), name=name)
             self._console.say(f"{how_it_ended(process.exit_code)}; restarting in {pause_s:.1f} s", name=name)
 
 
