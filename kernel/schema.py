@@ -8,7 +8,6 @@ catalog with the declarations and changes only what differs, so running it again
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Literal
 
 from django.db import models
@@ -60,7 +59,7 @@ class TableRules:
     deletable: bool = False
     partitioned: bool = False
     identity: str = ""
-    transitions: Mapping[StrEnum, frozenset[StrEnum]] | None = None
+    transitions: Mapping[Any, frozenset[Any]] | None = None  # of one StrEnum; mappings are invariant in their keys
     status_field: str = "status"
     parents: tuple[Parent, ...] = ()
 

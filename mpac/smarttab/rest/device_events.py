@@ -23,7 +23,9 @@ class DeviceEventsEndpoint(Endpoint):
         errors=(400,),
     )
     def get(self, request: Request, query: ReadEvents) -> DeviceEventPage:
-        principal = request.user
+        principal: Principal = request.user
+        if principal.device_id is None:
+            raise Forbidden
         with atomic(principal.scope()):
             page = read_log(principal.device_id, after=query.after, limit=query.limit)
         return DeviceEventPage(

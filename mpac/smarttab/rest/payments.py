@@ -18,6 +18,8 @@ from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import gateway_payments, payments, sales
 
+Taking = Callable[..., Payment]
+
 
 class TakingEndpoint(Endpoint):
     """Takes money under an Idempotency-Key, in one transaction or in steps as the method of payment needs."""
@@ -64,21 +66,18 @@ class BillPaymentsEndpoint(TakingEndpoint):
         errors=(400, 404, 409, 422),
     )
     def post(self, request: Request, bill_id: str, body: CreatePayment) -> HttpResponse:
-        caller, tender = caller_of(request), body.tender()
-        arguments = {
-            "caller": caller,
-            "bill_id": ids.decode("bil", bill_id),
-            "tender": tender,
-            "idempotency_key": self.scoped_key,
-            "now": self.now,
-        }
-        if tender.method is PaymentMethod.CASH:
-            return self.in_one_transaction(
-                lambda: views.payment_view(payments.take_cash_payment(**arguments))
+        caller, tender, bill = caller_of(request), body.tender(), ids.decode("bil", bill_id)
+
+        def pay(take: Taking) -> Payment:
+            return take(
+                caller=caller, bill_id=bill, tender=tender, idempotency_key=self.scoped_key, now=self.now
             )
+
+        if tender.method is PaymentMethod.CASH:
+            return self.in_one_transaction(lambda: views.payment_view(pay(payments.take_cash_payment)))
         return self.in_steps(
             Steps(
-                begin=lambda: ids.encode("pay", payments.start_gateway_payment(**arguments).id),
+                begin=lambda: ids.encode("pay", pay(payments.start_gateway_payment).id),
                 finish=lambda payment_id: views.payment_view(self.finish(caller, payment_id)),
             )
         )
@@ -168,25 +167,20 @@ class SalesEndpoint(TakingEndpoint):
         errors=(400, 409, 422),
     )
     def post(self, request: Request, body: CreateSale) -> HttpResponse:
-        caller, tender = caller_of(request), body.payment.tender()
-        arguments = {
-            "caller": caller,
-            "draft": body.draft(),
-            "tender": tender,
-            "idempotency_key": self.scoped_key,
-            "now": self.now,
-        }
-        if tender.method is PaymentMethod.CASH:
-            return self.in_one_transaction(lambda: self._show(sales.make_sale(**arguments)[2]))
+        caller, draft, tender = caller_of(request), body.draft(), body.payment.tender()
+
+        def sell() -> Payment:
+            key, now = self.scoped_key, self.now
+            return sales.make_sale(caller=caller, draft=draft, tender=tender, idempotency_key=key, now=now)[2]
 
         def finish(payment_id: str) -> SaleView:
             payment = self.finish(caller, payment_id)
             with atomic(caller.scope):
                 return self._show(payment)
 
-        return self.in_steps(
-            Steps(begin=lambda: ids.encode("pay", sales.make_sale(**arguments)[2].id), finish=finish)
-        )
+        if tender.method is PaymentMethod.CASH:
+            return self.in_one_transaction(lambda: self._show(sell()))
+        return self.in_steps(Steps(begin=lambda: ids.encode("pay", sell().id), finish=finish))
 
     def _show(self, payment: Payment) -> SaleView:
         order, bill = select.get_order(payment.order_id), select.get_bill(payment.bill_id)

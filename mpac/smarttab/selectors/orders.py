@@ -1,15 +1,18 @@
 """Reading orders, their lines and the draft they were computed from."""
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
 from kernel.errors import NotFound
+from kernel.models import StoreModel
 from mpac.smarttab.domain.drafts import OrderDraft
 from mpac.smarttab.domain.states import Channel
 from mpac.smarttab.domain.totals import Line, Modifier, Portion
 from mpac.smarttab.models import Bill, Order, OrderLine, Payment
+
+M = TypeVar("M", bound=StoreModel)
 
 
 def get_order(order_id: uuid.UUID) -> Order:
@@ -92,8 +95,8 @@ def _line(row: OrderLine) -> Line:
     )
 
 
-def _get(model: Any, pk: uuid.UUID) -> Any:
-    row = model.objects.filter(pk=pk).first()
+def _get(model: type[M], pk: uuid.UUID) -> M:
+    row: M | None = model.objects.filter(pk=pk).first()
     if row is None:
         raise NotFound
     return row

@@ -1,6 +1,5 @@
 """Taking money for a bill: cash at once, everything else through the gateway in steps."""
 
-import dataclasses
 import datetime as dt
 import uuid
 from dataclasses import dataclass
@@ -32,16 +31,19 @@ class Tender:
 
     def __post_init__(self) -> None:
         """Raise TenderedNotCash or TenderedTooLittle for a tender that cannot be."""
-        if self.tendered_minor is None:
-            return
-        if self.method is not PaymentMethod.CASH:
+        if self.tendered_minor is not None and self.method is not PaymentMethod.CASH:
             raise TenderedNotCash
-        if self.amount_minor is None:
-            return
+        if self.amount_minor is not None:
+            self.handed_over(self.amount_minor)
+
+    def handed_over(self, amount_minor: int) -> int:
+        """Return what the guest hands over for an amount. Raises TenderedTooLittle."""
+        tendered_minor = amount_minor if self.tendered_minor is None else self.tendered_minor
         try:
-            change_due(tendered_minor=self.tendered_minor, amount_minor=self.amount_minor)
+            change_due(tendered_minor=tendered_minor, amount_minor=amount_minor)
         except ValueError:
             raise TenderedTooLittle from None
+        return tendered_minor
 
 
 def take_cash_payment(
@@ -60,13 +62,14 @@ def take_cash(
     order: Order, bill: Bill, *, caller: Caller, tender: Tender, idempotency_key: str | None, now: dt.datetime
 ) -> Payment:
     """Take cash for a locked bill."""
-    tender, amount_minor = _for_bill(tender, bill)
+    amount_minor = _amount_for(bill, tender)
     bills.pay(order, bill, amount_minor, reserved=False, actor=caller.actor, now=now)
     payment = _new_payment(
         order, bill, caller=caller, tender=tender, idempotency_key=idempotency_key, now=now
     )
+    payment.amount_minor = amount_minor
     payment.status = PaymentStatus.COMPLETED.value
-    payment.tendered_minor = amount_minor if tender.tendered_minor is None else tender.tendered_minor
+    payment.tendered_minor = tender.handed_over(amount_minor)
     payment.captured_minor = amount_minor
     payment.completed_at = now
     payment.save(force_insert=True)
@@ -93,11 +96,12 @@ def start(
     order: Order, bill: Bill, *, caller: Caller, tender: Tender, idempotency_key: str | None, now: dt.datetime
 ) -> Payment:
     """Start a gateway payment for a locked bill."""
-    tender, amount_minor = _for_bill(tender, bill)
+    amount_minor = _amount_for(bill, tender)
     bills.reserve(bill, amount_minor, now=now)
     payment = _new_payment(
         order, bill, caller=caller, tender=tender, idempotency_key=idempotency_key, now=now
     )
+    payment.amount_minor = amount_minor
     payment.status = PaymentStatus.PROCESSING.value
     payment.started_at = now
     payment.save(force_insert=True)
@@ -106,14 +110,14 @@ def start(
     return payment
 
 
-def _for_bill(tender: Tender, bill: Bill) -> tuple[Tender, int]:
-    """Fill in the amount. Raises BillNotOpen when the bill has no room for any, TenderedTooLittle."""
+def _amount_for(bill: Bill, tender: Tender) -> int:
+    """Return what to take. Raises BillNotOpen when the bill has no room for any."""
     if tender.amount_minor is not None:
-        return tender, tender.amount_minor
+        return tender.amount_minor
     room = bill.total_minor - bill.paid_minor - bill.reserved_minor
     if room <= 0:
         bills.refuse(bill)
-    return dataclasses.replace(tender, amount_minor=room), room
+    return room
 
 
 def _new_payment(
@@ -130,7 +134,6 @@ def _new_payment(
         method=tender.method.value,
         provider=tender.provider,
         currency=bill.currency,
-        amount_minor=tender.amount_minor,
         livemode=caller.livemode,
         idempotency_key=idempotency_key,
         updated_at=now,
