@@ -12,6 +12,7 @@ from kernel.ids import decode, encode
 from kernel.principal import Principal
 from kernel.rest import Endpoint, Page, PageQuery, Steps, operation, paginate
 from mpac.pgw.db import atomic, db
+from mpac.pgw.errors import ScopeMissing
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.rest.authentication import client_secret
 from mpac.pgw.rest.bodies import ConfirmIntent, CreateIntent, ListIntents, NoFields
@@ -36,6 +37,13 @@ class IntentEndpoint(Endpoint):
 
     callers = CALLERS
     db = db
+
+    def _authorize(self, principal: Principal | None) -> None:
+        """Beyond the kind of caller, a partner's key needs the scope to read or to move money. Raises ScopeMissing."""
+        super()._authorize(principal)
+        needed = "payments:read" if self.request.method == "GET" else "payments:write"
+        if principal is not None and principal.kind == "partner" and needed not in principal.scopes:
+            raise ScopeMissing
 
     def present(self, stored_body: bytes) -> bytes:
         """A stored answer never holds the client secret; it is derived again from the intent's id."""
