@@ -1,0 +1,30 @@
+"""What has expired..."""
+
+from kernel import clock, jobs
+from mpac.portal.db import atomic
+from mpac.portal.models import ClientAssertion, Revocation
+from mpac.portal.services import cleanup
+from mpac.portal.services.revocations import revoke_tokens_of
+from mpac.portal.services.tokens import exchange_assertion
+from tests.portal.factories import SEED, seconds
+
+
+def test_is_forgotten_and_nothing_else_is(terminal, monkeypatch):
+    monkeypatch.setattr(cleanup, "BATCH", 2)
+    now = clock.now()
+    for _ in range(5):
+        exchange_assertion(assertion=terminal.assertion(), scope=None, now=now)
+    lasting = terminal.assertion(exp=int(now.timestamp()) + 3000)
+    exchange_assertion(assertion=lasting, scope=None, now=now)
+    revoke_tokens_of(scope=SEED, subject="psp:1", psp_id=1, now=now)
+
+    assert cleanup.forget_expired(now=now) == 0
+    assert cleanup.forget_expired(now=now + seconds(125)) == 5
+    with atomic(SEED):
+        assert (ClientAssertion.objects.count(), Revocation.objects.count()) == (1, 1)
+    assert cleanup.forget_expired(now=now + seconds(4000)) == 2
+
+
+def test_is_forgotten_on_a_schedule(database):
+    names = {job.name for job in jobs.registered() if job.db.name == "portal"}
+    assert {"portal.forget_expired", "portal.advance_key_rotation"} <= names
