@@ -7,7 +7,7 @@ here.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, cast
 
 from django.contrib import admin
@@ -122,10 +122,10 @@ class ConsoleAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[Any]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The declared fields, or all columns; never one that holds a secret."""
         declared = self.fields or [field.name for field in self.model._meta.concrete_fields]
-        return [name for name in declared if not SECRET.search(name)]
+        return [name for name in declared if not SECRET.search(str(name))]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """A whole identifier, as people copy it from a log or an answer, finds its row by key."""

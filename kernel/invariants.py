@@ -3,7 +3,7 @@
 Contexts contribute their own; those that hold for every context (delivery, isolation, partitions) are made here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,16 +40,21 @@ TOO_FEW_PARTITIONS = """
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """One promise as a query. `code` is its number in the list of guarantees' invariants, such as `I10`."""
+    """One promise as a query, or as a function where the rows lie in more than one context.
+
+    `code` is its number in the list of guarantees' invariants, such as `I10`.
+    """
 
     code: str
     name: str
     db: ContextDb
-    sql: str
+    sql: str | Callable[[], list[tuple[Any, ...]]]
     parameters: dict[str, Any] | None = None
 
     def offending(self) -> list[tuple[Any, ...]]:
         """The rows that break the promise, at most a screenful."""
+        if callable(self.sql):
+            return self.sql()[:SHOWN]
         with self.db.atomic(SystemScope("invariants")):
             return self.db.execute(self.sql, self.parameters or ())[:SHOWN]
 

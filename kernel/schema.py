@@ -59,7 +59,9 @@ class TableRules:
     deletable: bool = False
     partitioned: bool = False
     identity: str = ""
-    transitions: Mapping[Any, frozenset[Any]] | None = None  # of one StrEnum; mappings are invariant in their keys
+    transitions: Mapping[Any, frozenset[Any]] | None = (
+        None  # of one StrEnum; mappings are invariant in their keys
+    )
     status_field: str = "status"
     parents: tuple[Parent, ...] = ()
 

@@ -5,13 +5,24 @@ Nothing below smarttab needs it, and what is above (reporting, sync) learns from
 
 import uuid
 
+from kernel.invariants import Invariant
 from kernel.tenancy import TenantScope
 from mpac.smarttab.db import atomic
 from mpac.smarttab.dto import BillView, OrderView, PaymentView
 from mpac.smarttab.errors import NotFound
 from mpac.smarttab.selectors import orders, views
+from mpac.smarttab.selectors.invariants import list_invariants
 
-__all__ = ["BillView", "NotFound", "OrderView", "PaymentView", "get_bill", "get_order", "get_payment"]
+__all__ = [
+    "BillView",
+    "NotFound",
+    "OrderView",
+    "PaymentView",
+    "get_bill",
+    "get_order",
+    "get_payment",
+    "invariants",
+]
 
 
 def get_order(*, scope: TenantScope, order_id: uuid.UUID) -> OrderView:
@@ -32,3 +43,8 @@ def get_payment(*, scope: TenantScope, payment_id: uuid.UUID) -> PaymentView:
     """Return a payment. Raises NotFound."""
     with atomic(scope):
         return views.payment_view(orders.get_payment(payment_id))
+
+
+def invariants() -> list[Invariant]:
+    """Queries for rows that must not exist."""
+    return list_invariants()

@@ -39,7 +39,6 @@ def paid(platform) -> list[dict]:
         ("inquiry", "hang_before"),
         ("inquiry", "500_after"),
         ("inquiry", "rst_after"),
-        ("token", "500_after"),
         ("pay", "webhook_twice"),
         ("pay", "webhook_shuffled"),
         ("pay", "no_webhook"),
@@ -67,6 +66,16 @@ def test_a_declined_code_fails_the_payment_and_frees_the_bill_for_cash(platform,
     assert paid(platform) == []
     terminal.pay_cash(terminal.get(f"/v1/bills/{bill['id']}"))
     assert terminal.get(f"/v1/bills/{bill['id']}")["status"] == "closed"
+
+
+def test_a_bank_without_tokens_fails_the_payment_unasked_and_the_next_one_goes_through(platform, terminal):
+    platform.script("token", "500_after")
+    bill = terminal.open_bill()
+    assert settle(terminal, terminal.pay_qr(bill))["status"] == "failed"
+    assert platform.charges() == []
+    payment = terminal.pay_qr(terminal.get(f"/v1/bills/{bill['id']}"))
+    terminal.customer_pays(terminal.wait_for_qr(payment))
+    assert settle(terminal, payment)["status"] == "completed"
 
 
 def test_a_forged_callback_moves_nothing(platform, terminal):
