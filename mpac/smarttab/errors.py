@@ -37,6 +37,7 @@ __all__ = [
     "OrderNotComputable",
     "OrderNotEditable",
     "PaymentNotCancellable",
+    "RateOutOfOrder",
     "TenderedNotCash",
     "TenderedTooLittle",
     "VersionMismatch",
@@ -113,6 +114,12 @@ class OrderNotComputable(Invalid):
     """The order cannot be computed."""
 
     code = "order_not_computable"
+
+
+class RateOutOfOrder(Invalid):
+    """A rate can only begin after the one before it has begun."""
+
+    code = "rate_out_of_order"
 
 
 class TenderedTooLittle(Invalid):

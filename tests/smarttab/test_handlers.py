@@ -66,21 +66,21 @@ def test_money_that_is_there_completes_everything_and_tells_the_terminal(caller,
 
 
 @pytest.mark.parametrize(
-    ("cls", "status", "code"),
+    ("cls", "reason"),
     [
-        (gateway_events.PaymentIntentFailed, "failed", "no_funds"),
-        (gateway_events.PaymentIntentDeclined, "failed", "declined"),
-        (gateway_events.PaymentIntentExpired, "failed", "expired"),
-        (gateway_events.PaymentIntentCancelled, "cancelled", "cancelled"),
+        (gateway_events.PaymentIntentFailed, ("failed", "no_funds")),
+        (gateway_events.PaymentIntentDeclined, ("failed", "declined")),
+        (gateway_events.PaymentIntentExpired, ("failed", "expired")),
+        (gateway_events.PaymentIntentCancelled, ("cancelled", "cancelled")),
     ],
 )
-def test_no_money_frees_the_bill_and_tells_the_terminal_why(caller, payment, now, cls, status, code):
+def test_no_money_frees_the_bill_and_tells_the_terminal_why(caller, payment, now, cls, reason):
     more = {"error_code": "no_funds"} if cls is gateway_events.PaymentIntentFailed else {}
     deliver(event(cls, payment, **more), now=now)
-    assert state(caller) == (status, *OPEN_AGAIN)
+    assert state(caller) == (reason[0], *OPEN_AGAIN)
     assert told(caller) == ["payment.failed", "bill.updated"]
     with atomic(caller.scope):
-        assert DeviceEvent.objects.get(seq=3).data["failure"]["code"] == code
+        assert DeviceEvent.objects.get(seq=3).data["failure"]["code"] == reason[1]
 
 
 ALL = [
@@ -201,7 +201,7 @@ def test_what_the_gateway_decided_itself_is_not_decided_again(caller, payment, n
 
 
 @pytest.mark.parametrize(("decision", "call"), [("accepted", "accept"), ("returned", "return")])
-def test_the_decision_is_carried_to_the_gateway_once(caller, payment, gateway, now, decision, call):
+def test_the_decision_is_carried_to_the_gateway_once(payment, gateway, now, decision, call):
     decided = LatePaymentDecided(
         aggregate_id=ids.encode("pay", payment.id),
         psp_id=payment.psp_id,

@@ -1,5 +1,7 @@
 """A terminal's own event log over HTTP: the same log, with the same cursor, that the WebSocket pushes from."""
 
+from kernel.errors import Forbidden
+from kernel.principal import Principal
 from kernel.rest import Endpoint, Request, operation
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.dto import DeviceEventPage
