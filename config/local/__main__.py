@@ -58,7 +58,7 @@ def run(*, options: Options, console: Console) -> int:
     """Start, sell once, stay up until asked to stop. Without a first sale the platform stays up to be looked at."""
     end_with_make()
     with Platform(options=options, console=console) as platform:
-        sold = platform.start()
+        sold = platform.start(first_sale=options.first_sale)
         console.show(summary(platform.demo_file, options=options))
         console.say("ready; Ctrl-C stops everything" if sold else "up, but THE FIRST SALE FAILED")
         platform.watch()

@@ -27,6 +27,7 @@ class Options:
     database_url: str
     redis_url: str
     admin_database_url: str
+    first_sale: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -39,6 +40,7 @@ class Options:
             database_url=environment.get("DATABASE_URL", ""),
             redis_url=environment.get("REDIS_URL", ""),
             admin_database_url=environment.get("MPAC_ADMIN_DATABASE_URL", ""),
+            first_sale=environment.get("MPAC_FIRST_SALE", "1") != "0",
         )
 
     @property

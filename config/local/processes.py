@@ -21,6 +21,7 @@ from config.local.osuser import OsUser
 PR_SET_PDEATHSIG = 1
 LOG_KEEP_BYTES = 8 * 1024 * 1024
 TAIL_BYTES = 64 * 1024
+PROC = Path("/proc")
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -135,9 +136,9 @@ def tail(log: Path, *, lines: int) -> list[str]:
 
 def command_line(pid: int) -> str:
     """What the process with this number runs; empty when there is none."""
-    if sys.platform == "linux":
+    if PROC.is_dir():
         try:
-            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except FileNotFoundError:
             return ""
     ps = ["ps", "-p", str(pid), "-o", "command="]
@@ -147,7 +148,7 @@ def command_line(pid: int) -> str:
 def working_directory(pid: int) -> Path | None:
     """Where the process with this number works; None when there is none or the system does not tell."""
     try:
-        return Path(f"/proc/{pid}/cwd").readlink()
+        return (PROC / str(pid) / "cwd").readlink()
     except OSError:
         return None
 
