@@ -5,7 +5,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +16,18 @@ import psycopg
 import uvloop
 
 from bench import pgbench
-from bench.listener import Listener
 from bench.load import Result, drive
-from bench.scenarios import Client, Scenarios, Work, intent_body
+from bench.scenarios import Partner, Till
 from bench.statements import Recorder, Unrecorded, script
-from simulator.terminal.tokens import Tokens
+from simulator.terminal.fleet import Fleet
 
 FLOOR, AIM = 0.08, 0.12
 P99_CEILING_MS = 150.0
 PUSHES_S = 5.0
 MAX_SECONDS = 60
-HEAD = f"{'':<26} {'rate':>12} {'p50':>9} {'p95':>9} {'p99':>9} {'max':>9} {'errors':>8}"
+DRAIN_S = 60.0
+UNDELIVERED = "SELECT count(*) FROM pgw.outbox WHERE delivered_at IS NULL AND parked_at IS NULL"
+HEAD = f"{'':<26} {'rate':>12} {'p50':>10} {'p95':>10} {'p99':>10} {'max':>10} {'errors':>8}"
 
 
 def main() -> int:
@@ -35,106 +38,132 @@ def main() -> int:
 
 
 class Bench:
-    """One run: intents, cash sales, QR sales, pushes, and pgbench on the intents' statements."""
+    """One run: intents, pgbench on their statements, cash sales, QR sales, pushes."""
 
     def __init__(self, demo: dict[str, Any], chosen: argparse.Namespace) -> None:
         self._demo, self._chosen = demo, chosen
-        self._results: dict[str, Result] = {}
+        self._admin_url = os.environ.get("MPAC_ADMIN_DATABASE_URL", "")
+        self._results: list[Result] = []
 
     async def run(self) -> int:
-        admin_url = os.environ.get("MPAC_ADMIN_DATABASE_URL", "")
-        with httpx2.Client(base_url=self._demo["base_url"], timeout=30, trust_env=False) as http:
-            tokens = Tokens(self._demo, http)
-            if admin_url:
-                self._lift_partner_limit(admin_url)
-            async with Listener(self._demo, tokens) as listener:
-                scenarios = Scenarios(self._demo, tokens, listener)
-                print(HEAD, flush=True)
-                await self._measure("create intent", "intents", scenarios.create_intent)
-                if admin_url and "create intent" in self._results:
-                    await self._compare(admin_url)
-                await self._measure("cash sale (3 calls)", "sales", scenarios.cash_sale)
-                await self._measure("QR sale, order to push", "sales", scenarios.qr_sale)
-                await self._measure_pushes(scenarios)
-                scenarios.close()
-        return 1 if any(result.errors for result in self._results.values()) else 0
+        chosen = self._chosen
+        if self._admin_url:
+            self._lift_partner_limit()
+        print(f"{chosen.connections} connections, {chosen.seconds:.0f} s each\n{HEAD}", flush=True)
+        if self._wanted("create intent"):
+            partners = [Partner(self._demo) for _ in range(chosen.connections)]
+            created = await self._measure("create intent", [partner.create_intent for partner in partners])
+            if self._admin_url:
+                await self._compare(created, partners[0])
+        if self._wanted("cash sale") or self._wanted("QR sale") or self._wanted("push"):
+            await self._sell()
+        return 1 if any(result.errors for result in self._results) else 0
 
-    async def _measure(self, name: str, unit: str, work: Callable[[], Work]) -> None:
-        if self._chosen.only and self._chosen.only not in name:
-            return
-        result = Result(name, unit)
-        works = [work() for _ in range(self._chosen.connections)]
+    async def _sell(self) -> None:
+        """Sales by terminals of their own, each with its WebSocket open, spread over the stores."""
+        chosen = self._chosen
+        async with AsyncExitStack() as stack:
+            http = stack.enter_context(
+                httpx2.Client(base_url=self._demo["base_url"], timeout=30, trust_env=False)
+            )
+            fleet = stack.enter_context(Fleet(self._demo))
+            stores = [fleet.open_store() for _ in range(chosen.stores)]
+            places = [stores[number % chosen.stores] for number in range(chosen.connections)]
+            tills = [Till(fleet.add_terminal(store_id), http) for store_id in places]
+            for till in tills:
+                stack.callback(till.close)
+                await stack.enter_async_context(till.listener)
+            print(f"{len(tills)} terminals in {len(stores)} stores", flush=True)
+            if self._wanted("cash sale"):
+                await self._measure("cash sale (3 calls)", [till.sell_for_cash for till in tills])
+            if self._wanted("QR sale"):
+                await self._measure("QR sale, order to push", [till.sell_by_qr for till in tills])
+            if self._wanted("push"):
+                await self._measure_pushes(tills[0])
+
+    async def _measure(self, name: str, works: Sequence[Callable[[], Awaitable[None]]]) -> Result:
+        result = Result(name)
         await drive(result, works, seconds=self._chosen.seconds, warm_up_s=self._chosen.warm_up)
-        self._results[name] = result
+        self._results.append(result)
         show(result)
+        return result
 
-    async def _measure_pushes(self, scenarios: Scenarios) -> None:
-        """One sale at a time: the commit lies between the request and the answer."""
-        if self._chosen.only and self._chosen.only not in "push":
-            return
+    async def _measure_pushes(self, till: Till) -> None:
+        """One sale at a time; the commit lies between the request and the answer."""
         delays: list[tuple[float, float]] = []
-        sales = await drive(Result("", ""), [scenarios.push(delays)], seconds=PUSHES_S, warm_up_s=0)
-        for name, index in (("push after the answer", 0), ("push after the request", 1)):
-            result = Result(name, "", elapsed_s=sales.elapsed_s, durations=[delay[index] for delay in delays])
-            result.errors = sales.errors if index else result.errors
-            self._results[name] = result
-            show(result)
+        sales = await drive(Result("push"), [till.time_pushes(delays)], seconds=PUSHES_S, warm_up_s=1.0)
+        self._results.append(sales)
+        for name, index in (("push, from the answer", 0), ("push, from the request", 1)):
+            timed = Result(name, elapsed_s=sales.elapsed_s, durations=[delay[index] for delay in delays])
+            timed.errors = sales.errors
+            show(timed)
 
-    async def _compare(self, admin_url: str) -> None:
-        created = self._results["create intent"]
+    async def _compare(self, created: Result, partner: Partner) -> None:
+        """The bare database on the statements of the calls just measured, once the relay has caught up."""
+        chosen = self._chosen
         try:
-            recorded = await self._record(admin_url)
+            recorded = await self._record(partner)
+            await self._drained()
             bare = await asyncio.to_thread(
                 pgbench.run,
                 recorded,
                 environment=os.environ,
-                connections=self._chosen.connections,
-                seconds=int(self._chosen.seconds),
+                connections=chosen.connections,
+                seconds=int(chosen.seconds),
             )
         except (Unrecorded, pgbench.PgbenchFailed, psycopg.Error) as error:
             print(f"  pgbench: {error}", flush=True)
-            self._results["pgbench"] = Result("pgbench", "", errors=created.errors.__class__({str(error): 1}))
+            self._results.append(Result("pgbench", errors=Counter({str(error): 1})))
             return
         ratio = created.rate / bare.rate
         print(
             f"{'pgbench, same statements':<26} {bare.rate:>10.1f}/s"
-            f" {bare.latency_ms:>6.1f} ms on average, {bare.failed} failed\n"
+            f" {bare.latency_ms:>7.1f} ms on average, {bare.failed} failed\n"
             f"{'ratio':<26} {ratio:>12.3f}   at least {FLOOR}: {_verdict(ratio >= FLOOR)},"
             f" aim {AIM}: {_verdict(ratio >= AIM)},"
             f" p99 under {P99_CEILING_MS:.0f} ms: {_verdict(created.percentile(99) * 1000 < P99_CEILING_MS)}",
             flush=True,
         )
 
-    async def _record(self, admin_url: str) -> str:
-        client = Client(self._demo["base_url"], lambda: self._demo["psp"]["api_key"])
-        with psycopg.connect(admin_url, autocommit=True) as admin:
+    async def _record(self, partner: Partner) -> str:
+        with psycopg.connect(self._admin_url, autocommit=True) as admin:
             recorder = Recorder.of(admin)
             recorder.start()
             try:
-                recordings = [await self._recorded(client, recorder, number) for number in (1, 2)]
+                recordings = []
+                for number in (1, 2):
+                    marker = f"benchmark{number}{os.urandom(8).hex()}"
+                    since = recorder.end()
+                    await partner.create_intent(key=marker)
+                    await asyncio.sleep(0.5)
+                    recordings.append(recorder.statements(since=since, marker=marker))
             finally:
                 recorder.stop()
-                client.close()
         return script(*recordings)
 
-    async def _recorded(self, client: Client, recorder: Recorder, number: int) -> list[str]:
-        marker = f"benchmark{number}{os.urandom(8).hex()}"
-        since = recorder.log.stat().st_size
-        await client.post("/v1/payment-intents", intent_body(self._demo), key=marker)
-        await asyncio.sleep(0.5)
-        return recorder.statements(since=since, marker=marker)
+    async def _drained(self) -> None:
+        """Wait until the relay has nothing left of the load before. Raises Unrecorded."""
+        with psycopg.connect(self._admin_url, autocommit=True) as admin:
+            for _ in range(int(DRAIN_S / 0.2)):
+                row = admin.execute(UNDELIVERED).fetchone()
+                if row and not row[0]:
+                    return
+                await asyncio.sleep(0.2)
+        raise Unrecorded(f"the outbox was not empty after {DRAIN_S:.0f} s")
 
-    def _lift_partner_limit(self, admin_url: str) -> None:
-        """The demo PSP's own limit is a customer's; the platform's limits stay as they are set."""
-        with psycopg.connect(admin_url, autocommit=True) as admin:
+    def _lift_partner_limit(self) -> None:
+        """The demo PSP's own limit is a small customer's; the platform's limits stay as they are set."""
+        with psycopg.connect(self._admin_url, autocommit=True) as admin:
             admin.execute("UPDATE portal.psps SET rate_limit_per_minute = 1000000")
+
+    def _wanted(self, name: str) -> bool:
+        return not self._chosen.only or self._chosen.only in name
 
 
 def show(result: Result) -> None:
     """One line of the table, and what went wrong."""
-    times = "".join(f" {1000 * result.percentile(percent):>6.1f} ms" for percent in (50, 95, 99, 100))
-    rate = f"{result.rate:.1f}/s" if result.unit else f"{len(result.durations)} x"
-    print(f"{result.name:<26} {rate:>12}{times} {result.errors.total():>8}", flush=True)
+    times = "".join(f" {1000 * result.percentile(percent):>7.1f} ms" for percent in (50, 95, 99, 100))
+    print(f"{result.name:<26} {result.rate:>10.1f}/s{times} {result.errors.total():>8}", flush=True)
     for text, count in result.errors.most_common(5):
         print(f"    {count} x {text}", flush=True)
 
@@ -150,10 +179,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each scenario runs")
     parser.add_argument("--warm-up", type=float, default=3.0, help="seconds before counting")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--only", help="scenarios whose name contains this")
+    parser.add_argument("--stores", type=int, default=4, help="over how many the terminals are spread")
+    parser.add_argument("--only", choices=("create intent", "cash sale", "QR sale", "push"))
     chosen = parser.parse_args()
-    if not 1 <= chosen.seconds <= MAX_SECONDS:
-        parser.error(f"--seconds is 1 to {MAX_SECONDS}")
+    if not 1 <= chosen.seconds <= MAX_SECONDS or chosen.connections < 1 or chosen.stores < 1:
+        parser.error(f"--seconds is 1 to {MAX_SECONDS}, --connections and --stores at least 1")
     return chosen
 
 

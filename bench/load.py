@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -16,8 +16,6 @@ class Result:
     """What a run did; durations in seconds, of what succeeded only."""
 
     name: str
-    unit: str
-    connections: int = 1
     elapsed_s: float = 0.0
     durations: list[float] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
@@ -33,12 +31,11 @@ class Result:
 
 
 async def drive(
-    result: Result, works: list[Callable[[], Awaitable[None]]], *, seconds: float, warm_up_s: float
+    result: Result, works: Sequence[Callable[[], Awaitable[None]]], *, seconds: float, warm_up_s: float
 ) -> Result:
     """Let every work repeat itself until the time is over; what begins in the warm-up is not counted."""
     started = time.perf_counter() + warm_up_s
     ends = started + seconds
-    result.connections = len(works)
     await asyncio.gather(*(_repeat(work, result, started=started, ends=ends) for work in works))
     result.elapsed_s = time.perf_counter() - started
     return result

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import httpx2
+
 from bench.listener import Listener
 from bench.load import Wrong
 from bench.wire import Connection
@@ -41,88 +43,75 @@ class Client:
         self._connection.close()
 
 
-class Scenarios:
-    """The works of a load; each has connections of its own."""
+class Till:
+    """A terminal with its connection, its token and its WebSocket."""
 
-    def __init__(self, demo: dict[str, Any], tokens: Tokens, listener: Listener) -> None:
-        self._demo, self._tokens, self._listener = demo, tokens, listener
-        self._clients: list[Client | Connection] = []
-        self.intent = intent_body(demo)
+    def __init__(self, demo: dict[str, Any], http: httpx2.Client) -> None:
+        tokens = Tokens(demo, http)
+        self.listener = Listener(demo, tokens)
+        self._client = Client(demo["base_url"], tokens.current)
+        self._bank = Connection(demo["simulator_url"])
 
-    def create_intent(self) -> Work:
-        """A partner's server creates an intent."""
-        client = self._client(lambda: self._demo["psp"]["api_key"])
-
-        async def work() -> None:
-            answer = await client.post("/v1/payment-intents", self.intent)
-            if answer["status"] != "requires_confirmation":
-                raise Wrong(f"intent {answer['status']}")
-
-        return work
-
-    def cash_sale(self) -> Work:
+    async def sell_for_cash(self) -> None:
         """Order, bill, cash: three calls."""
-        client = self._terminal()
+        payment = await self._pay(await self._open_bill(), CASH)
+        if payment["status"] != "completed":
+            raise Wrong(f"cash {payment['status']}")
 
-        async def work() -> None:
-            payment = await self._pay(client, CASH)
-            if payment["status"] != "completed":
-                raise Wrong(f"cash {payment['status']}")
-
-        return work
-
-    def qr_sale(self) -> Work:
+    async def sell_by_qr(self) -> None:
         """Order, bill, QR code, the customer pays, until the push says completed."""
-        client, bank = self._terminal(), Connection(self._demo["simulator_url"])
-        self._clients.append(bank)
+        payment = await self._pay(await self._open_bill(), QR)
+        action = payment.get("next_action")
+        if not action:
+            raise Wrong(f"no QR code, payment {payment['status']}")
+        body = json.dumps({"qr_payload": action["qr_payload"]}).encode()
+        status, answer = await self._bank.call("POST", "/__pay", body)
+        if status != 200:
+            raise Wrong(f"/__pay: {status} {answer[:120].decode(errors='replace')}")
+        await self.listener.arrival(payment["id"])
 
-        async def work() -> None:
-            payment = await self._pay(client, QR)
-            action = payment.get("next_action")
-            if not action:
-                raise Wrong(f"no QR code, payment {payment['status']}")
-            body = json.dumps({"qr_payload": action["qr_payload"]}).encode()
-            status, answer = await bank.call("POST", "/__pay", body)
-            if status != 200:
-                raise Wrong(f"/__pay: {status} {answer[:120].decode(errors='replace')}")
-            await self._listener.arrival(payment["id"])
-
-        return work
-
-    def push(self, delays: list[tuple[float, float]]) -> Work:
+    def time_pushes(self, delays: list[tuple[float, float]]) -> Work:
         """A cash sale; notes how long after the answer, and after the request, its push arrived."""
-        client = self._terminal()
 
         async def work() -> None:
-            order = await client.post("/v1/orders", ORDER)
-            bill = await client.post(f"/v1/orders/{order['id']}/bills", b"{}")
+            bill = await self._open_bill()
             asked = time.perf_counter()
-            payment = await client.post(f"/v1/bills/{bill['id']}/payments", CASH)
+            payment = await self._pay(bill, CASH)
             answered = time.perf_counter()
-            arrived = await self._listener.arrival(payment["id"])
+            arrived = await self.listener.arrival(payment["id"])
             delays.append((max(0.0, arrived - answered), arrived - asked))
 
         return work
 
     def close(self) -> None:
-        for client in self._clients:
-            client.close()
+        self._client.close()
+        self._bank.close()
 
-    async def _pay(self, client: Client, body: bytes) -> dict[str, Any]:
-        order = await client.post("/v1/orders", ORDER)
-        bill = await client.post(f"/v1/orders/{order['id']}/bills", b"{}")
-        return await client.post(f"/v1/bills/{bill['id']}/payments", body)
+    async def _open_bill(self) -> dict[str, Any]:
+        order = await self._client.post("/v1/orders", ORDER)
+        return await self._client.post(f"/v1/orders/{order['id']}/bills", b"{}")
 
-    def _terminal(self) -> Client:
-        return self._client(self._tokens.current)
-
-    def _client(self, bearer: Callable[[], str]) -> Client:
-        client = Client(self._demo["base_url"], bearer)
-        self._clients.append(client)
-        return client
+    async def _pay(self, bill: dict[str, Any], body: bytes) -> dict[str, Any]:
+        return await self._client.post(f"/v1/bills/{bill['id']}/payments", body)
 
 
-def intent_body(demo: dict[str, Any], **more: str) -> bytes:
+class Partner:
+    """A PSP's server with its connection."""
+
+    def __init__(self, demo: dict[str, Any]) -> None:
+        self._client = Client(demo["base_url"], lambda: demo["psp"]["api_key"])
+        self._intent = intent_body(demo)
+
+    async def create_intent(self, *, key: str = "") -> None:
+        answer = await self._client.post("/v1/payment-intents", self._intent, key=key)
+        if answer["status"] != "requires_confirmation":
+            raise Wrong(f"intent {answer['status']}")
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def intent_body(demo: dict[str, Any]) -> bytes:
     """An intent for 145.50 baht by QR at the demo store."""
     wanted = {
         "amount": TOTAL,
@@ -132,7 +121,7 @@ def intent_body(demo: dict[str, Any], **more: str) -> bytes:
         "method": "qr_code",
         "capture_method": "automatic",
     }
-    return json.dumps(wanted | more).encode()
+    return json.dumps(wanted).encode()
 
 
 def _shape(path: str) -> str:

@@ -43,9 +43,12 @@ class Recorder:
             raise Unrecorded(f"the server's log is not at {log}")
         return cls(admin, log)
 
-    def start(self) -> int:
-        """Log every statement from now on; where the log ends now."""
+    def start(self) -> None:
+        """Log every statement from now on."""
         self._set(log_statement="all", log_line_prefix=PREFIX)
+
+    def end(self) -> int:
+        """Where the log ends now."""
         return self.log.stat().st_size
 
     def stop(self) -> None:
