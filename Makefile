@@ -51,7 +51,7 @@ generate: $(READY) ## write them anew
 	$(BIN)/python -m config.local.offline manage.py generate
 
 migrations-check: $(READY) ## the migrations say what the models say
-	$(BIN)/python -m config.local.offline manage.py makemigrations --check --dry-run
+	$(BIN)/python -m config.local.offline -W 'ignore:Got an error checking:RuntimeWarning' manage.py makemigrations --check --dry-run
 
 bench: $(READY) ## measure a throw-away platform
 	@$(BENCH) $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench $(ARGS)

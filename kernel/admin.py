@@ -52,10 +52,17 @@ class ConsoleUser(Protocol):
 
 def console_scope(request: HttpRequest) -> Scope:
     """The scope of the person behind a request. Raises PermissionDenied when they have no place in the console."""
-    scope = cast("ConsoleUser", request.user).console_scope()
+    scope = find_console_scope(request)
     if scope is None:
         raise PermissionDenied
     return scope
+
+
+def find_console_scope(request: HttpRequest) -> Scope | None:
+    """The scope of the person behind a request, or None for who has no place in the console."""
+    if not request.user.is_authenticated:
+        return None
+    return cast("ConsoleUser", request.user).console_scope()
 
 
 class ConsoleSite(OTPAdminSite):
@@ -107,7 +114,7 @@ class ConsoleAdmin(ModelAdmin):
         return self._in_scope(request, super().history_view, request, object_id, extra_context)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        scope = cast("ConsoleUser", request.user).console_scope()
+        scope = find_console_scope(request)
         return isinstance(scope, SystemScope) or (scope is not None and not self.platform_only)
 
     def has_module_permission(self, request: HttpRequest) -> bool:

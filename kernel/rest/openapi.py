@@ -133,7 +133,9 @@ class OperationSchema(AutoSchema):
         return dict(schema)
 
     def _register(self, name: str, schema: dict[str, Any]) -> None:
-        component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name)
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
+            name=name, type=ResolvedComponent.SCHEMA, schema=schema, object=name
+        )
         self.registry.register_on_missing(component)
 
 

@@ -1,7 +1,5 @@
 """Portal in the console."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -214,7 +212,7 @@ class ClientAssertionAdmin(PortalPlatformAdmin):
     """Used assertions, without the identifiers that would replay them."""
 
     list_display = (public_id("dev", "device_id"), "merchant_id", "store_id", "created_at", "expires_at")
-    fields: Any = ("device_id", "psp_id", "merchant_id", "store_id", "created_at", "expires_at")
+    fields = ("device_id", "psp_id", "merchant_id", "store_id", "created_at", "expires_at")
     search_fields = ("=device_id",)
     ordering = ("-id",)
 

@@ -4,13 +4,12 @@ import uuid
 
 import msgspec
 from django.http import HttpResponse
-from rest_framework.request import Request
 
 from kernel import idempotency
 from kernel.errors import NotFound
 from kernel.ids import decode, encode
 from kernel.principal import Principal
-from kernel.rest import Endpoint, Page, PageQuery, Steps, operation, paginate
+from kernel.rest import Endpoint, Page, PageQuery, Request, Steps, operation, paginate
 from mpac.pgw.db import atomic, db
 from mpac.pgw.errors import ScopeMissing
 from mpac.pgw.models import PaymentIntent

@@ -1,8 +1,6 @@
 """The mirror's entrance for signed calls: `POST /v1/sync/merchants`."""
 
-from rest_framework.request import Request
-
-from kernel.rest import Endpoint, operation
+from kernel.rest import Endpoint, Request, operation
 from mpac.pgw.db import db
 from mpac.pgw.dto import (
     MerchantSnapshot,

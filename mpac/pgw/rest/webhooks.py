@@ -4,10 +4,9 @@ from typing import Any
 
 import msgspec
 from django.http import HttpResponse
-from rest_framework.request import Request
 
 from kernel.errors import NotFound
-from kernel.rest import Endpoint, operation
+from kernel.rest import Endpoint, Request, operation
 from mpac.pgw import conf
 from mpac.pgw.db import db
 from mpac.pgw.services.inbound import Delivery, receive_webhook

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 from kernel.crashpoints import crashpoint, declare
 from kernel.crypto import CryptoError
@@ -60,11 +61,16 @@ def begin_confirmation(
     if wanted_method is None:
         raise MethodNotSupported
     adapter, config = choose_account(intent, method=wanted_method, provider=provider or intent.provider)
-    chosen = {"method": wanted_method, "provider": adapter.name, "error_code": None, "error_message": None}
+    chosen: dict[str, Any] = {
+        "method": wanted_method,
+        "provider": adapter.name,
+        "error_code": None,
+        "error_message": None,
+    }
     if intent.status == IntentStatus.REQUIRES_PAYMENT_METHOD:
         move_intent(intent, IntentStatus.REQUIRES_CONFIRMATION, actor="caller", now=now)
     move_intent(intent, IntentStatus.PROCESSING, actor="caller", now=now, **chosen)
-    attempt = _open_attempt(intent, account=config.account, now=now)
+    attempt = _open_attempt(intent, provider=adapter.name, account=config.account, now=now)
     announce(PaymentIntentProcessing, intent, now=now)
     return attempt.pk
 
@@ -106,7 +112,9 @@ def _call(*, scope: Scope, attempt_id: uuid.UUID, now: dt.datetime) -> Outcome:
     return adapter.create(request)
 
 
-def _open_attempt(intent: PaymentIntent, *, account: dict[str, str], now: dt.datetime) -> PaymentAttempt:
+def _open_attempt(
+    intent: PaymentIntent, *, provider: str, account: dict[str, str], now: dt.datetime
+) -> PaymentAttempt:
     """The next attempt of a locked intent, stored as sent with both of its first steps in the history."""
     attempt_id = uuid7()
     attempt = PaymentAttempt(
@@ -120,7 +128,7 @@ def _open_attempt(intent: PaymentIntent, *, account: dict[str, str], now: dt.dat
         status=AttemptStatus.SENT,
         status_at=now,
         version=2,
-        provider=intent.provider,
+        provider=provider,
         account=account,
         provider_key=provider_key(attempt_id),
         amount_minor=intent.amount_minor,

@@ -114,7 +114,7 @@ def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[
             *(hint.dedupe_key, hint.provider_key, hint.provider_reference),
             *(_first_status(delivery, hint, known=attempt is not None), next_try_at(tries=0, now=now)),
         ]
-        found: tuple[uuid.UUID, str] = db.execute(SEEN, values)[0]  # type: ignore[assignment]
+        found: tuple[uuid.UUID, str] = db.execute(SEEN, values)[0]
     return found
 
 

@@ -89,7 +89,9 @@ def _config(
     return _upsert("provider_config", name, config.version, CONFIG, values, key)
 
 
-def _upsert(kind: str, name: str, version: int, sql: str, values: list[Any], key: list[Any]) -> SyncItem:
+def _upsert(  # noqa: PLR0917
+    kind: str, name: str, version: int, sql: str, values: list[Any], key: list[Any]
+) -> SyncItem:
     """Applied when the row changed; unchanged when the mirror is as new; refused when the row is another owner's."""
     if db.execute(sql, values):
         return SyncItem(kind=kind, id=name, version=version, result="applied")

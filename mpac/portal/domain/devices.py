@@ -22,8 +22,3 @@ TRANSITIONS: dict[DeviceStatus, frozenset[DeviceStatus]] = {
     DeviceStatus.SUSPENDED: frozenset({DeviceStatus.ACTIVE, DeviceStatus.REVOKED}),
     DeviceStatus.REVOKED: frozenset(),
 }
-
-
-def sources_of(target: DeviceStatus) -> list[DeviceStatus]:
-    """The states that lead to `target`."""
-    return [source for source, targets in TRANSITIONS.items() if target in targets]

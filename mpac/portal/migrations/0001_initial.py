@@ -121,8 +121,8 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
-                        help_text="The user that this device belongs to.",
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="authenticators",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),

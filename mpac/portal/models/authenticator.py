@@ -2,10 +2,12 @@
 
 import time
 from base64 import b32encode
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django_otp.models import Device as OtpDevice
-from django_otp.models import ThrottlingMixin, TimestampMixin
+from django_otp.models import DeviceManager, ThrottlingMixin, TimestampMixin
 from django_otp.oath import TOTP
 
 from kernel import crypto
@@ -22,9 +24,13 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
     django-otp finds it like its own devices; it exists because django-otp's keeps the shared secret in the clear.
     """
 
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="authenticators"
+    )
     secret_sealed = models.TextField()
     last_step = models.BigIntegerField(default=-1)
 
+    objects: ClassVar[Any] = DeviceManager()
     rules = TableRules(tenant=None, deletable=True, reason="belongs to a person, who belongs to no tenant")
 
     class Meta(OtpDevice.Meta):

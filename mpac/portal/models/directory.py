@@ -8,6 +8,15 @@ from kernel.models import CurrencyField, TenantManager, choices, choices_check
 from mpac.portal.domain.hierarchy import DirectoryStatus
 
 
+def own_id() -> models.GeneratedField:
+    """A column that repeats the row's own id, under the name that the tables below know it by."""
+    return models.GeneratedField(
+        expression=models.F("id"),  # type: ignore[arg-type]  # the stubs forget that Django takes an F here
+        output_field=models.IntegerField(),
+        db_persist=True,
+    )
+
+
 class DirectoryEntry(models.Model):
     """One node of the hierarchy. `version` rises with every change, so that a mirror can tell old from new."""
 
@@ -27,7 +36,7 @@ class DirectoryEntry(models.Model):
     class Meta:
         abstract = True
         default_manager_name = "objects"
-        constraints = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             choices_check("status", DirectoryStatus, "%(app_label)s_%(class)s_status"),
             # A version never goes back: mirrors keep the highest they have seen.
             models.CheckConstraint(

@@ -1,25 +1,25 @@
 """Merchants: who sells."""
 
+from typing import ClassVar
+
 from django.db import models
 
 from kernel.schema import Parent, TableRules
 from mpac.portal.domain.hierarchy import TRANSITIONS
-from mpac.portal.models.directory import DirectoryEntry
+from mpac.portal.models.directory import DirectoryEntry, own_id
 
 
 class Merchant(DirectoryEntry):
     """A merchant of a provider. Its own id is its merchant column."""
 
     psp_id = models.IntegerField()
-    merchant_id = models.GeneratedField(
-        expression=models.F("id"), output_field=models.IntegerField(), db_persist=True
-    )
+    merchant_id = own_id()
 
     rules = TableRules(tenant="merchant", transitions=TRANSITIONS, parents=(Parent("psp_id", "psps"),))
 
     class Meta(DirectoryEntry.Meta):
         db_table = "merchants"
-        constraints = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             *DirectoryEntry.Meta.constraints,
             # A merchant's code is how its provider names it.
             models.UniqueConstraint(fields=["psp_id", "code"], name="portal_merchant_code"),

@@ -1,10 +1,12 @@
 """Stores: where merchants sell."""
 
+from typing import ClassVar
+
 from django.db import models
 
 from kernel.schema import Parent, TableRules
 from mpac.portal.domain.hierarchy import TRANSITIONS
-from mpac.portal.models.directory import DirectoryEntry
+from mpac.portal.models.directory import DirectoryEntry, own_id
 
 
 class Store(DirectoryEntry):
@@ -12,15 +14,13 @@ class Store(DirectoryEntry):
 
     psp_id = models.IntegerField()
     merchant_id = models.IntegerField()
-    store_id = models.GeneratedField(
-        expression=models.F("id"), output_field=models.IntegerField(), db_persist=True
-    )
+    store_id = own_id()
 
     rules = TableRules(tenant="store", transitions=TRANSITIONS, parents=(Parent("merchant_id", "merchants"),))
 
     class Meta(DirectoryEntry.Meta):
         db_table = "stores"
-        constraints = (
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             *DirectoryEntry.Meta.constraints,
             # A store's code is how its merchant names it.
             models.UniqueConstraint(fields=["psp_id", "merchant_id", "code"], name="portal_store_code"),

@@ -29,7 +29,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
-class User(AbstractBaseUser):
+class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authenticators: django-otp has no types
     """A person who signs in with an e-mail address and a password."""
 
     id = models.AutoField(primary_key=True)

@@ -1,9 +1,9 @@
 """Terminals over HTTP: registered and steered by their provider, activated and read by themselves."""
 
 from collections.abc import Callable
-from typing import Any
 
 from kernel import ids
+from kernel.errors import NotFound
 from kernel.rest import Endpoint, Page, Request, operation, paginate
 from mpac.portal.db import atomic, db
 from mpac.portal.models import Device
@@ -86,9 +86,11 @@ class OwnDeviceEndpoint(Endpoint):
 
     @operation("devices.me", summary="Read the calling terminal and its store", response=OwnDeviceView)
     def get(self, request: Request) -> OwnDeviceView:
-        scope = request.user.scope()
+        scope, device_id = request.user.scope(), request.user.device_id
+        if device_id is None:
+            raise NotFound
         with atomic(scope):
-            device = get_device(scope=scope, device_id=request.user.device_id)
+            device = get_device(scope=scope, device_id=device_id)
             return views.own_device(device, at=get_store(scope=scope, store_id=device.store_id))
 
 
@@ -136,7 +138,7 @@ class StatusEndpoint(Endpoint):
 
     def move(
         self, request: Request, body: ChangeDeviceStatus, device_id: str, step: Callable[..., Device]
-    ) -> Any:
+    ) -> DeviceView:
         scope = require(request.user, WRITE)
         with atomic(scope):
             device = get_device(scope=scope, device_id=ids.decode("dev", device_id))

@@ -6,6 +6,7 @@ from kernel.errors import FieldError, Invalid, NotFound
 from kernel.rest import Endpoint, Page, PageQuery, Request, operation, paginate
 from mpac.portal.db import atomic, db
 from mpac.portal.dto import Profile, ProfileChanges
+from mpac.portal.models import Merchant, Psp
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import (
     CreateMerchant,
@@ -195,7 +196,7 @@ class StoreEndpoint(Endpoint):
         return views.store(changed)
 
 
-def _profile(body: CreateMerchant | CreateStore, *, like: directory.Psp | directory.Merchant) -> Profile:
+def _profile(body: CreateMerchant | CreateStore, *, like: Psp | Merchant) -> Profile:
     """The new entry's profile; what the caller left out is as at the entry above."""
     return Profile(
         code=body.code,

@@ -241,7 +241,7 @@ def provider_config(config: ProviderConfig) -> ProviderConfigView:
 
 def device(entry: Device) -> DeviceView:
     """A terminal as the API shows it."""
-    waiting = entry.status == "registered" and entry.activation_expires_at is not None
+    code_expires_at = entry.activation_expires_at if entry.status == "registered" else None
     return DeviceView(
         id=entry.public_id,
         psp_id=entry.psp_id,
@@ -256,7 +256,7 @@ def device(entry: Device) -> DeviceView:
         livemode=entry.livemode,
         key_id=entry.key_id or None,
         activated_at=rfc3339(entry.activated_at) if entry.activated_at else None,
-        activation_expires_at=rfc3339(entry.activation_expires_at) if waiting else None,
+        activation_expires_at=rfc3339(code_expires_at) if code_expires_at else None,
     )
 
 

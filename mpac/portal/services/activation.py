@@ -63,7 +63,7 @@ def _prove(key: Mapping[str, str], proof: str, now: dt.datetime) -> str:
 
 def _claim(code_hash: str, serial_number: str, now: dt.datetime) -> Device | None:
     """The device whose live code this is, locked; a miss is counted against everything it may have been aimed at."""
-    aimed_at = list(
+    aimed_at: list[Device] = list(
         Device.objects.select_for_update()
         .filter(
             Q(activation_code_hash=code_hash)

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -13,7 +14,7 @@ from kernel.tenancy import Scope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain import activation
-from mpac.portal.domain.devices import TRANSITIONS, DeviceStatus, sources_of
+from mpac.portal.domain.devices import TRANSITIONS, DeviceStatus
 from mpac.portal.errors import IllegalTransition, ParentNotActive, SerialNumberTaken
 from mpac.portal.events import DeviceRegistered, DeviceStatusChanged
 from mpac.portal.models import Device, DeviceStatusChange
@@ -76,7 +77,7 @@ def reissue_activation_code(*, scope: Scope, device_id: uuid.UUID, now: dt.datet
         if device is None:
             raise NotFound
         if device.status != DeviceStatus.REGISTERED:
-            raise IllegalTransition(allowed=TRANSITIONS[DeviceStatus(device.status)])
+            raise IllegalTransition(allowed=list(_allowed_moves(DeviceStatus(device.status))))
         code = _new_code(device, now)
         device.updated_at = now
         device.save()
@@ -115,12 +116,9 @@ def _move(
         if device is None:
             raise NotFound
         before = DeviceStatus(device.status)
-        sources = [source for source in sources_of(target) if source is not DeviceStatus.REGISTERED]
-        if target is DeviceStatus.REVOKED:
-            sources.append(DeviceStatus.REGISTERED)
-        if before not in sources:
-            raise IllegalTransition(allowed=_allowed_actions(before))
-        Device.objects.filter(id=device_id, status__in=sources).update(
+        if target not in _allowed_moves(before):
+            raise IllegalTransition(allowed=list(_allowed_moves(before)))
+        Device.objects.filter(id=device_id, status=before).update(
             status=target, activation_code_hash="", activation_expires_at=None, updated_at=now
         )
         DeviceStatusChange.objects.create(
@@ -144,7 +142,7 @@ def _move(
         return get_device(scope=scope, device_id=device_id)
 
 
-def _allowed_actions(status: DeviceStatus) -> frozenset[DeviceStatus]:
+def _allowed_moves(status: DeviceStatus) -> frozenset[DeviceStatus]:
     """Where a person may move a terminal; only the terminal itself makes `registered` active."""
     targets = TRANSITIONS[status]
     return targets - {DeviceStatus.ACTIVE} if status is DeviceStatus.REGISTERED else targets
@@ -158,7 +156,7 @@ def _new_code(device: Device, now: dt.datetime) -> str:
     return code
 
 
-def _place(device: Device) -> dict[str, object]:
+def _place(device: Device) -> dict[str, Any]:
     return {
         "aggregate_id": device.public_id,
         "psp_id": device.psp_id,

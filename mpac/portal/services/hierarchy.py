@@ -148,7 +148,7 @@ def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> Directory
         return None
     before = DirectoryStatus(entry.status)
     if "status" in differing and DirectoryStatus(differing["status"]) not in TRANSITIONS[before]:
-        raise IllegalTransition(allowed=TRANSITIONS[before])
+        raise IllegalTransition(allowed=list(TRANSITIONS[before]))
     for name, value in differing.items():
         setattr(entry, name, value)
     entry.version += 1

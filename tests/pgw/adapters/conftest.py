@@ -22,10 +22,10 @@ Answer = Callable[[httpx2.Request], httpx2.Response]
 BILLER = "123456789012345"
 
 
-def envelope(data: Any, *, code: int = 1000, status: int = 200, description: str = "Success") -> httpx2.Response:
-    return httpx2.Response(
-        status, json={"status": {"code": code, "description": description}, "data": data}
-    )
+def envelope(
+    data: Any, *, code: int = 1000, status: int = 200, description: str = "Success"
+) -> httpx2.Response:
+    return httpx2.Response(status, json={"status": {"code": code, "description": description}, "data": data})
 
 
 def refusal(code: int, status: int) -> Answer:
@@ -51,7 +51,9 @@ class Bank:
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.calls.append(request)
-        operation = {"token": "token", "create": "create", "inquiry": "inquiry"}[request.url.path.rpartition("/")[2]]
+        operation = {"token": "token", "create": "create", "inquiry": "inquiry"}[
+            request.url.path.rpartition("/")[2]
+        ]
         if self.queued[operation]:
             return self.queued[operation].pop(0)(request)
         return getattr(self, f"_{operation}")(request)

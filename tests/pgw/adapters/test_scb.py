@@ -11,7 +11,15 @@ import msgspec
 import pytest
 
 from kernel.money import Money
-from mpac.pgw.adapters.port import ActionRequired, Approved, Declined, NotProcessed, Pending, ProviderAccount, Unknown
+from mpac.pgw.adapters.port import (
+    ActionRequired,
+    Approved,
+    Declined,
+    NotProcessed,
+    Pending,
+    ProviderAccount,
+    Unknown,
+)
 from mpac.pgw.adapters.scb.adapter import ScbAdapter
 from mpac.pgw.adapters.scb.client import ScbClient
 from mpac.pgw.domain import promptpay
@@ -48,7 +56,10 @@ def test_asks_for_a_token_once(adapter, bank, charge):
     adapter.create(charge)
     adapter.probe(charge)
     [request] = bank.made("token")
-    assert msgspec.json.decode(request.content) == {"applicationKey": "the-key", "applicationSecret": "the-secret"}
+    assert msgspec.json.decode(request.content) == {
+        "applicationKey": "the-key",
+        "applicationSecret": "the-secret",
+    }
 
 
 def test_sends_a_call_again_that_was_refused_for_its_token(adapter, bank, charge):
@@ -229,7 +240,9 @@ def test_is_in_doubt_when_one_of_the_days_could_not_be_asked(adapter, bank):
     assert isinstance(adapter.probe(charge), Unknown)
 
 
-@pytest.mark.parametrize("answer", [*DOUBTFUL[:-5], *PROVABLY_UNPROCESSED, lambda _: envelope([{"amount": "1"}])])
+@pytest.mark.parametrize(
+    "answer", [*DOUBTFUL[:-5], *PROVABLY_UNPROCESSED, lambda _: envelope([{"amount": "1"}])]
+)
 def test_takes_a_failed_inquiry_for_no_answer(adapter, bank, answer):
     charge = make_charge(opened_at=NOON, now=NOON)
     bank.queued["inquiry"] += [answer, answer]
@@ -249,7 +262,9 @@ def test_reads_amounts_in_every_form_that_senders_use(adapter, bank, amount):
     assert adapter.probe(charge).payments[0].amount == Money(12550, "THB")
 
 
-@pytest.mark.parametrize("changes", [{"amount": "125.505"}, {"amount": "x"}, {"currencyCode": "000"}, {"transactionId": ""}])
+@pytest.mark.parametrize(
+    "changes", [{"amount": "125.505"}, {"amount": "x"}, {"currencyCode": "000"}, {"transactionId": ""}]
+)
 def test_is_in_doubt_about_a_record_it_cannot_read(adapter, bank, changes):
     charge = make_charge(opened_at=NOON, now=NOON)
     bank.book(charge, day="2026-11-21", **changes)

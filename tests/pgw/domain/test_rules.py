@@ -66,7 +66,9 @@ def test_ask_about_an_unknown_outcome_often_at_first():
 @pytest.mark.parametrize("status", sorted(CLOSED_UNPAID))
 def test_watch_what_was_closed_without_money_for_three_days(status):
     now, probes = NOW, 0
-    while (following := probing.next_probe_at(status=status, probes=probes, opened_at=NOW, now=now)) is not None:
+    while (
+        following := probing.next_probe_at(status=status, probes=probes, opened_at=NOW, now=now)
+    ) is not None:
         assert following > now
         now, probes = following, probes + 1
     assert dt.timedelta(days=1) < now - NOW <= dt.timedelta(days=3)

@@ -91,7 +91,9 @@ def test_of_200_requests_at_once_makes_one_intent(partner):
     assert set(statuses) <= {201, 409}
     assert statuses[201] >= 1
     assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_in_flight"}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {
+        "idempotency_in_flight"
+    }
     assert sum("Idempotent-Replayed" not in answer for answer in answers if answer.status_code == 201) == 1
     assert intents(partner) == 1
 
@@ -115,7 +117,9 @@ def test_each_of_its_own_lets_one_of_many_confirmations_through(partner, provide
         assert PaymentAttempt.objects.count() == 1
 
 
-def test_of_a_confirmation_that_died_is_taken_up_without_a_second_call(partner, provider, monkeypatch, superuser):
+def test_of_a_confirmation_that_died_is_taken_up_without_a_second_call(
+    partner, provider, monkeypatch, superuser
+):
     """The process died after the attempt was committed; the client repeats its request a minute later."""
     intent = partner.created()
     path = f"/payment-intents/{intent['id']}/confirm"

@@ -17,7 +17,9 @@ def test_creates_an_intent(partner):
 
     secret = intent.pop("client_secret")
     assert secret.startswith(intent["id"] + "_secret_")
-    assert {name: intent[name] for name in ("object", "status", "amount", "currency", "method", "provider")} == {
+    assert {
+        name: intent[name] for name in ("object", "status", "amount", "currency", "method", "provider")
+    } == {
         "object": "payment_intent",
         "status": "requires_confirmation",
         "amount": 12550,
@@ -114,7 +116,9 @@ def test_lists_intents_newest_first_by_pages(partner):
 
     assert [intent["id"] for intent in first["data"] + second["data"]] == made[::-1]
     assert second["next_cursor"] is None
-    assert [intent["id"] for intent in partner.get("/payment-intents?reference=R1").json()["data"]] == [made[1]]
+    assert [intent["id"] for intent in partner.get("/payment-intents?reference=R1").json()["data"]] == [
+        made[1]
+    ]
 
 
 def test_lists_with_a_fixed_number_of_queries(partner, django_assert_max_num_queries):
@@ -250,7 +254,9 @@ def test_takes_the_money_when_the_provider_calls_back(partner, provider, api):
     intent = partner.created(confirm=True)
     key = provider.created[0].provider_key
     reference = provider.pay(key, AMOUNT)
-    answer = api.generic("POST", "/v1/webhooks/fake", provider.notice(key, reference), content_type="application/json")
+    answer = api.generic(
+        "POST", "/v1/webhooks/fake", provider.notice(key, reference), content_type="application/json"
+    )
 
     assert (answer.status_code, answer.json()) == (200, {"received": reference})
     paid = partner.get(f"/payment-intents/{intent['id']}").json()

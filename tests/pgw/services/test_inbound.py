@@ -15,7 +15,11 @@ pytestmark = pytest.mark.usefixtures("healthy")
 @pytest.fixture
 def notify(gateway, provider):
     def send(key: str, reference: str, *, seconds: float = 0, **changes):
-        values = {"provider": "fake", "headers": {"Content-Type": "application/json"}, "remote_address": "10.0.0.1"}
+        values = {
+            "provider": "fake",
+            "headers": {"Content-Type": "application/json"},
+            "remote_address": "10.0.0.1",
+        }
         delivery = Delivery(**{**values, "body": provider.notice(key, reference), **changes})
         return receive_webhook(delivery=delivery, now=gateway.later(seconds))
 
@@ -46,7 +50,7 @@ def test_makes_us_ask_and_the_providers_word_counts(gateway, notify, keys, event
     assert events(intent)[-1] == "payment_intent_succeeded"
 
 
-def test_counts_once_when_it_comes_twice(gateway, provider, notify, keys, events, superuser):
+def test_counts_once_when_it_comes_twice(gateway, provider, notify, keys, events):
     intent, key, reference = paid(gateway)
     for _ in range(3):
         notify(key, reference)
@@ -54,14 +58,15 @@ def test_counts_once_when_it_comes_twice(gateway, provider, notify, keys, events
     assert keys()[0][:2] == ("applied", 3)
     assert len(provider.probed) == 1
     assert events(intent).count("payment_intent_succeeded") == 1
-    assert superuser.execute("SELECT count(*) FROM pgw.webhook_events").fetchone() == (3,)
 
 
 def test_is_kept_as_the_bytes_that_came(gateway, notify, superuser):
     body = b'{ "reference":"R1" ,"key":"\\u0041", "key":"B" }\n'
     notify("", "", body=body, headers={"X-Signature": "abc", "Authorization": "Bearer abcdefghijkl"})
 
-    stored, headers, psp_id = superuser.execute("SELECT body, headers, psp_id FROM pgw.webhook_events").fetchone()
+    stored, headers, psp_id = superuser.execute(
+        "SELECT body, headers, psp_id FROM pgw.webhook_events"
+    ).fetchone()
     assert bytes(stored) == body
     assert headers["X-Signature"] == "abc"
     assert "abcdefghijkl" not in str(headers)

@@ -48,7 +48,9 @@ def test_makes_the_same_call_again_under_the_same_key(gateway, provider, events)
     resolve_until_quiet(gateway, seconds=10)
 
     assert gateway.intent(intent).status == "requires_action"
-    assert [request.provider_key for request in provider.created] == [gateway.attempt(intent).provider_key] * 2
+    assert [request.provider_key for request in provider.created] == [
+        gateway.attempt(intent).provider_key
+    ] * 2
     assert events(intent)[-1] == "payment_intent_action_required"
 
 

@@ -16,9 +16,9 @@ from mpac.pgw.adapters.port import (
     Unknown,
     Voided,
 )
+from mpac.pgw.db import atomic
 from mpac.pgw.errors import LatePaymentDecided
 from mpac.pgw.models import LatePayment
-from mpac.pgw.db import atomic
 from mpac.pgw.services.late_money import accept_late, return_late
 from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
 from tests.pgw.conftest import AMOUNT, OTHER_SCOPE, SCOPE
@@ -56,7 +56,11 @@ def test_completes_the_intent_with_the_money(gateway, tell, events):
 
     assert (paid.status, paid.captured_minor, paid.authorized_minor) == ("succeeded", 12550, 12550)
     attempt = gateway.attempt(intent)
-    assert (attempt.status, attempt.captured_minor, attempt.provider_reference) == ("captured", 12550, "BANK1")
+    assert (attempt.status, attempt.captured_minor, attempt.provider_reference) == (
+        "captured",
+        12550,
+        "BANK1",
+    )
     assert attempt.next_probe_at is None
     assert events(intent)[-1] == "payment_intent_succeeded"
 

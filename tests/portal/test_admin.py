@@ -1,0 +1,195 @@
+"""The console..."""
+
+import re
+
+import pyotp
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from kernel import clock
+from kernel.admin import SECRET, ConsoleAdmin, ConsoleSite
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.roles import Role
+from mpac.portal.services.api_keys import issue_api_key
+from mpac.portal.services.people import create_user, grant_role, set_up_authenticator
+from mpac.portal.services.provider_configs import create_provider_config
+from mpac.portal.services.signing_keys import ensure_signing_key
+from tests.portal.factories import SEED, make_store, make_tenant, make_terminal, register
+
+PASSWORD = "correct horse battery"
+PAGES = sorted(
+    ((model, page) for model, page in admin.site._registry.items() if model._meta.app_label == "portal"),
+    key=lambda item: item[0].__name__,
+)
+
+
+def make_person(role, **levels):
+    now = clock.now()
+    email = f"{role}-{len(levels)}@example.com".replace("_", "-")
+    user = create_user(scope=SEED, email=email, password=PASSWORD, full_name="Someone", now=now)
+    grant_role(scope=SEED, user=user, role=role, now=now, **levels)
+    return email, set_up_authenticator(scope=SEED, user=user, name="phone").base32_secret
+
+
+def sign_in(email, secret=None, *, password=PASSWORD):
+    client = Client()
+    form = {"username": email, "password": password, "next": "/admin/"}
+    if secret:
+        form["otp_token"] = pyotp.TOTP(secret).now()
+    return client, client.post("/admin/login/", form)
+
+
+@pytest.fixture
+def operator(tenant):
+    return sign_in(*make_person(Role.PLATFORM_OPERATOR))[0]
+
+
+@pytest.fixture
+def staff(tenant):
+    return sign_in(*make_person(Role.PSP_ADMIN, psp_id=tenant.psp.id))[0]
+
+
+@pytest.fixture
+def filled(tenant, terminal):
+    """Something on every page."""
+    now = clock.now()
+    create_provider_config(
+        scope=SEED,
+        store_id=tenant.store.id,
+        provider="scb",
+        account={"biller_id": "010556000000001"},
+        credentials={"api_key": "k-secret"},
+        now=now,
+    )
+    issue_api_key(scope=SEED, psp_id=tenant.psp.id, name="server", mode=ApiKeyMode.TEST, now=now)
+    ensure_signing_key(now=now)
+    return tenant
+
+
+def change_list(model):
+    return reverse(f"admin:portal_{model._meta.model_name}_changelist")
+
+
+def test_needs_a_password_and_a_second_factor(tenant):
+    email, secret = make_person(Role.PLATFORM_OPERATOR)
+    for attempt in (sign_in(email), sign_in(email, password="wrong")):
+        client, answer = attempt
+        assert answer.status_code == 200
+        assert client.get("/admin/").status_code == 302
+    client, answer = sign_in(email.upper(), secret)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+    assert client.get("/admin/").status_code == 200
+
+
+def test_is_closed_to_who_has_no_role_in_it(tenant):
+    levels = {"psp_id": tenant.psp.id, "merchant_id": tenant.merchant.id, "store_id": tenant.store.id}
+    client, answer = sign_in(*make_person(Role.CASHIER, **levels))
+    assert answer.status_code == 200
+    assert client.get("/admin/").status_code == 302
+    assert client.get("/admin/portal/device/").status_code == 302
+
+
+def test_is_one_site_with_a_second_factor():
+    assert isinstance(admin.site._wrapped if hasattr(admin.site, "_wrapped") else admin.site, ConsoleSite)
+
+
+def test_has_a_page_for_every_table_of_portal():
+    assert {model for model, _page in PAGES} == set(apps.get_app_config("portal").get_models())
+
+
+@pytest.mark.parametrize(("model", "page"), PAGES, ids=[model.__name__ for model, _page in PAGES])
+def test_shows_lists_and_rows_and_lets_nobody_write(operator, filled, model, page):
+    assert isinstance(page, ConsoleAdmin)
+    listed = operator.get(change_list(model))
+    assert listed.status_code == 200
+    assert operator.get(f"{change_list(model)}?q=x").status_code == 200
+    opts = f"portal_{model._meta.model_name}"
+    assert operator.get(reverse(f"admin:{opts}_add")).status_code == 403
+    found = re.search(rf'href="({change_list(model)}[^"]+/change/[^"]*)"', listed.content.decode())
+    if found is None:
+        assert model.__name__ in {
+            "Nonce",
+            "IdempotencyKey",
+            "InboxEntry",
+            "JobRun",
+            "Revocation",
+            "ClientAssertion",
+        }
+        return
+    shown = operator.get(found[1])
+    assert shown.status_code == 200
+    assert b'name="_save"' not in shown.content
+    assert operator.post(found[1], {"name": "changed"}).status_code == 403
+    assert operator.post(found[1].replace("change", "delete"), {"post": "yes"}).status_code == 403
+    shown_text = shown.content.decode()
+    for field in model._meta.concrete_fields:
+        if SECRET.search(field.name):
+            assert f"field-{field.name}" not in shown_text
+
+
+def test_shows_no_secret_anywhere(operator, filled):
+    for model, _page in PAGES:
+        text = operator.get(change_list(model)).content.decode()
+        for link in re.findall(rf'href="({change_list(model)}[^"]+/change/[^"]*)"', text):
+            text += operator.get(link).content.decode()
+        assert "v1.test." not in text
+        assert "argon2" not in text
+        assert "md5$" not in text
+
+
+def test_shows_staff_their_own_tenant_and_nothing_else(staff, filled):
+    other = make_tenant()
+    make_terminal(other.store)
+    for model, own, foreign in (
+        ("psp", filled.psp.name, other.psp.name),
+        ("merchant", filled.merchant.name, other.merchant.name),
+        ("store", filled.store.name, other.store.name),
+    ):
+        text = staff.get(f"/admin/portal/{model}/").content.decode()
+        assert f">{own}<" in text
+        assert f">{foreign}<" not in text
+        foreign_id = getattr(other, model).id
+        own_id = getattr(filled, model).id
+        assert staff.get(f"/admin/portal/{model}/{own_id}/change/").status_code == 200
+        assert staff.get(f"/admin/portal/{model}/{foreign_id}/change/").status_code == 302
+    assert staff.get("/admin/portal/device/").content.decode().count("dev_") == 1
+
+
+def test_hides_the_platforms_own_pages_from_staff(staff, filled):
+    index = staff.get("/admin/").content.decode()
+    for model, page in PAGES:
+        assert (change_list(model) in index) is not page.platform_only
+        assert staff.get(change_list(model)).status_code == (403 if page.platform_only else 200)
+
+
+def test_shows_staff_the_people_of_their_tenant_only(staff, filled):
+    stranger, _secret = make_person(Role.PLATFORM_OPERATOR)
+    text = staff.get("/admin/portal/user/").content.decode()
+    assert "psp-admin-1@example.com" in text
+    assert stranger not in text
+
+
+def test_finds_a_terminal_by_the_id_that_people_copy(operator, filled, terminal):
+    register(filled.store)
+    text = operator.get(f"/admin/portal/device/?q={terminal.client_id}").content.decode()
+    assert terminal.client_id in text
+    assert "1 device" in text
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/portal/device/", "/admin/portal/store/", "/admin/portal/membership/"]
+)
+def test_asks_as_often_for_many_rows_as_for_few(operator, filled, path, django_assert_max_num_queries):
+    operator.get(path)
+    with django_assert_max_num_queries(20) as few:
+        operator.get(path)
+    for _ in range(10):
+        register(make_store(filled.merchant))
+        make_person(Role.PSP_ADMIN, psp_id=make_tenant().psp.id) if path.endswith(
+            "membership/"
+        ) and _ == 0 else None
+    with django_assert_max_num_queries(len(few)):
+        operator.get(path)
