@@ -57,8 +57,8 @@ bench: $(READY) ## measure a throw-away platform
 	@$(BENCH) $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench $(ARGS)
 
 lock: $(READY) ## pin the dependencies anew from requirements*.in
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 $(READY): requirements.txt requirements-dev.txt
 	@test -n "$(PY)" || { echo "Python 3.11 or newer is needed; name it with PY=/path/to/python3"; exit 1; }
