@@ -6,10 +6,13 @@ hold secrets are not shown even when nobody thought of them. Whatever changes da
 here.
 """
 
+import functools
+import operator
 import re
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, cast
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
 from django.core.exceptions import PermissionDenied
@@ -21,7 +24,9 @@ from django.template.response import SimpleTemplateResponse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django_otp.admin import OTPAdminSite
+from django_otp import devices_for_user
+from django_otp.admin import OTPAdminAuthenticationForm, OTPAdminSite
+from django_otp.models import Device
 
 from kernel import ids
 from kernel.db import ContextDb
@@ -65,12 +70,33 @@ def find_console_scope(request: HttpRequest) -> Scope | None:
     return cast("ConsoleUser", request.user).console_scope()
 
 
+class ConsoleLoginForm(OTPAdminAuthenticationForm):
+    """Address, password and one-time code at once. Who has one authenticator need not say which."""
+
+    otp_token = forms.CharField(
+        required=False,
+        label="One-time code",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+    otp_device = forms.CharField(required=False, label="Authenticator", widget=forms.Select)
+
+    def _chosen_device(self, user: Any) -> Any:
+        chosen = super()._chosen_device(user)
+        if chosen is None and not self.cleaned_data.get("otp_device"):
+            held = list(devices_for_user(user))
+            if len(held) == 1:
+                return Device.from_persistent_id(held[0].persistent_id, for_verify=True)
+        return chosen
+
+
 class ConsoleSite(OTPAdminSite):
     """The site itself. Without a verified second factor nobody gets past its login page."""
 
     site_header = "MPAC console"
     site_title = "MPAC"
     index_title = "What there is"
+    login_form = ConsoleLoginForm
+    login_template = "console/login.html"
     enable_nav_sidebar = True
 
     def __init__(self, name: str = "admin") -> None:
@@ -89,11 +115,15 @@ class BoundedPaginator(Paginator):
 
 
 class ConsoleAdmin(ModelAdmin):
-    """Read-only pages of one model. `platform_only` hides it from everybody but the platform's operators."""
+    """Read-only pages of one model.
+
+    `platform_only` hides it from everybody but the platform's operators. `typeid_fields` are columns that a searched
+    identifier may be in, beside the key.
+    """
 
     db: ClassVar[ContextDb]
     platform_only: ClassVar[bool] = False
-    id_prefix: ClassVar[str] = ""
+    typeid_fields: ClassVar[tuple[str, ...]] = ()
 
     actions = None
     list_per_page = 50
@@ -112,6 +142,10 @@ class ConsoleAdmin(ModelAdmin):
 
     def history_view(self, request: HttpRequest, object_id: Any, extra_context: Any = None) -> HttpResponse:
         return self._in_scope(request, super().history_view, request, object_id, extra_context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Nothing is deleted here."""
+        raise PermissionDenied
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         scope = find_console_scope(request)
@@ -140,9 +174,15 @@ class ConsoleAdmin(ModelAdmin):
             _prefix, key = ids.parse(search_term.strip())
         except ValueError:
             return super().get_search_results(request, queryset, search_term)
-        if isinstance(self.model._meta.pk, models.UUIDField):
-            return queryset.filter(pk=key), False
-        return super().get_search_results(request, queryset, search_term)
+        columns = [
+            *self.typeid_fields,
+            *(["pk"] if isinstance(self.model._meta.pk, models.UUIDField) else []),
+        ]
+        if not columns:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(
+            functools.reduce(operator.or_, (models.Q(**{name: key}) for name in columns))
+        ), False
 
     def _in_scope(self, request: HttpRequest, view: Callable[..., HttpResponse], *args: Any) -> HttpResponse:
         """Run a page and render it inside the viewer's scope: templates read rows, too."""
@@ -193,7 +233,8 @@ class InboxAdmin(PlatformAdmin):
     """Receipts of handlers."""
 
     list_display = ("consumer", "event_id", "handled_at")
-    search_fields = ("=event_id",)
+    search_fields = ("consumer",)
+    typeid_fields = ("event_id",)
     ordering = ("-id",)
 
 

@@ -137,7 +137,8 @@ class DeviceStatusChangeAdmin(PortalAdmin):
         "reason",
     )
     list_filter = ("to_status",)
-    search_fields = ("=device_id", "actor")
+    search_fields = ("actor", "reason")
+    typeid_fields = ("device_id",)
     ordering = ("-id",)
 
 
@@ -213,7 +214,8 @@ class ClientAssertionAdmin(PortalPlatformAdmin):
 
     list_display = (public_id("dev", "device_id"), "merchant_id", "store_id", "created_at", "expires_at")
     fields = ("device_id", "psp_id", "merchant_id", "store_id", "created_at", "expires_at")
-    search_fields = ("=device_id",)
+    search_fields = ("=merchant_id", "=store_id")
+    typeid_fields = ("device_id",)
     ordering = ("-id",)
 
 

@@ -123,7 +123,7 @@ def test_shows_lists_and_rows_and_lets_nobody_write(operator, filled, model, pag
     assert shown.status_code == 200
     assert b'name="_save"' not in shown.content
     assert operator.post(found[1], {"name": "changed"}).status_code == 403
-    assert operator.post(found[1].replace("change", "delete"), {"post": "yes"}).status_code == 403
+    assert operator.post(found[1].replace("/change/", "/delete/"), {"post": "yes"}).status_code == 403
     shown_text = shown.content.decode()
     for field in model._meta.concrete_fields:
         if SECRET.search(field.name):
