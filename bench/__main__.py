@@ -18,7 +18,7 @@ import uvloop
 from bench import pgbench
 from bench.load import Result, drive
 from bench.scenarios import Partner, Till
-from bench.statements import Recorder, Unrecorded, script
+from bench.statements import Recorder, Script, Unrecorded, script
 from simulator.terminal.fleet import Fleet
 
 FLOOR, AIM = 0.08, 0.12
@@ -117,15 +117,15 @@ class Bench:
             return
         ratio = created.rate / bare.rate
         print(
-            f"{'pgbench, same statements':<26} {bare.rate:>10.1f}/s"
-            f" {bare.latency_ms:>7.1f} ms on average, {bare.failed} failed\n"
+            f"{'pgbench, same statements':<26} {bare.rate:>10.1f}/s {bare.latency_ms:>7.1f} ms on average,"
+            f" {bare.failed} failed, {recorded.protocol}\n"
             f"{'ratio':<26} {ratio:>12.3f}   at least {FLOOR}: {_verdict(ratio >= FLOOR)},"
             f" aim {AIM}: {_verdict(ratio >= AIM)},"
             f" p99 under {P99_CEILING_MS:.0f} ms: {_verdict(created.percentile(99) * 1000 < P99_CEILING_MS)}",
             flush=True,
         )
 
-    async def _record(self, partner: Partner) -> str:
+    async def _record(self, partner: Partner) -> Script:
         with psycopg.connect(self._admin_url, autocommit=True) as admin:
             recorder = Recorder.of(admin)
             recorder.start()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bench.statements import Script
+
 JOBS = 2
 TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 LATENCY = re.compile(r"^latency average = ([0-9.]+) ms", re.MULTILINE)
@@ -28,15 +30,24 @@ class Bare:
     failed: int
 
 
-def run(script: str, *, environment: Mapping[str, str], connections: int, seconds: int) -> Bare:
+def run(script: Script, *, environment: Mapping[str, str], connections: int, seconds: int) -> Bare:
     """Run the script, keeping it for a look afterwards when MPAC_BENCH_SCRIPT names a file. Raises PgbenchFailed."""
     binary = Path(environment.get("MPAC_PG_BIN", "")) / "pgbench"
     keep = environment.get("MPAC_BENCH_SCRIPT")
     with tempfile.TemporaryDirectory() as directory:
         path = Path(keep) if keep else Path(directory) / "create_intent.sql"
-        path.write_text(script)
+        path.write_text(script.text)
         command = [
-            *(str(binary), "--no-vacuum", "--define", "mpacturn=0", "--file", str(path)),
+            *(
+                str(binary),
+                "--no-vacuum",
+                "--protocol",
+                script.protocol,
+                "--define",
+                "mpacturn=0",
+                "--file",
+                str(path),
+            ),
             *("--client", str(connections), "--jobs", str(JOBS), "--time", str(seconds)),
         ]
         done = subprocess.run(
@@ -45,7 +56,7 @@ def run(script: str, *, environment: Mapping[str, str], connections: int, second
     rate, latency = TPS.search(done.stdout), LATENCY.search(done.stdout)
     failed = FAILED.search(done.stdout)
     if done.returncode or not rate or not latency:
-        raise PgbenchFailed((done.stderr or done.stdout)[-800:])
+        raise PgbenchFailed((done.stderr or done.stdout)[:800])
     return Bare(rate=float(rate[1]), latency_ms=float(latency[1]), failed=int(failed[1]) if failed else 0)
 
 

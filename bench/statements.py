@@ -1,7 +1,8 @@
 """The SQL that the platform sends for one create-intent call, as the server logged it, made into a pgbench script.
 
 Two calls are recorded. What differs between them and must be unique gets a number from pgbench; everything else, times
-and hashes included, stays as it was sent. Calls of the extended protocol get their parameters written in.
+and hashes included, stays as it was sent. Statements that came prepared and in a pipeline are replayed like this, the
+others as plain queries, so that the bare database has the same advantages as the platform.
 """
 
 import re
@@ -13,18 +14,37 @@ import psycopg
 
 PREFIX = "@@%u@%p@ "
 ENTRY = re.compile(r"^@@(?P<user>[^@]*)@(?P<pid>[0-9]+)@ (?P<level>[A-Z]+):  (?P<text>.*)$")
-STATEMENT = re.compile(r"^(?:statement|execute [^:]*): (.*)$", re.DOTALL)
+STATEMENT = re.compile(r"^(?:statement|(?P<extended>execute) [^:]*): (?P<sql>.*)$", re.DOTALL)
+LITERAL = re.compile(r"'(?:[^']|'')*'")
 PARAMETER = re.compile(r"\$([0-9]+) = ((?:'(?:[^']|'')*')|NULL)")
 WORD = re.compile(r"[0-9A-Za-z_]+")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DIGITS = 12
 VARIABLE = ":mpacnumber"
+# The variable itself, and every place where a colon would begin another one.
+COLON = re.compile(rf"({VARIABLE})|(?<=:)(?=[A-Za-z_])")
 # Words shorter than this are parts of times and small numbers, never identifiers.
 IDENTIFIER = 20
 
 
 class Unrecorded(Exception):
     """The statements could not be seen."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement as logged, its parameters written in; `extended` if it came with parameters of its own."""
+
+    sql: str
+    extended: bool
+
+
+@dataclass(frozen=True)
+class Script:
+    """A pgbench script and the protocol to run it with."""
+
+    text: str
+    protocol: str
 
 
 @dataclass
@@ -57,15 +77,15 @@ class Recorder:
             self.admin.execute(f"ALTER SYSTEM RESET {name}")
         self._reload()
 
-    def statements(self, *, since: int, marker: str) -> list[str]:
+    def statements(self, *, since: int, marker: str) -> list[Statement]:
         """What the session that handled `marker` sent, in order. Raises Unrecorded."""
         with self.log.open("rb") as log:
             log.seek(since)
             entries = _entries(log.read().decode(errors="replace"))
-        sessions = {pid for pid, text in entries if marker in text}
+        sessions = {pid for pid, statement in entries if marker in statement.sql}
         if len(sessions) != 1:
             raise Unrecorded(f"{len(sessions)} sessions logged {marker}")
-        return [text for pid, text in entries if pid in sessions]
+        return [statement for pid, statement in entries if pid in sessions]
 
     def _set(self, **settings: str) -> None:
         for name, value in settings.items():
@@ -77,23 +97,24 @@ class Recorder:
         time.sleep(0.5)
 
 
-def script(first: list[str], second: list[str]) -> str:
+def script(first: list[Statement], second: list[Statement]) -> Script:
     """A pgbench script of the first recording; the second shows what changes. Raises Unrecorded."""
-    if [_outline(text) for text in first] != [_outline(text) for text in second]:
+    if [_outline(statement.sql) for statement in first] != [_outline(statement.sql) for statement in second]:
         raise Unrecorded("two equal calls sent different statements")
-    changed = set(WORD.findall("\n".join(first))) - set(WORD.findall("\n".join(second)))
+    changed = _words(first) - _words(second)
     lines = [
         r"\set mpacturn :mpacturn + 1",
         rf"\set {VARIABLE[1:]} {10 ** (DIGITS - 1)} + :client_id * 1000000000 + :mpacturn",
     ]
-    for text in first:
-        numbered = UUID.sub(lambda found: _number_uuid(found[0], changed), text)
-        numbered = WORD.sub(lambda found: _number_word(found[0], changed), numbered)
-        lines.append(" \\; ".join(_split(numbered)) + ";")
-    return "\n".join(lines) + "\n"
+    numbered = [_number(statement.sql, changed) for statement in first]
+    if all(statement.extended for statement in first):
+        lines += [r"\startpipeline", *(_as_expression(sql) + ";" for sql in numbered), r"\endpipeline"]
+        return Script("\n".join(lines) + "\n", "prepared")
+    lines += [" \\; ".join(_split(sql)) + ";" for sql in numbered]
+    return Script("\n".join(lines) + "\n", "simple")
 
 
-def _entries(text: str) -> list[tuple[str, str]]:
+def _entries(text: str) -> list[tuple[str, Statement]]:
     """Session and statement, in order; the parameters of a statement follow it as a detail."""
     found: list[tuple[str, str, list[str]]] = []
     for line in text.splitlines():
@@ -101,13 +122,15 @@ def _entries(text: str) -> list[tuple[str, str]]:
             found.append((match["pid"], match["level"], [match["text"]]))
         elif found and line.startswith("\t"):
             found[-1][2].append(line[1:])
-    statements: list[tuple[str, str]] = []
+    statements: list[tuple[str, Statement]] = []
     for pid, level, lines in found:
         entry = "\n".join(lines)
         if level == "LOG" and (match := STATEMENT.match(entry)):
-            statements.append((pid, match[1]))
+            statements.append((pid, Statement(match["sql"].strip(), extended=bool(match["extended"]))))
         elif level == "DETAIL" and statements and statements[-1][0] == pid:
-            statements[-1] = (pid, _with_parameters(statements[-1][1], entry))
+            statement = statements[-1][1]
+            sql = _with_parameters(statement.sql, entry)
+            statements[-1] = (pid, Statement(sql, extended=statement.extended))
     return statements
 
 
@@ -121,12 +144,32 @@ def _outline(text: str) -> str:
     return re.sub(r"'(?:[^']|'')*'|[0-9]+", "?", text)
 
 
-def _number_uuid(text: str, changed: set[str]) -> str:
-    return text[:-DIGITS] + VARIABLE if text[-DIGITS:] in changed else text
+def _words(statements: list[Statement]) -> set[str]:
+    return {word for statement in statements for word in WORD.findall(statement.sql)}
 
 
-def _number_word(word: str, changed: set[str]) -> str:
-    return word[:-DIGITS] + VARIABLE if word in changed and len(word) >= IDENTIFIER else word
+def _number(sql: str, changed: set[str]) -> str:
+    """The statement with the variable in the tail of every identifier that changes."""
+    sql = UUID.sub(lambda found: _with_tail(found[0], changed=found[0][-DIGITS:] in changed), sql)
+    return WORD.sub(
+        lambda found: _with_tail(found[0], changed=found[0] in changed and len(found[0]) >= IDENTIFIER), sql
+    )
+
+
+def _with_tail(text: str, *, changed: bool) -> str:
+    return text[:-DIGITS] + VARIABLE if changed else text
+
+
+def _as_expression(sql: str) -> str:
+    """A statement to be prepared: pgbench takes every `:name` for a parameter, which cannot stand inside quotes."""
+
+    def rewrite(found: re.Match[str]) -> str:
+        parts = [part for part in COLON.split(found[0][1:-1]) if part]
+        if len(parts) < 2 and VARIABLE not in parts:
+            return found[0]
+        return "(" + " || ".join(f"{part}::text" if part == VARIABLE else f"'{part}'" for part in parts) + ")"
+
+    return LITERAL.sub(rewrite, sql)
 
 
 def _split(text: str) -> list[str]:
