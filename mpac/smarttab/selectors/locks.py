@@ -16,27 +16,25 @@ M = TypeVar("M", bound=StoreModel)
 
 def lock_order(order_id: uuid.UUID) -> Order:
     """Lock one order and return it fresh. Raises NotFound."""
-    return _lock(Order, order_id)
+    return _lock(Order, pk=order_id)
 
 
 def lock_bill(bill_id: uuid.UUID) -> tuple[Order, Bill]:
     """Lock a bill, its order first, and return both fresh. Raises NotFound."""
-    order_id = Bill.objects.filter(pk=bill_id).values_list("order_id", flat=True).first()
-    if order_id is None:
-        raise NotFound
-    return _lock(Order, order_id), _lock(Bill, bill_id)
+    order = _lock(Order, pk__in=Bill.objects.filter(pk=bill_id).values("order_id"))
+    return order, _lock(Bill, pk=bill_id)
 
 
 def lock_payment(payment_id: uuid.UUID) -> tuple[Order, Bill, Payment]:
     """Lock a payment, its order and bill first, and return all three fresh. Raises NotFound."""
-    parents = Payment.objects.filter(pk=payment_id).values_list("order_id", "bill_id").first()
-    if parents is None:
-        raise NotFound
-    return _lock(Order, parents[0]), _lock(Bill, parents[1]), _lock(Payment, payment_id)
+    parents = Payment.objects.filter(pk=payment_id)
+    order = _lock(Order, pk__in=parents.values("order_id"))
+    bill = _lock(Bill, pk__in=parents.values("bill_id"))
+    return order, bill, _lock(Payment, pk=payment_id)
 
 
-def _lock(model: type[M], pk: uuid.UUID) -> M:
-    row: M | None = model.objects.select_for_update().filter(pk=pk).first()
+def _lock(model: type[M], **which: object) -> M:
+    row: M | None = model.objects.select_for_update().filter(**which).first()
     if row is None:
         raise NotFound
     return row

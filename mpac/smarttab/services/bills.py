@@ -6,8 +6,10 @@ under way included, so no number of cashiers and terminals can take more than is
 
 import datetime as dt
 import uuid
+from typing import Any
 
-from django.db.models import Case, F, TextField, Value, When
+from django.db.models import F
+from django.db.models.expressions import Combinable
 
 from kernel import ids
 from mpac.smarttab.db import atomic
@@ -81,54 +83,35 @@ def void_bill(*, caller: Caller, bill_id: uuid.UUID, now: dt.datetime) -> Bill:
 
 
 def reserve(bill: Bill, amount_minor: int, *, now: dt.datetime) -> None:
-    """Set an amount aside for a payment under way. Raises BillNotOpen, AmountExceedsDue."""
-    room = Bill.objects.filter(
-        pk=bill.pk,
-        status=BillStatus.OPEN.value,
-        total_minor__gte=F("paid_minor") + F("reserved_minor") + amount_minor,
-    )
-    changed = room.update(
-        reserved_minor=F("reserved_minor") + amount_minor, version=F("version") + 1, updated_at=now
-    )
-    if not changed:
+    """Set an amount aside on a locked bill, for a payment under way. Raises BillNotOpen, AmountExceedsDue."""
+    room = F("paid_minor") + F("reserved_minor") + amount_minor
+    reserved = {"reserved_minor": bill.reserved_minor + amount_minor}
+    if not _change(bill, now=now, room=room, changes=reserved):
         refuse(bill)
-    bill.refresh_from_db()
 
 
 def release(bill: Bill, amount_minor: int, *, now: dt.datetime) -> None:
-    """Give back what was set aside for a payment that came to nothing."""
-    Bill.objects.filter(pk=bill.pk).update(
-        reserved_minor=F("reserved_minor") - amount_minor, version=F("version") + 1, updated_at=now
-    )
-    bill.refresh_from_db()
+    """Give back what a locked bill had set aside for a payment that came to nothing."""
+    room = F("paid_minor") + F("reserved_minor")
+    if not _change(bill, now=now, room=room, changes={"reserved_minor": bill.reserved_minor - amount_minor}):
+        refuse(bill)
 
 
 def pay(order: Order, bill: Bill, amount_minor: int, *, reserved: bool, actor: str, now: dt.datetime) -> None:
     """Count money that came, set aside before or not; close the bill when nothing is due any more.
 
-    Raises BillNotOpen, AmountExceedsDue when it was not set aside and there is no room.
+    Order and bill are locked. Raises BillNotOpen, AmountExceedsDue when it was not set aside and there is no room.
     """
     from_reserve = amount_minor if reserved else 0
-    paid = F("paid_minor") + amount_minor
-    room = Bill.objects.filter(
-        pk=bill.pk,
-        status=BillStatus.OPEN.value,
-        total_minor__gte=paid + F("reserved_minor") - from_reserve,
-    )
-    changed = room.update(
-        paid_minor=paid,
-        reserved_minor=F("reserved_minor") - from_reserve,
-        status=Case(
-            When(total_minor=paid, then=Value(BillStatus.CLOSED.value, output_field=TextField())),
-            default=F("status"),
-        ),
-        closed_at=Case(When(total_minor=paid, then=Value(now)), default=F("closed_at")),
-        version=F("version") + 1,
-        updated_at=now,
-    )
-    if not changed:
+    changes: dict[str, Any] = {
+        "paid_minor": bill.paid_minor + amount_minor,
+        "reserved_minor": bill.reserved_minor - from_reserve,
+    }
+    if changes["paid_minor"] == bill.total_minor:
+        changes |= {"status": BillStatus.CLOSED.value, "closed_at": now}
+    room = F("paid_minor") + F("reserved_minor") + amount_minor - from_reserve
+    if not _change(bill, now=now, room=room, changes=changes):
         refuse(bill)
-    bill.refresh_from_db()
     if bill.status == BillStatus.CLOSED.value:
         record(bill, before=BillStatus.OPEN.value, after=bill.status, actor=actor, now=now)
     Order.objects.filter(pk=order.pk).update(
@@ -145,3 +128,16 @@ def refuse(bill: Bill) -> None:
     if bill.status != BillStatus.OPEN.value:
         raise BillNotOpen(status=bill.status)
     raise AmountExceedsDue(available=bill.total_minor - bill.paid_minor - bill.reserved_minor)
+
+
+def _change(bill: Bill, *, now: dt.datetime, room: Combinable, changes: dict[str, Any]) -> bool:
+    """Change a bill in one guarded UPDATE: while it is open, as it was read, and `room` fits into its total."""
+    changes |= {"version": bill.version + 1, "updated_at": now}
+    guarded = Bill.objects.filter(
+        pk=bill.pk, version=bill.version, status=BillStatus.OPEN.value, total_minor__gte=room
+    )
+    if not guarded.update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(bill, name, value)
+    return True

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from kernel import ids
 from kernel.crashpoints import crashpoint, declare
-from kernel.errors import Conflict, DomainError, Forbidden, Invalid, NotFound
+from kernel.errors import DomainError, Forbidden, Invalid, NotFound
 from kernel.logs import get_logger
 from kernel.money import Money
 from kernel.tenancy import SystemScope, TenantScope
@@ -35,7 +35,8 @@ declare(
 )
 
 _OPEN = frozenset(status.value for status in OPEN_PAYMENT_STATUSES)
-_REFUSALS = (Invalid, Conflict, Forbidden, NotFound)
+# A conflict is no refusal: it may mean that an earlier try is under way, whose outcome is not known.
+_REFUSALS = (Invalid, Forbidden, NotFound)
 _FAILED_INTENT = frozenset({"failed", "expired", "requires_payment_method"})
 
 
@@ -61,7 +62,7 @@ def finish_gateway_payment(*, scope: TenantScope, payment_id: uuid.UUID, now: dt
                 now=now,
             )
         except DomainError as outage:
-            logger.warning("gateway did not answer; the payment stays processing", code=outage.code)
+            logger.warning("gateway gave no answer; the payment stays processing", code=outage.code)
     return _read(scope, payment_id)
 
 

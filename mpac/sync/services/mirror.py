@@ -8,6 +8,8 @@ import datetime as dt
 from mpac.pgw import api as pgw
 from mpac.portal import api as portal
 
+ACTIVE = "active"
+
 
 def copy_merchant(*, psp_id: int, merchant_id: int, now: dt.datetime) -> pgw.SyncResult:
     """Bring the mirror of one merchant, with its stores and provider accounts, to portal's present state."""
@@ -24,20 +26,21 @@ def copy_provider(*, psp_id: int, now: dt.datetime) -> int:
 
 
 def to_mirror(snapshot: portal.MerchantSnapshotDTO) -> pgw.MerchantSnapshot:
-    """Portal's snapshot in the gateway's terms: whatever is not active there is a tombstone here."""
+    """Portal's snapshot in the gateway's terms. Closed is a tombstone; suspended stops business and may be undone."""
     return pgw.MerchantSnapshot(
         psp_id=snapshot.psp_id,
         merchant_id=snapshot.merchant_id,
         merchant_code=snapshot.merchant_code,
         name=snapshot.name,
         version=snapshot.version,
-        deleted=snapshot.status != "active",
+        is_active=snapshot.status == ACTIVE,
+        deleted=snapshot.deleted,
         stores=tuple(_store(store) for store in snapshot.stores),
         partner=pgw.PartnerSnapshot(
             psp_id=snapshot.psp_id,
             name=snapshot.psp.name,
             version=snapshot.psp.version,
-            is_active=snapshot.psp.status == "active",
+            is_active=snapshot.psp.status == ACTIVE,
             rate_limit_per_minute=snapshot.psp.rate_limit_per_minute,
             deleted=snapshot.psp.deleted,
         ),
@@ -50,13 +53,15 @@ def _store(store: portal.StoreSnapshotDTO) -> pgw.StoreSnapshot:
         store_code=store.store_code,
         name=store.name,
         version=store.version,
-        deleted=store.status != "active",
+        is_active=store.status == ACTIVE,
+        deleted=store.deleted,
         provider_configs=tuple(
             pgw.ProviderConfigSnapshot(
                 provider_name=config.provider_name,
                 account=config.account,
                 api_key_encrypted=config.api_key_encrypted,
                 enabled=config.enabled,
+                livemode=config.livemode,
                 version=config.version,
             )
             for config in store.provider_configs
