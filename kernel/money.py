@@ -34,6 +34,7 @@ MAX_MINOR = 2**63 - 1
 BASIS = 10_000
 _PLAIN = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _MAX_SHIFT = 20  # ten to this power is already beyond BIGINT
+_MAX_DIGITS = 80  # what a text may have; nobody means more
 
 
 class CurrencyUnknown(Invalid):
@@ -100,6 +101,8 @@ class Money(msgspec.Struct, frozen=True, gc=False):
         sign, digits, scale = _decimal(value).as_tuple()
         if not isinstance(scale, int):  # NaN and infinities
             raise AmountMalformed
+        if len(digits) > _MAX_DIGITS:
+            raise AmountOutOfRange
         shift = scale + exponent(currency)
         unsigned = int("".join(map(str, digits)))
         if shift > _MAX_SHIFT and unsigned:

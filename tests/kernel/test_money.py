@@ -160,6 +160,12 @@ def test_equal_money_is_equal_and_hashes_alike_and_currencies_differ():
     assert Money.zero("THB") != Money.zero("JPY")
 
 
+@pytest.mark.parametrize("value", [Decimal("1" * 5000), Decimal("0." + "1" * 5000), Decimal("1E+999999")])
+def test_numbers_that_nobody_means_are_out_of_range(value):
+    with pytest.raises(AmountOutOfRange):
+        Money.from_decimal(value, "THB")
+
+
 def test_money_does_not_change():
     with pytest.raises(AttributeError):
         Money(1, "THB").amount_minor = 2

@@ -255,20 +255,68 @@ def test_counts_only_records_with_its_own_reference(adapter, bank):
     assert adapter.probe(charge) == Pending()
 
 
-@pytest.mark.parametrize("amount", ["125.50", "125.5", 125.5, "0125.50"])
+@pytest.mark.parametrize("amount", ["125.50", "125.5", 125.5, "0125.50", "+125.50", "1255E-1"])
 def test_reads_amounts_in_every_form_that_senders_use(adapter, bank, amount):
     charge = make_charge(opened_at=NOON, now=NOON)
     bank.book(charge, day="2026-11-21", amount=amount)
     assert adapter.probe(charge).payments[0].amount == Money(12550, "THB")
 
 
+def test_reads_a_whole_number_as_baht(adapter, bank):
+    charge = make_charge(opened_at=NOON, now=NOON, amount=Money(12500, "THB"))
+    bank.book(charge, day="2026-11-21", amount=125)
+    assert adapter.probe(charge).payments[0].amount == Money(12500, "THB")
+
+
+NO_AMOUNTS = [
+    "125.505",
+    125.505,
+    "x",
+    "",
+    None,
+    True,
+    [],
+    {},
+    "NaN",
+    "sNaN",
+    "Infinity",
+    "-125.50",
+    -125.5,
+    0,
+    "0.00",
+    "1e400",
+    "1e999999999",
+    10**30,
+    "1" * 5000,
+    "125,50",
+]
+
+
 @pytest.mark.parametrize(
-    "changes", [{"amount": "125.505"}, {"amount": "x"}, {"currencyCode": "000"}, {"transactionId": ""}]
+    "changes",
+    [
+        *({"amount": amount} for amount in NO_AMOUNTS),
+        {"currencyCode": "000"},
+        {"currencyCode": None},
+        {"transactionId": ""},
+        {"transactionId": 5},
+        {"transactionId": "A\x00"},
+        {"transactionId": "A" * 65},
+        {"billPaymentRef1": None},
+        {"sendingBankCode": "\x00"},
+    ],
+    ids=lambda changes: str(changes)[:40],
 )
 def test_is_in_doubt_about_a_record_it_cannot_read(adapter, bank, changes):
     charge = make_charge(opened_at=NOON, now=NOON)
     bank.book(charge, day="2026-11-21", **changes)
     assert isinstance(adapter.probe(charge), Unknown)
+
+
+@pytest.mark.parametrize("data", ["", "none", 0, 5, False, True, {}, {"records": []}, [None], [[]], ["x"]])
+def test_is_in_doubt_when_the_answer_is_no_list_of_records(adapter, bank, data):
+    bank.queued["inquiry"].append(lambda _: envelope(data))
+    assert isinstance(adapter.probe(make_charge(opened_at=NOON, now=NOON)), Unknown)
 
 
 def test_tells_money_that_went_back(adapter, bank):

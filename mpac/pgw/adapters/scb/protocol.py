@@ -75,6 +75,9 @@ class Reply:
 
 def read_reply(http_status: int, body: bytes) -> Reply:
     """The bank's envelope. Raises Garbled."""
+    if b"\\u0000" in body:
+        message = "text that no database keeps"
+        raise Garbled(message)
     try:
         envelope = _envelopes.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -117,13 +120,14 @@ def inquiry_days(*, opened_at: dt.datetime, now: dt.datetime) -> Iterator[dt.dat
 def read_payments(data: Any, *, reference1: str) -> list[ProviderPayment]:
     """The movements in an inquiry's answer that carry our reference. Raises Garbled.
 
-    A record has no status: that it is there means that the money arrived. Another reference's record is not ours.
+    A record has no status: that it is there means that the money arrived. Another reference's record is not ours. No data
+    at all is the bank's word for no payments; anything else that is not a list is no answer.
     """
     try:
-        records = msgspec.convert(data or [], list[_Record], strict=False)
-        return [_payment(record) for record in records if record.bill_payment_ref1.upper() == reference1]
-    except (msgspec.ValidationError, DomainError, KeyError, TypeError) as error:
+        records = [] if data is None else msgspec.convert(data, list[_Record], strict=False)
+    except msgspec.ValidationError as error:
         raise Garbled(str(error)) from None
+    return [_payment(record) for record in records if record.bill_payment_ref1.upper() == reference1]
 
 
 def read_confirmation(body: bytes) -> WebhookHint:
@@ -148,12 +152,13 @@ def read_confirmation(body: bytes) -> WebhookHint:
 
 
 def _payment(record: _Record) -> ProviderPayment:
-    if not record.transaction_id:
+    """One record. Raises Garbled when its id or its amount cannot be one."""
+    if not _is_reference(record.transaction_id, limit=64):
         message = "a record without a transaction id"
         raise Garbled(message)
     return ProviderPayment(
         reference=record.transaction_id,
-        amount=Money.from_decimal(record.amount, CURRENCIES[record.currency_code]),
+        amount=_amount(record),
         paid_at=_instant(record.transaction_dateand_time),
         reversed=record.reverse_flag == "R",
         details={
@@ -162,6 +167,19 @@ def _payment(record: _Record) -> ProviderPayment:
             "transaction_type": record.transaction_type,
         },
     )
+
+
+def _amount(record: _Record) -> Money:
+    """The amount, which the bank sends as text or as a number. Raises Garbled unless it is exact and positive."""
+    currency = CURRENCIES.get(record.currency_code, "")
+    try:
+        amount = Money.from_decimal(record.amount, currency)
+    except DomainError as error:
+        raise Garbled(error.message) from None
+    if amount.amount_minor <= 0:
+        message = "a record without money"
+        raise Garbled(message)
+    return amount
 
 
 def _instant(text: str) -> dt.datetime | None:
