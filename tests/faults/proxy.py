@@ -17,8 +17,9 @@ class FaultProxy:
     """Listens on a port of 127.0.0.1, or on a unix socket, and forwards to `upstream`; the faults are its methods.
 
     `drop_reply_to(words, after=others)` waits for a connection that sent the others and then the words, swallows what
-    the server says to them and cuts it: the client cannot know whether its request was carried out. `blackhole()` accepts and never answers, `refuse()`
-    cuts every connection at once, `cut_after(n)` cuts after n more bytes of answers, `heal()` ends all faults.
+    the server says to them and cuts it: the client cannot know whether its request was carried out. `blackhole()`
+    accepts and never answers, `refuse()` cuts every connection at once, `cut_after(n)` cuts after n more bytes of
+    answers, `heal()` ends all faults.
     """
 
     def __init__(self, upstream: Address, *, listen: Address = ("127.0.0.1", 0)) -> None:
