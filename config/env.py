@@ -62,7 +62,7 @@ def database(context: str) -> dict[str, Any]:
             "max_idle": 120,
         }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "kernel.postgresql",
         "NAME": url.path.lstrip("/"),
         "HOST": host,
         "PORT": url.port or "",

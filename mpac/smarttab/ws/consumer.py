@@ -1,7 +1,7 @@
 """The terminal's WebSocket: authenticates, greets, pushes the device's log, and asks for a fresh token in time.
 
 Close codes: 4400 a frame broke the protocol, 4401 no valid token any more, 4429 too many frames,
-1013 the platform cannot read the log just now.
+1013 the platform cannot check the token or read the log just now.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 
 from kernel import clock, ids
-from kernel.errors import DomainError, Unauthenticated
+from kernel.errors import DomainError, Unauthenticated, Unavailable
 from kernel.logs import get_logger
 from mpac.smarttab.services.device_log import acknowledge_events
 from mpac.smarttab.ws import credentials, frames
@@ -54,9 +54,8 @@ class TerminalConsumer(AsyncWebsocketConsumer):
         """Accept, then say hello or why not: only after accepting can a client see the close code."""
         token = credentials.token_of(self.scope)
         await self.accept(subprotocol=credentials.subprotocol_of(self.scope))
-        terminal = await self._authenticate(token)
+        terminal = await self._authenticate_or_close(token)
         if terminal is None:
-            await self.close(code=CLOSE_UNAUTHENTICATED)
             return
         feed = Feed(device_id=terminal.device_id, scope=terminal.scope, send=self._send_text)
         self.terminal, self.feed = terminal, feed
@@ -107,8 +106,10 @@ class TerminalConsumer(AsyncWebsocketConsumer):
         )
 
     async def _renew(self, token: str) -> None:
-        terminal = await self._authenticate(token)
-        if terminal is None or self.terminal is None or terminal.device_id != self.terminal.device_id:
+        terminal = await self._authenticate_or_close(token)
+        if terminal is None:
+            return
+        if self.terminal is None or terminal.device_id != self.terminal.device_id:
             await self.close(code=CLOSE_UNAUTHENTICATED)
             return
         self.terminal = terminal
@@ -141,11 +142,15 @@ class TerminalConsumer(AsyncWebsocketConsumer):
             logger.warning("a terminal's token could not be checked", error=str(error))
         return True
 
-    async def _authenticate(self, token: str | None) -> credentials.Terminal | None:
+    async def _authenticate_or_close(self, token: str | None) -> credentials.Terminal | None:
+        """Whose token it is; otherwise close, with a code that tells a bad token from a bad moment."""
         try:
             return await in_thread(lambda: credentials.authenticate(token, now=clock.now()))
+        except (Unavailable, DatabaseError):
+            await self.close(code=CLOSE_TRY_LATER)
         except DomainError:
-            return None
+            await self.close(code=CLOSE_UNAUTHENTICATED)
+        return None
 
     async def _store_acknowledgement(self) -> None:
         terminal, seq = self.terminal, self._acknowledged

@@ -6,6 +6,7 @@ import datetime as dt
 import pytest
 
 from kernel import clock, ids
+from kernel.errors import Unavailable
 from kernel.tenancy import SystemScope
 from mpac.portal.services.revocations import revoke_tokens_of
 from mpac.portal.services.trust import trust_reader
@@ -13,7 +14,7 @@ from mpac.portal.services.verification import token_verifier
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.models import DeviceStream
 from mpac.smarttab.services.device_log import trim_device_events
-from mpac.smarttab.ws import consumer, hub
+from mpac.smarttab.ws import consumer, credentials, hub
 from tests.smarttab.conftest import device_token
 from tests.smarttab.services.test_device_log import append
 from tests.smarttab.ws.conftest import Terminal, run, thread
@@ -65,6 +66,41 @@ def test_nobody_is_let_in_without_a_good_token(shop, device, token):
     async def scenario():
         async with Terminal(token=token) as terminal:
             assert await terminal.closed() == 4401
+
+    run(scenario())
+
+
+@pytest.fixture
+def outage(monkeypatch):
+    """Nobody's token can be checked just now."""
+
+    def begin():
+        def away(token, *, now):
+            raise Unavailable
+
+        monkeypatch.setattr(credentials.portal, "authenticate_token", away)
+
+    return begin
+
+
+def test_an_outage_is_no_reason_to_send_a_terminal_away_for_good(shop, device, outage):
+    async def scenario():
+        token = await fresh_token(shop, device)
+        outage()
+        async with Terminal(token=token) as terminal:
+            assert await terminal.closed() == 1013
+
+    run(scenario())
+
+
+def test_a_token_that_cannot_be_checked_just_now_is_to_be_shown_again(shop, device, outage):
+    async def scenario():
+        token = await fresh_token(shop, device)
+        async with Terminal(token=token) as terminal:
+            await terminal.receive()
+            outage()
+            await terminal.send("auth", token=token)
+            assert await terminal.closed() == 1013
 
     run(scenario())
 
