@@ -139,18 +139,19 @@ class Embedded:
 def server_home(state: Path, *, run_as: OsUser | None) -> Path:
     """Where the servers' data lies: `state`, or for root a place that the database's account can reach.
 
-    The latter is linked as `state`/servers, so that it can be found and forgotten together with the state.
+    The link `state`/servers alone says which place that is, so that data and secrets are found, moved and forgotten
+    together: a state without the link gets an empty place, whatever an older state at the same path left behind.
     """
     state = state.expanduser().absolute()
     state.mkdir(parents=True, exist_ok=True)
     if run_as is None:
         return state
-    home = ROOTS_PLACE / f"mpac-root-{hashlib.sha256(str(state).encode()).hexdigest()[:10]}"
-    home.mkdir(mode=0o711, exist_ok=True)
-    if home.is_symlink() or home.stat().st_uid != os.geteuid():
-        raise ServerFailed(f"{home} belongs to somebody else.")
     link = state / SERVERS_LINK
-    if not (link.is_symlink() and link.readlink() == home):
+    if not link.exists():
         link.unlink(missing_ok=True)
-        link.symlink_to(home)
+        link.symlink_to(tempfile.mkdtemp(prefix="mpac-root-", dir=ROOTS_PLACE))
+    home = link.resolve()
+    if home.parent != ROOTS_PLACE.resolve() or home.stat().st_uid != os.geteuid():
+        raise ServerFailed(f"{home} is no place for the servers' data; remove {link}.")
+    home.chmod(0o711)
     return home

@@ -7,17 +7,19 @@ import psycopg
 import pytest
 import redis
 
-from config.local.embedded import Embedded
-from config.local.errors import StateInUse
+from config.local.embedded import Embedded, server_home
+from config.local.errors import ServerFailed, StateInUse
+from config.local.osuser import OsUser
+from config.local.state import forget, hold
 
 
 @pytest.fixture
 def state(tmp_path):
-    """A state directory; for root the servers' data lies elsewhere and has to be removed, too."""
-    yield tmp_path / "state"
-    link = tmp_path / "state" / "servers"
-    if link.is_symlink():
-        shutil.rmtree(link.readlink(), ignore_errors=True)
+    """A state directory, forgotten afterwards: for root the servers' data lies elsewhere."""
+    state = tmp_path / "state"
+    with hold(state):
+        yield state
+    forget(state)
 
 
 def test_keep_their_data_over_a_restart(state):
@@ -64,6 +66,44 @@ def test_survive_the_kill_of_the_database_server(state):
 def test_refuse_a_state_that_another_process_holds(state):
     with Embedded(state, postgres=False), pytest.raises(StateInUse, match="MPAC_STATE"):
         Embedded(state, postgres=False).start()
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """Where root's servers keep their data, in this test."""
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setattr("config.local.embedded.ROOTS_PLACE", place)
+    return place
+
+
+def test_find_roots_data_through_the_state_even_when_it_was_moved(place, tmp_path):
+    account = OsUser(name="nobody", uid=65534, gid=65534)
+    home = server_home(tmp_path / "state", run_as=account)
+    assert home.parent == place
+    assert server_home(tmp_path / "state", run_as=account) == home
+    (tmp_path / "state").rename(tmp_path / "moved")
+    assert server_home(tmp_path / "moved", run_as=account) == home
+
+
+def test_begin_anew_in_a_state_that_was_removed_by_hand(place, tmp_path):
+    """The new state has new secrets, which would not open the old data."""
+    account = OsUser(name="nobody", uid=65534, gid=65534)
+    old = server_home(tmp_path / "state", run_as=account)
+    (old / "data").touch()
+    shutil.rmtree(tmp_path / "state")
+    new = server_home(tmp_path / "state", run_as=account)
+    assert new != old
+    assert list(new.iterdir()) == []
+    shutil.rmtree(new)
+    assert server_home(tmp_path / "state", run_as=account).is_dir()
+
+
+def test_refuse_a_link_to_somewhere_else(place, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "servers").symlink_to(tmp_path)
+    with pytest.raises(ServerFailed, match="no place"):
+        server_home(tmp_path / "state", run_as=OsUser(name="nobody", uid=65534, gid=65534))
 
 
 def test_leave_nothing_behind_when_they_are_thrown_away():
