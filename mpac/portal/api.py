@@ -33,12 +33,11 @@ __all__ = [
     "announcement_lag",
     "authenticate_token",
     "checksums",
+    "find_psp_of_merchant",
     "get_device",
     "get_merchant_snapshot",
     "get_psp_snapshot",
     "get_store",
-    "list_merchant_ids",
-    "list_psp_ids",
 ]
 
 
@@ -67,21 +66,17 @@ def get_merchant_snapshot(*, psp_id: int, merchant_id: int) -> MerchantSnapshotD
     return _snapshots.get_merchant_snapshot(psp_id=psp_id, merchant_id=merchant_id)
 
 
-def list_psp_ids() -> list[int]:
-    """Every provider there is, closed ones included."""
-    return _snapshots.list_psp_ids()
-
-
-def list_merchant_ids(*, psp_id: int) -> list[int]:
-    """Every merchant of a provider, closed ones included."""
-    return _snapshots.list_merchant_ids(psp_id=psp_id)
+def find_psp_of_merchant(*, merchant_id: int) -> int | None:
+    """Whose merchant this is, or None when there is no such merchant."""
+    return _snapshots.find_psp_of_merchant(merchant_id=merchant_id)
 
 
 def checksums() -> dict[tuple[int, int], str]:
     """A digest for each merchant, by provider and merchant id, of the versions that its mirror must hold.
 
     SHA-256 in hex of these lines joined by newlines, stores by id, a store's accounts behind it by provider name:
-    `merchant <id> <version>`, `store <id> <version>`, `provider_config <store id> <provider> <version>`.
+    `psp <id> <version>`, `merchant <id> <version>`, `store <id> <version>`,
+    `provider_config <store id> <provider> <version>`.
     """
     return _snapshots.checksums()
 

@@ -13,4 +13,4 @@ def invariants() -> list[Invariant]:
 
 
 def _drifted() -> list[tuple[int, int]]:
-    return [(drift.psp_id, drift.merchant_id) for drift in find_drift() if drift.known]
+    return [(drift.psp_id, drift.merchant_id) for drift in find_drift() if drift.in_source]

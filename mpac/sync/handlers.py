@@ -12,7 +12,7 @@ Changed = events.MerchantChanged | events.StoreChanged | events.ProviderConfigCh
 
 @handles(events.PspChanged, db=db, consumer="sync.copy_provider", own_transaction=False)
 def copy_provider(event: events.PspChanged, *, now: dt.datetime) -> None:
-    """A provider changed: so may have the right of all its merchants to do business."""
+    """A provider changed, and with it perhaps the right of all its merchants to do business."""
     if event.psp_id is not None:
         mirror.copy_provider(psp_id=event.psp_id, now=now)
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from kernel.tenancy import SystemScope
 from mpac.pgw.db import atomic
-from mpac.pgw.models import Merchant, Store, StoreProviderConfig
+from mpac.pgw.models import ClientPartner, Merchant, Store, StoreProviderConfig
 
 SCOPE = SystemScope("sync")
 
@@ -16,14 +16,17 @@ def mirror_checksums() -> dict[Owner, str]:
     """A digest for each mirrored merchant, by provider and merchant id, of the versions that the mirror holds.
 
     SHA-256 in hex of these lines joined by newlines, stores by id, a store's accounts behind it by provider name:
-    `merchant <id> <version>`, `store <id> <version>`, `provider_config <store id> <provider> <version>`.
+    `psp <id> <version>`, `merchant <id> <version>`, `store <id> <version>`,
+    `provider_config <store id> <provider> <version>`.
     """
     lines: dict[Owner, list[str]] = {}
     configs: dict[int, list[str]] = defaultdict(list)
     with atomic(SCOPE):
+        partners = dict(ClientPartner.objects.values_list("psp_id", "version"))
         for merchant in Merchant.objects.order_by("merchant_id").iterator():
             lines[merchant.psp_id, merchant.merchant_id] = [
-                f"merchant {merchant.merchant_id} {merchant.version}"
+                f"psp {merchant.psp_id} {partners[merchant.psp_id]}",
+                f"merchant {merchant.merchant_id} {merchant.version}",
             ]
         for config in StoreProviderConfig.objects.order_by("store_id", "provider_name").iterator():
             configs[config.store_id].append(

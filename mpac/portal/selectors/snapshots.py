@@ -63,10 +63,11 @@ def list_psp_ids() -> list[int]:
         return list(Psp.objects.order_by("id").values_list("id", flat=True))
 
 
-def list_merchant_ids(*, psp_id: int) -> list[int]:
-    """All merchants of a provider, closed ones too."""
+def find_psp_of_merchant(*, merchant_id: int) -> int | None:
+    """The provider that a merchant belongs to, or None."""
     with atomic(SCOPE):
-        return list(Merchant.objects.filter(psp_id=psp_id).order_by("id").values_list("id", flat=True))
+        found: int | None = Merchant.objects.filter(id=merchant_id).values_list("psp_id", flat=True).first()
+    return found
 
 
 def checksums() -> dict[tuple[int, int], str]:
@@ -80,7 +81,10 @@ def checksums() -> dict[tuple[int, int], str]:
 
 def checksum(snapshot: MerchantSnapshotDTO) -> str:
     """SHA-256 over one line for each row: its kind, its ids and its version. A version never stands for two contents."""
-    lines = [f"merchant {snapshot.merchant_id} {snapshot.version}"]
+    lines = [
+        f"psp {snapshot.psp_id} {snapshot.psp.version}",
+        f"merchant {snapshot.merchant_id} {snapshot.version}",
+    ]
     for store in snapshot.stores:
         lines.append(f"store {store.store_id} {store.version}")
         lines.extend(

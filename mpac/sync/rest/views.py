@@ -22,7 +22,7 @@ class StatusView(Endpoint):
             pending=lag.pending,
             dead_letters=lag.parked,
             drift=[
-                Drifted(psp_id=drift.psp_id, merchant_id=drift.merchant_id, in_source=drift.known)
+                Drifted(psp_id=drift.psp_id, merchant_id=drift.merchant_id, in_source=drift.in_source)
                 for drift in reconcile.find_drift()
             ],
         )
@@ -40,7 +40,7 @@ class RunView(Endpoint):
     def post(self, request: Request, body: RunSync) -> SyncRun:
         if body.merchant_id is None:
             return SyncRun(synced_merchants=reconcile.repair_drift(now=self.now))
-        psp_id = next((psp for psp, merchant in portal.checksums() if merchant == body.merchant_id), None)
+        psp_id = portal.find_psp_of_merchant(merchant_id=body.merchant_id)
         if psp_id is None:
             raise NotFound
         mirror.copy_merchant(psp_id=psp_id, merchant_id=body.merchant_id, now=self.now)

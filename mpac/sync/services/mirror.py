@@ -17,12 +17,9 @@ def copy_merchant(*, psp_id: int, merchant_id: int, now: dt.datetime) -> pgw.Syn
     return pgw.apply_merchant_snapshot(to_mirror(snapshot), now=now)
 
 
-def copy_provider(*, psp_id: int, now: dt.datetime) -> int:
-    """Bring the mirror of a payment service provider, and all its merchants, to portal's present state."""
-    merchant_ids = portal.list_merchant_ids(psp_id=psp_id)
-    for merchant_id in merchant_ids:
-        copy_merchant(psp_id=psp_id, merchant_id=merchant_id, now=now)
-    return len(merchant_ids)
+def copy_provider(*, psp_id: int, now: dt.datetime) -> pgw.SyncResult:
+    """Bring the mirror of a payment service provider to portal's present state; its merchants are not touched."""
+    return pgw.apply_partner_snapshot(to_partner(portal.get_psp_snapshot(psp_id=psp_id)), now=now)
 
 
 def to_mirror(snapshot: portal.MerchantSnapshotDTO) -> pgw.MerchantSnapshot:
@@ -36,14 +33,19 @@ def to_mirror(snapshot: portal.MerchantSnapshotDTO) -> pgw.MerchantSnapshot:
         is_active=snapshot.status == ACTIVE,
         deleted=snapshot.deleted,
         stores=tuple(_store(store) for store in snapshot.stores),
-        partner=pgw.PartnerSnapshot(
-            psp_id=snapshot.psp_id,
-            name=snapshot.psp.name,
-            version=snapshot.psp.version,
-            is_active=snapshot.psp.status == ACTIVE,
-            rate_limit_per_minute=snapshot.psp.rate_limit_per_minute,
-            deleted=snapshot.psp.deleted,
-        ),
+        partner=to_partner(snapshot.psp),
+    )
+
+
+def to_partner(psp: portal.PspSnapshotDTO) -> pgw.PartnerSnapshot:
+    """Portal's provider in the gateway's terms."""
+    return pgw.PartnerSnapshot(
+        psp_id=psp.psp_id,
+        name=psp.name,
+        version=psp.version,
+        is_active=psp.status == ACTIVE,
+        rate_limit_per_minute=psp.rate_limit_per_minute,
+        deleted=psp.deleted,
     )
 
 

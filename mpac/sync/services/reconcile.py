@@ -1,4 +1,8 @@
-"""Reconciliation: compare checksums of source and mirror, merchant by merchant, and copy what differs."""
+"""Reconciliation: compare checksums of source and mirror, merchant by merchant, and copy what differs.
+
+Copying obeys the versions, too: what only the mirror knows, or knows in a higher version, is left alone and reported. It
+takes a person to say which side is right.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -14,11 +18,11 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A merchant whose mirror is not what portal says. `known` is false when only the mirror has it."""
+    """A merchant whose mirror is not what portal says. `in_source` is false when only the mirror has it."""
 
     psp_id: int
     merchant_id: int
-    known: bool
+    in_source: bool
 
 
 def find_drift() -> Iterator[Drift]:
@@ -27,18 +31,28 @@ def find_drift() -> Iterator[Drift]:
     copy = pgw.mirror_checksums()
     for key in sorted(source.keys() | copy.keys()):
         if source.get(key) != copy.get(key):
-            yield Drift(psp_id=key[0], merchant_id=key[1], known=key in source)
+            yield Drift(psp_id=key[0], merchant_id=key[1], in_source=key in source)
 
 
 def repair_drift(*, now: dt.datetime) -> int:
-    """Copy every merchant that drifted; returns how many. What only the mirror knows is left and reported."""
-    repaired = 0
-    for drift in list(find_drift()):
-        if not drift.known:
-            logger.warning(
-                "only the mirror knows this merchant", psp_id=drift.psp_id, merchant_id=drift.merchant_id
-            )
-            continue
+    """Copy every merchant that drifted; returns how many agree now. One that cannot be copied holds up no other."""
+    drifted = set(find_drift())
+    for drift in drifted:
+        if drift.in_source:
+            _copy(drift, now=now)
+    left = drifted & set(find_drift()) if drifted else set()
+    for drift in left:
+        logger.warning(
+            "the mirror differs from its source and could not be repaired",
+            psp_id=drift.psp_id,
+            merchant_id=drift.merchant_id,
+            in_source=drift.in_source,
+        )
+    return len(drifted) - len(left)
+
+
+def _copy(drift: Drift, *, now: dt.datetime) -> None:
+    try:
         mirror.copy_merchant(psp_id=drift.psp_id, merchant_id=drift.merchant_id, now=now)
-        repaired += 1
-    return repaired
+    except Exception:
+        logger.exception("copying a merchant failed", psp_id=drift.psp_id, merchant_id=drift.merchant_id)

@@ -66,7 +66,8 @@ def test_shows_what_is_closed_as_a_tombstone(tenant):
 def test_has_a_checksum_of_its_versions(tenant):
     config = configure(tenant.store)
     text = (
-        f"merchant {tenant.merchant.id} 1\nstore {tenant.store.id} 1\nprovider_config {tenant.store.id} scb 1"
+        f"psp {tenant.psp.id} 1\nmerchant {tenant.merchant.id} 1\n"
+        f"store {tenant.store.id} 1\nprovider_config {tenant.store.id} scb 1"
     )
     key = (tenant.psp.id, tenant.merchant.id)
     assert api.checksums() == {key: hashlib.sha256(text.encode()).hexdigest()}
@@ -78,12 +79,16 @@ def test_has_a_checksum_of_its_versions(tenant):
     assert api.checksums() != before
 
 
-def test_lists_every_merchant_closed_ones_too(tenant):
+def test_has_a_checksum_for_every_merchant_closed_ones_too(tenant):
     second = make_merchant(tenant.psp)
     changes = ProfileChanges(status="closed")
     hierarchy.update_merchant(scope=SEED, merchant_id=second.id, changes=changes, now=clock.now())
-    assert api.list_merchant_ids(psp_id=tenant.psp.id) == [tenant.merchant.id, second.id]
-    assert api.list_psp_ids() == [tenant.psp.id]
+    assert set(api.checksums()) == {(tenant.psp.id, tenant.merchant.id), (tenant.psp.id, second.id)}
+
+
+def test_of_a_merchant_is_asked_for_by_its_owner(tenant):
+    assert api.find_psp_of_merchant(merchant_id=tenant.merchant.id) == tenant.psp.id
+    assert api.find_psp_of_merchant(merchant_id=999_999) is None
 
 
 def test_says_how_far_its_announcements_are_behind(tenant):
