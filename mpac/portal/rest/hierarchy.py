@@ -2,8 +2,10 @@
 
 from msgspec import UNSET
 
-from kernel.errors import FieldError, Invalid, NotFound
+from kernel.errors import FieldError, Forbidden, Invalid, NotFound
+from kernel.principal import Principal
 from kernel.rest import Endpoint, Page, PageQuery, Request, operation, paginate
+from kernel.tenancy import Scope
 from mpac.portal.db import atomic, db
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.models import Merchant, Psp
@@ -108,7 +110,7 @@ class MerchantsEndpoint(Endpoint):
         errors=(404, 409),
     )
     def post(self, request: Request, body: CreateMerchant) -> MerchantView:
-        scope = require(request.user, WRITE)
+        scope = _require_whole_provider(request.user)
         psp_id = body.psp_id or request.user.psp_id
         if psp_id is None:
             raise Invalid(errors=[FieldError("psp_id", "required", "say whose merchant this is")])
@@ -142,7 +144,7 @@ class MerchantEndpoint(Endpoint):
         errors=(409,),
     )
     def patch(self, request: Request, body: UpdateEntry, merchant_id: int) -> MerchantView:
-        scope = require(request.user, WRITE)
+        scope = _require_whole_merchant(request.user)
         changed = hierarchy.update_merchant(
             scope=scope, merchant_id=merchant_id, changes=_changes(body), now=self.now
         )
@@ -170,7 +172,7 @@ class StoresEndpoint(Endpoint):
         errors=(404, 409),
     )
     def post(self, request: Request, body: CreateStore) -> StoreView:
-        scope = require(request.user, WRITE)
+        scope = _require_whole_merchant(request.user)
         with atomic(scope):
             merchant = directory.get_merchant(scope=scope, merchant_id=body.merchant_id)
             created = hierarchy.create_store(
@@ -194,6 +196,20 @@ class StoreEndpoint(Endpoint):
         scope = require(request.user, WRITE)
         changed = hierarchy.update_store(scope=scope, store_id=store_id, changes=_changes(body), now=self.now)
         return views.store(changed)
+
+
+def _require_whole_provider(principal: Principal) -> Scope:
+    """The scope of somebody who writes for all of a provider. Raises ScopeMissing, and Forbidden for a narrower reach."""
+    if principal.merchant_id is not None:
+        raise Forbidden
+    return _require_whole_merchant(principal)
+
+
+def _require_whole_merchant(principal: Principal) -> Scope:
+    """The scope of somebody who writes for all stores of a merchant. Raises like `_require_whole_provider`."""
+    if principal.store_ids is not None:
+        raise Forbidden
+    return require(principal, WRITE)
 
 
 def _profile(body: CreateMerchant | CreateStore, *, like: Psp | Merchant) -> Profile:

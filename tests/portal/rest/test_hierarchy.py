@@ -3,6 +3,7 @@
 import pytest
 
 from kernel.principal import Principal
+from mpac.portal.domain.api_keys import ALL_SCOPES
 from mpac.portal.rest import authentication
 from tests.portal.factories import make_api_key, make_merchant, make_store, make_tenant
 
@@ -13,6 +14,22 @@ def as_platform(monkeypatch):
     operator = Principal(kind="person", subject="user:1", scopes=frozenset({"platform"}), user_id=1)
     monkeypatch.setattr(
         authentication.DeviceTokenAuthentication, "authenticate", lambda _self, _request: (operator, None)
+    )
+
+
+def as_person(monkeypatch, tenant, *, store_ids=None):
+    """A person of one merchant, or of some of its stores, with every scope."""
+    person = Principal(
+        kind="person",
+        subject="user:2",
+        psp_id=tenant.psp.id,
+        merchant_id=tenant.merchant.id,
+        store_ids=store_ids,
+        scopes=frozenset(ALL_SCOPES),
+        user_id=2,
+    )
+    monkeypatch.setattr(
+        authentication.DeviceTokenAuthentication, "authenticate", lambda _self, _request: (person, None)
     )
 
 
@@ -191,3 +208,20 @@ def test_challenges_wrong_credentials(api, database, credential):
     answer = api.get("/v1/merchants", headers={"Authorization": f"Bearer {credential}"})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_is_changed_only_as_far_down_as_a_person_reaches(api, tenant, monkeypatch):
+    merchant = f"/v1/merchants/{tenant.merchant.id}"
+    new_merchant = {"code": "NEW", "name": "New"}
+    new_store = new_merchant | {"merchant_id": tenant.merchant.id}
+    as_person(monkeypatch, tenant)
+    assert api.post("/v1/merchants", new_merchant, content_type=JSON).status_code == 403
+    assert api.patch(merchant, {"name": "Renamed"}, content_type=JSON).status_code == 200
+    assert api.post("/v1/stores", new_store, content_type=JSON).status_code == 201
+    as_person(monkeypatch, tenant, store_ids=(tenant.store.id,))
+    assert api.post("/v1/merchants", new_merchant, content_type=JSON).status_code == 403
+    assert api.patch(merchant, {"name": "Again"}, content_type=JSON).status_code == 403
+    assert api.post("/v1/stores", new_store | {"code": "MORE"}, content_type=JSON).status_code == 403
+    assert api.get(merchant).json()["name"] == "Renamed"
+    own_store = api.patch(f"/v1/stores/{tenant.store.id}", {"name": "Mine"}, content_type=JSON)
+    assert (own_store.status_code, own_store.json()["name"]) == (200, "Mine")

@@ -1,0 +1,213 @@
+"""The table of the API: how each operation is called, and what it answers to somebody who names what is not theirs.
+
+`test_leaks` fails for an operation, a parameter or a field that is not entered here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kernel import ids
+from tests.architecture.world import ORDER
+
+
+@dataclass(frozen=True)
+class Name:
+    """A place in a body or a query that takes the identifier of an object."""
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One operation. `refusal` answers a caller of an allowed kind who names a foreign object, `alone` where it differs
+    for one name; `public` are parameters and fields that name nobody's object here.
+    """
+
+    body: Any = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    refusal: int = 404
+    alone: Mapping[str, int] = field(default_factory=dict)
+    public: frozenset[str] = frozenset()
+
+
+PSP, MERCHANT, STORE, PROVIDER = Name("psp_id"), Name("merchant_id"), Name("store_id"), Name("provider")
+REFERENCE = Name("reference")
+INTENT = {"amount": 12550, "currency": "THB", "merchant_id": MERCHANT, "store_id": STORE, "method": "qr_code"}
+PROFILE = {"code": "NEW", "name": "New", "country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
+REASON = Case(body={"reason": "lost"})
+ACTION = Case(body={})
+# A signed push carries whole rows; that it cannot take over another provider's has a test of its own.
+SYNCED = frozenset({"merchant_id", "store_id", "provider_name"})
+READ = Case()
+LIST = Case(refusal=200)
+
+CASES: dict[str, Case] = {
+    # Portal
+    "auth.jwks": LIST,
+    "auth.metadata": LIST,
+    "auth.token": Case(refusal=400),
+    "psps.list": LIST,
+    "psps.create": Case(body=PROFILE, refusal=403),
+    "psps.read": READ,
+    "psps.update": Case(body={"name": "New"}, refusal=403),
+    "merchants.list": Case(query={"code": Name("merchant_code")}, refusal=200),
+    "merchants.create": Case(body={"code": "NEW", "name": "New", "psp_id": PSP}),
+    "merchants.read": READ,
+    "merchants.update": Case(body={"name": "New"}),
+    "stores.list": Case(query={"merchant_id": MERCHANT, "code": Name("store_code")}, refusal=200),
+    "stores.create": Case(body={"code": "NEW", "name": "New", "merchant_id": MERCHANT}),
+    "stores.read": READ,
+    "stores.update": Case(body={"name": "New"}),
+    "provider_configs.list": READ,
+    "provider_configs.create": Case(
+        body={"provider": "third", "credentials": {"api_key": "k"}}, public=frozenset({"provider"})
+    ),
+    "provider_configs.update": Case(body={"enabled": False}),
+    "devices.list": READ,
+    "devices.register": Case(body={"name": "Till", "serial_number": "SN-NEW"}),
+    "devices.activate": Case(
+        body={"activation_code": "ABCD-EFGH", "public_jwk": {}, "proof": "x"}, refusal=400
+    ),
+    "devices.me": LIST,
+    "devices.read": READ,
+    "devices.activation_code": ACTION,
+    "devices.suspend": REASON,
+    "devices.resume": REASON,
+    "devices.revoke": REASON,
+    # Smarttab
+    "orders.list": Case(query={"client_reference": REFERENCE}, refusal=200),
+    "orders.create": Case(body=ORDER, refusal=201),
+    "orders.get": READ,
+    "orders.patch": Case(body={"tip": 100}, headers={"If-Match": "1"}),
+    "orders.submit": ACTION,
+    "orders.prepare": ACTION,
+    "orders.ready": ACTION,
+    "orders.complete": ACTION,
+    "orders.cancel": ACTION,
+    "orders.bills": READ,
+    "bills.create": ACTION,
+    "bills.list": LIST,
+    "bills.get": READ,
+    "bills.void": ACTION,
+    "bills.payments": READ,
+    "payments.create": Case(
+        body={"method": "qr_code", "amount": 100, "provider": PROVIDER}, alone={"provider": 201}
+    ),
+    "payments.list": LIST,
+    "payments.get": READ,
+    "payments.cancel": ACTION,
+    "sales.create": Case(body=ORDER | {"payment": {"method": "qr_code", "provider": PROVIDER}}, refusal=201),
+    "devices.events": LIST,
+    # Gateway
+    "payment_intents.list": Case(
+        query={"merchant_id": MERCHANT, "store_id": STORE, "reference": REFERENCE}, refusal=200
+    ),
+    "payment_intents.create": Case(body=INTENT | {"provider": PROVIDER, "confirm": True}, refusal=400),
+    "payment_intents.get": READ,
+    "payment_intents.confirm": Case(body={"provider": PROVIDER}, alone={"provider": 400}),
+    "payment_intents.cancel": ACTION,
+    "payment_intents.attempts": READ,
+    "payment_intents.events": READ,
+    "webhooks.receive": Case(
+        body={"key": "no-such-attempt", "reference": "BANK1"}, refusal=200, public=frozenset({"provider"})
+    ),
+    # Sync
+    "sync.merchants": Case(body={"client_partner_id": PSP, "merchants": []}, public=SYNCED),
+    "sync.status": LIST,
+    "sync.run": Case(body={"merchant_id": MERCHANT}),
+}
+
+# What goes by each name and is nobody's. A path parameter that is not here is unknown to the tests.
+MISSING: dict[str, Any] = {
+    "psp_id": 2_000_000_001,
+    "merchant_id": 2_000_000_002,
+    "store_id": 2_000_000_003,
+    "device_id": ids.encode("dev", ids.uuid7()),
+    "order_id": ids.encode("ord", ids.uuid7()),
+    "bill_id": ids.encode("bil", ids.uuid7()),
+    "payment_id": ids.encode("pay", ids.uuid7()),
+    "intent_id": ids.encode("pi", ids.uuid7()),
+    "provider": "nowhere",
+    "account": "NO-ACCOUNT",
+    "reference": "NO-REFERENCE",
+    "merchant_code": "NO-MERCHANT",
+    "store_code": "NO-STORE",
+}
+
+# Fields that name an object, where a caller can put one that is not theirs. In a query a code or a reference finds an
+# object too; in a body it only labels the new one.
+NAMING_FIELDS = frozenset(
+    {"psp_id", "client_partner_id", "merchant_id", "store_id", "provider", "provider_name"}
+)
+NAMING_FILTERS = NAMING_FIELDS | {"code", "reference", "client_reference"}
+# Fields that name nothing: values, labels, and references that are only repeated.
+PLAIN_FIELDS = frozenset(
+    {
+        "account",
+        "activation_code",
+        "after",
+        "amount",
+        "api_key_encrypted",
+        "basis_points",
+        "capture_method",
+        "channel",
+        "client_assertion",
+        "client_assertion_type",
+        "client_reference",
+        "code",
+        "confirm",
+        "country",
+        "created_before",
+        "created_from",
+        "credentials",
+        "currency",
+        "cursor",
+        "customer_id",
+        "deleted",
+        "description",
+        "discount",
+        "discounts",
+        "enabled",
+        "expires_in",
+        "grant_type",
+        "items",
+        "limit",
+        "merchant_code",
+        "merchants",
+        "metadata",
+        "method",
+        "model",
+        "modifiers",
+        "name",
+        "payment",
+        "price",
+        "product_id",
+        "proof",
+        "provider_configs",
+        "public_jwk",
+        "quantity",
+        "rate_limit_per_minute",
+        "reason",
+        "reference",
+        "scope",
+        "serial_number",
+        "service_charge",
+        "sku",
+        "status",
+        "store_code",
+        "stores",
+        "table",
+        "tax_code",
+        "tendered",
+        "time_zone",
+        "tip",
+        "unit_price",
+        "version",
+    }
+)
+# URLs that are not endpoints of the API, and may be read by anybody.
+PAGES = frozenset({"v1/openapi.json", "v1/docs", "livez", "readyz", "metrics"})
+# Operations without a caller: their tests are at the end of `test_leaks`.
+ANONYMOUS = frozenset({"auth.jwks", "auth.metadata", "auth.token", "devices.activate", "webhooks.receive"})

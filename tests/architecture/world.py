@@ -1,0 +1,265 @@
+"""Two providers with four stores between them, and everybody who may call: what the leak tests look at, and with whose eyes.
+
+Home is the store whose objects nobody else may see. The neighbor is another store of its merchant, the cousin another
+merchant of its provider, the stranger another provider. Each has one object of every kind.
+"""
+
+import datetime as dt
+import itertools
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+from joserfc import jwt
+
+from kernel import clock, ids, signing
+from mpac.pgw.services.mirroring import apply_merchant_snapshot
+from mpac.portal import conf
+from mpac.portal.domain.api_keys import ALL_SCOPES
+from mpac.portal.services import hierarchy, tokens
+from mpac.portal.services.api_keys import api_key_reader
+from mpac.portal.services.provider_configs import create_provider_config
+from mpac.portal.services.trust import trust_reader
+from mpac.portal.services.verification import token_verifier
+from mpac.smarttab.selectors import stores
+from tests.pgw.conftest import snapshot
+from tests.portal.factories import (
+    SEED,
+    make_api_key,
+    make_merchant,
+    make_profile,
+    make_store,
+    make_terminal,
+    register,
+)
+
+LEVELS = ("psp", "merchant", "store", "object")
+HOME_PROVIDER, OTHER_PROVIDER = "fake", "rival"
+REQUEST_ID = "leak-test"
+ORDER = {
+    "currency": "THB",
+    "channel": "take_away",
+    "items": [{"name": "Tea", "quantity": 1, "unit_price": 5000}],
+}
+_keys = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One store. `names` are what its objects go by; `texts` are what would give them away, each with its level."""
+
+    names: dict[str, Any]
+    texts: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who calls, at home in `place`. `shares` is the deepest level that is theirs as well as home's."""
+
+    name: str
+    kind: str
+    place: Place
+    credential: str = ""
+    shares: str = ""
+
+    def call(
+        self,
+        http: Client,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> HttpResponse:
+        """One request with all that a well-behaved client sends, and always the same request id."""
+        raw = b"" if body is None else msgspec.json.encode(body)
+        sent = {"X-Request-Id": REQUEST_ID, "Idempotency-Key": key or f"key-{next(_keys)}"}
+        if self.kind == "service":
+            sent |= signature(method, path, raw)
+        elif self.credential:
+            sent["Authorization"] = f"Bearer {self.credential}"
+        sent |= headers or {}
+        return http.generic(method, path, raw, content_type="application/json", headers=sent)
+
+    def made(self, http: Client, path: str, body: Any, **more: Any) -> dict[str, Any]:
+        answer = self.call(http, "POST", path, body, **more)
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    def may_not_see(self, level: str) -> bool:
+        return not self.shares or LEVELS.index(level) > LEVELS.index(self.shares)
+
+
+@dataclass(frozen=True)
+class World:
+    """Home, one caller of each kind who belongs there, and all who do not."""
+
+    home: Place
+    owners: dict[str, Visitor]
+    visitors: list[Visitor]
+
+
+def build(http: Client) -> World:
+    """Everything is made through the entrances that tenants use themselves."""
+    for cache in (api_key_reader, token_verifier, trust_reader, tokens.client_keys):
+        cache.forget()
+    stores.forget_calendars()
+    psp, foreign_psp = make_psp("HOME"), make_psp("FOREIGN")
+    merchant, cousin, foreigner = (
+        make_merchant(owner, code=f"{code}-MERCHANT", name=f"{code} merchant")
+        for owner, code in ((psp, "HOME"), (psp, "COUSIN"), (foreign_psp, "FOREIGN"))
+    )
+    keys = [make_api_key(psp), make_api_key(foreign_psp)]
+    home = settle(http, merchant, "HOME", HOME_PROVIDER, api_key=keys[0])
+    near = settle(http, merchant, "NEIGHBOR", OTHER_PROVIDER, api_key=keys[0])
+    kin = settle(http, cousin, "COUSIN", OTHER_PROVIDER, api_key=keys[0])
+    far = settle(http, foreigner, "FOREIGN", OTHER_PROVIDER, api_key=keys[1])
+    home.texts.extend(("psp", text) for text in (psp.code, psp.name))
+    home.texts.extend(("merchant", text) for text in (merchant.code, merchant.name))
+    partner = Visitor("home's provider", "partner", home, keys[0], "object")
+    second = partner.made(http, "/v1/payment-intents", wish(home.names))
+    beside = Place(home.names | {"intent_id": second["id"]}, [])
+    owners = [
+        partner,
+        Visitor("home's device", "device", home, device_token(home), "object"),
+        Visitor("home's customer", "intent", home, home.names["client_secret"], "object"),
+        Visitor("the platform's operator", "person", home, person_token(scopes=["platform"]), "object"),
+        Visitor("a service", "service", home, shares="object"),
+    ]
+    visitors = [
+        Visitor("nobody", "anonymous", far),
+        Visitor("a service", "service", far),
+        Visitor("another provider", "partner", far, keys[1]),
+        Visitor("another provider's person", "person", far, person_token(far, "psp_id")),
+        Visitor("another provider's device", "device", far, device_token(far)),
+        Visitor("another provider's customer", "intent", far, far.names["client_secret"]),
+        Visitor(
+            "another merchant's person", "person", kin, person_token(kin, "psp_id", "merchant_id"), "psp"
+        ),
+        Visitor("another merchant's device", "device", kin, device_token(kin), "psp"),
+        Visitor("another merchant's customer", "intent", kin, kin.names["client_secret"], "psp"),
+        Visitor(
+            "another store's person",
+            "person",
+            near,
+            person_token(near, "psp_id", "merchant_id", "store_id"),
+            "merchant",
+        ),
+        Visitor("another store's device", "device", near, device_token(near), "merchant"),
+        Visitor("home's other customer", "intent", beside, second["client_secret"], "store"),
+    ]
+    return World(home, {owner.kind: owner for owner in owners}, visitors)
+
+
+def make_psp(code: str) -> Any:
+    profile = make_profile(code=f"{code}-PSP", name=f"{code} psp")
+    return hierarchy.create_psp(scope=SEED, profile=profile, rate_limit_per_minute=1_000_000, now=clock.now())
+
+
+def settle(http: Client, merchant: Any, code: str, provider: str, *, api_key: str) -> Place:
+    """Open a store of a merchant, and make one object of every kind in it."""
+    store = make_store(merchant, code=f"{code}-STORE", name=f"{code} store")
+    where = {"psp_id": store.psp_id, "merchant_id": store.merchant_id, "store_id": store.id}
+    account = {"merchant_id": f"{code}-ACCOUNT"}
+    create_provider_config(
+        scope=SEED,
+        store_id=store.id,
+        provider=provider,
+        account=account,
+        credentials={"api_key": "secret"},
+        now=clock.now(),
+    )
+    apply_merchant_snapshot(snapshot(**where, provider=provider), now=clock.now())
+    terminal, registered = make_terminal(store), register(store, serial_number=f"{code}-SERIAL")
+    names = where | {
+        "till_id": terminal.device_id,
+        "device_id": registered.device.public_id,
+        "provider": provider,
+        "account": account["merchant_id"],
+        "reference": f"{code}-REFERENCE",
+        "merchant_code": merchant.code,
+        "store_code": store.code,
+        "activation_code": registered.activation_code,
+    }
+    place = Place(names, [])
+    device = Visitor(code, "device", place, device_token(place))
+    order = device.made(
+        http, "/v1/orders", ORDER | {"client_reference": names["reference"]}, key=f"{code}-KEY"
+    )
+    bill = device.made(http, f"/v1/orders/{order['id']}/bills", {})
+    payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
+    partner = Visitor(code, "partner", place, api_key)
+    intent = partner.made(
+        http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=f"{code}-KEY"
+    )
+    names |= {
+        "order_id": order["id"],
+        "bill_id": bill["id"],
+        "payment_id": payment["id"],
+        "intent_id": intent["id"],
+        "client_secret": intent["client_secret"],
+    }
+    private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "client_secret")
+    place.texts.extend(("object", str(names[name])) for name in private)
+    place.texts.extend(
+        ("object", text) for text in (f"{code}-SERIAL", f"{code}-REFERENCE", f"{code}-ACCOUNT")
+    )
+    place.texts.extend(("store", text) for text in (store.code, store.name))
+    return place
+
+
+def wish(names: Mapping[str, Any]) -> dict[str, Any]:
+    """A payment intent of a place."""
+    where = {name: names[name] for name in ("merchant_id", "store_id")}
+    return where | {"amount": 12550, "currency": "THB", "method": "qr_code"}
+
+
+def device_token(place: Place) -> str:
+    names = place.names
+    client = tokens.Client(
+        names["till_id"], names["psp_id"], names["merchant_id"], names["store_id"], livemode=False
+    )
+    return tokens.issue_device_token(client, now=clock.now())
+
+
+def person_token(place: Place | None = None, *levels: str, scopes: list[str] | None = None) -> str:
+    """An access token of a person who may do everything down to the named levels of a place."""
+    now, signer = clock.now(), trust_reader.at(clock.now()).signer
+    where = {level: place.names[level] for level in levels} if place else {}
+    claims = {
+        "iss": conf.issuer(),
+        "aud": conf.issuer(),
+        "sub": "user:1",
+        "nbf": int(now.timestamp()),
+        "exp": int((now + dt.timedelta(minutes=15)).timestamp()),
+        "jti": str(ids.uuid7(at=now)),
+        "kind": "person",
+        "psp_id": where.get("psp_id"),
+        "merchant_id": where.get("merchant_id"),
+        "store_ids": [where["store_id"]] if "store_id" in where else None,
+        "device_id": None,
+        "scope": " ".join(scopes or ALL_SCOPES),
+        "livemode": False,
+    }
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}
+    return jwt.encode(header, claims, signer.key, algorithms=["ES256"])
+
+
+def signature(method: str, path: str, body: bytes) -> dict[str, str]:
+    """The headers of a signed call."""
+    (key_id, key), *_ = settings.MPAC_SERVICE_KEYS.items()
+    path, _, query = path.partition("?")
+    timestamp, nonce = int(clock.now().timestamp()), secrets.token_hex(16)
+    signed = signing.sign(
+        key[0], method=method, path=path, query=query, timestamp=timestamp, nonce=nonce, body=body
+    )
+    return {
+        "Authorization": signing.authorization(key_id, timestamp=timestamp, signature=signed),
+        "X-MPAC-Nonce": nonce,
+    }
