@@ -86,11 +86,18 @@ def require_kid(statement: Statement, names: Collection[str]) -> None:
 
 def verify(statement: Statement, key: ECKey) -> None:
     """Raises Refused unless `key` signed the statement."""
+    if not is_signed_by(statement, key):
+        msg = "the signature does not verify"
+        raise Refused(msg)
+
+
+def is_signed_by(statement: Statement, key: ECKey) -> bool:
+    """Whether `key` signed the statement."""
     try:
         jws.deserialize_compact(statement.token, key, algorithms=[ALGORITHM])
     except (JoseError, ValueError):
-        msg = "the signature does not verify"
-        raise Refused(msg) from None
+        return False
+    return True
 
 
 def check_claims(

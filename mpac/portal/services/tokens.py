@@ -28,6 +28,8 @@ from mpac.portal.services.trust import trust_reader
 
 SCOPE = SystemScope("authentication")
 MAX_CACHED_KEYS = 50_000
+# Tried when there is no key to try, so that the refusal takes as long.
+NOBODYS_KEY = ECKey.generate_key("P-256", private=False)
 
 FIND_KEY = (
     "SELECT public_jwk ->> 'x', public_jwk ->> 'y', public_jwk ->> 'kid', key_id FROM devices WHERE id = %s"
@@ -163,7 +165,9 @@ client_keys = ClientKeys(MAX_CACHED_KEYS)
 
 
 def _authenticate(assertion: str, now: dt.datetime) -> Client:
-    """The terminal that signed the assertion. Raises Refused."""
+    """The terminal that signed the assertion. Raises Refused, in the same words whether terminal, key or signature is
+    wrong: only who holds a terminal's key may learn that there is such a terminal.
+    """
     statement = assertions.read(assertion)
     claims = assertions.check_claims(
         statement.claims,
@@ -176,10 +180,10 @@ def _authenticate(assertion: str, now: dt.datetime) -> Client:
     except NotFound:
         device_id = None
     known = client_keys.find(device_id, statement.kid) if device_id is not None else None
-    if device_id is None or known is None:
-        msg = "no such client or key"
+    signed = assertions.is_signed_by(statement, known.key if known is not None else NOBODYS_KEY)
+    if device_id is None or known is None or not signed:
+        msg = "no such client or key, or the signature does not verify"
         raise assertions.Refused(msg)
-    assertions.verify(statement, known.key)
     return _spend(device_id, known, claims)
 
 

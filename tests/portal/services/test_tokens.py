@@ -175,11 +175,12 @@ def test_that_is_no_assertion_is_refused(database, text):
     assert refusal_of(text)
 
 
-def test_of_an_unknown_client_is_refused_like_one_with_an_unknown_key(terminal):
+def test_of_an_unknown_client_is_refused_like_one_that_another_key_signed(terminal):
     unknown = "dev_01jd0000000000000000000000"
-    assert refusal_of(terminal.assertion(iss=unknown, sub=unknown)) == refusal_of(
-        terminal.assertion(header={"kid": "another"})
-    )
+    refusal = refusal_of(terminal.assertion(iss=unknown, sub=unknown))
+    another = ECKey.generate_key("P-256", private=True)
+    for header in ({"kid": "another"}, {"kid": terminal.kid}, {"kid": None}):
+        assert refusal_of(terminal.assertion(key=another, header=header)) == refusal
 
 
 @pytest.mark.parametrize("step", [devices.suspend_device, devices.revoke_device])
