@@ -56,6 +56,12 @@ class Forbidden(DomainError):
     code = "forbidden"
 
 
+class ScopeMissing(Forbidden):
+    """The credential does not carry the scope that this needs."""
+
+    code = "insufficient_scope"
+
+
 class Conflict(DomainError):
     """The object's present state does not allow that."""
 

@@ -26,13 +26,21 @@ class TenantManager(models.Manager[M]):
             raise NoTenantScope(msg)
         if isinstance(scope, SystemScope):
             return queryset
-        fields = {field.attname for field in self.model._meta.concrete_fields}
+        fields = {field.attname: field for field in self.model._meta.concrete_fields}
         queryset = queryset.filter(psp_id=scope.psp_id)
         if scope.merchant_id is not None and "merchant_id" in fields:
             queryset = queryset.filter(merchant_id=scope.merchant_id)
         if scope.store_ids is not None and "store_id" in fields:
             queryset = queryset.filter(store_id__in=scope.store_ids)
+        if scope.livemode is not None and "livemode" in fields:
+            queryset = queryset.filter(_in_mode(livemode=scope.livemode, nullable=fields["livemode"].null))
         return queryset
+
+
+def _in_mode(*, livemode: bool, nullable: bool) -> models.Q:
+    """Rows of one mode; one that says neither belongs to both."""
+    own = models.Q(livemode=livemode)
+    return own | models.Q(livemode=None) if nullable else own
 
 
 class TenantModel(models.Model):

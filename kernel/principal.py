@@ -39,7 +39,8 @@ class Principal:
         if self.psp_id is None:
             msg = f"{self.kind} {self.subject} belongs to no tenant"
             raise ValueError(msg)
-        return TenantScope(self.psp_id, self.merchant_id, self.store_ids)
+        livemode = None if self.kind == "person" else self.livemode
+        return TenantScope(self.psp_id, self.merchant_id, self.store_ids, livemode)
 
     def database_scope(self) -> Scope:
         """Like `scope`, but a service enters its declared system scope."""

@@ -30,11 +30,16 @@ class NoTenantScope(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class TenantScope:
-    """One provider's data; narrower when `merchant_id` or `store_ids` is set."""
+    """One provider's data; narrower when `merchant_id` or `store_ids` is set.
+
+    `livemode` keeps real and test data apart: with it, managers show rows of that mode alone. None is both, for the
+    platform's own work on one tenant.
+    """
 
     psp_id: int
     merchant_id: int | None = None
     store_ids: tuple[int, ...] | None = None
+    livemode: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from kernel import clock, idempotency
 from kernel.db import ContextDb
-from kernel.errors import DomainError, Forbidden, Unauthenticated
+from kernel.errors import DomainError, Forbidden, ScopeMissing, Unauthenticated
 from kernel.principal import Principal
 from kernel.rest import body as bodies
 from kernel.rest.limits import Limits
@@ -45,9 +45,13 @@ class Steps:
 
 
 class Endpoint(APIView):
-    """One URL of the API. `callers` names the kinds of principal that may use it; empty means anyone."""
+    """One URL of the API. `callers` names the kinds of principal that may use it; empty means anyone.
+
+    `partner_scopes` are the scopes that a partner's key needs here, to read and to write.
+    """
 
     callers: ClassVar[frozenset[str] | set[str]] = frozenset()
+    partner_scopes: ClassVar[tuple[str, str] | None] = None
     db: ClassVar[ContextDb]
 
     now: dt.datetime
@@ -95,6 +99,10 @@ class Endpoint(APIView):
             raise Unauthenticated
         if principal.kind not in callers:
             raise Forbidden
+        if principal.kind == "partner" and self.partner_scopes is not None:
+            read, write = self.partner_scopes
+            if (read if self.request.method in {"GET", "HEAD"} else write) not in principal.scopes:
+                raise ScopeMissing
 
     def _decode(self, request: HttpRequest) -> dict[str, Any]:
         """The declared body and query of the operation; without one, neither is looked at."""
@@ -142,7 +150,7 @@ class Endpoint(APIView):
         request: HttpRequest = self.request._request
         return idempotency.Keyed(
             tenant=self.request.user.key_tenant(),
-            operation=self.operation.name,
+            operation=self._keyed_operation(),
             key=self.idempotency_key,
             fingerprint=idempotency.fingerprint(request.path.encode(), bodies.canonical(self.raw_body)),
         )
@@ -151,7 +159,13 @@ class Endpoint(APIView):
     def scoped_key(self) -> str:
         """The key as the business row keeps it, unique within the row's tenant for ever."""
         tenant = "/".join(str(part) for part in self.request.user.key_tenant())
-        return f"{tenant}/{self.operation.name}/{self.idempotency_key}"
+        return f"{tenant}/{self._keyed_operation()}/{self.idempotency_key}"
+
+    def _keyed_operation(self) -> str:
+        """The operation as keys know it: test, live and each customer's page have keys of their own."""
+        principal = self.request.user
+        space = principal.subject if principal.kind == "intent" else "live" if principal.livemode else "test"
+        return f"{space}/{self.operation.name}"
 
     def present(self, stored_body: bytes) -> bytes:
         """Hook: what a stored answer looks like when it leaves; a gateway answer gets its client secret back here."""

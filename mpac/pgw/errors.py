@@ -11,7 +11,7 @@ Invalid
 `-- WebhookMalformed, WebhookRefused
 """
 
-from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.errors import Conflict, Invalid
 
 
 class IllegalIntentTransition(Conflict):
@@ -96,9 +96,3 @@ class WebhookRefused(Invalid):
     """The notice does not carry this provider's signature."""
 
     code = "webhook_refused"
-
-
-class ScopeMissing(Forbidden):
-    """The credential does not carry the scope that this needs."""
-
-    code = "insufficient_scope"

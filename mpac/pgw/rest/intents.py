@@ -11,7 +11,6 @@ from kernel.ids import decode, encode
 from kernel.principal import Principal
 from kernel.rest import Endpoint, Page, PageQuery, Request, Steps, operation, paginate
 from mpac.pgw.db import atomic, db
-from mpac.pgw.errors import ScopeMissing
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.rest.authentication import client_secret
 from mpac.pgw.rest.bodies import ConfirmIntent, CreateIntent, ListIntents, NoFields
@@ -35,14 +34,8 @@ class IntentEndpoint(Endpoint):
     """What endpoints of intents share: the caller's own intents only, and the client secret put back on the way out."""
 
     callers = CALLERS
+    partner_scopes = ("payments:read", "payments:write")
     db = db
-
-    def _authorize(self, principal: Principal | None) -> None:
-        """Beyond the kind of caller, a partner's key needs the scope to read or to move money. Raises ScopeMissing."""
-        super()._authorize(principal)
-        needed = "payments:read" if self.request.method == "GET" else "payments:write"
-        if principal is not None and principal.kind == "partner" and needed not in principal.scopes:
-            raise ScopeMissing
 
     def present(self, stored_body: bytes) -> bytes:
         """A stored answer never holds the client secret; it is derived again from the intent's id."""
@@ -96,7 +89,7 @@ class IntentsEndpoint(IntentEndpoint):
     )
     def get(self, request: Request, query: ListIntents) -> Page[IntentView]:
         with atomic(request.user.scope()):
-            found = select.list_intents(livemode=request.user.livemode, filters=query.filters())
+            found = select.list_intents(query.filters())
             return paginate(found, query, secret_intent_view)
 
     def _create_and_confirm(self, principal: Principal, wanted: creation.NewIntent) -> Steps:
@@ -211,17 +204,14 @@ class IntentEventsEndpoint(IntentEndpoint):
 
 
 def own_intent(principal: Principal, intent_id: str) -> PaymentIntent:
-    """The intent, if it is this caller's, in this caller's mode, and the one its client secret is bound to.
+    """The intent, if it is in the caller's scope and the one that its client secret is bound to.
 
     Raises NotFound, in the same words whatever the reason.
     """
     key = decode("pi", intent_id)
     if principal.intent_id not in (None, key):
         raise NotFound
-    intent = select.get_intent(key)
-    if intent.livemode != principal.livemode:
-        raise NotFound
-    return intent
+    return select.get_intent(key)
 
 
 def _finish(endpoint: Endpoint, principal: Principal, intent_id: str, opened: list[uuid.UUID]) -> IntentView:

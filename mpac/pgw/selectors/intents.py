@@ -41,8 +41,8 @@ def find_intent_by_key(*, psp_id: int, merchant_id: int, idempotency_key: str) -
     return found
 
 
-def list_intents(*, livemode: bool, filters: IntentFilters) -> QuerySet[PaymentIntent]:
-    """The intents of one mode within the open scope; test and live never mix."""
+def list_intents(filters: IntentFilters) -> QuerySet[PaymentIntent]:
+    """The intents within the open scope."""
     conditions = {
         "status": filters.status,
         "merchant_id": filters.merchant_id,
@@ -52,7 +52,7 @@ def list_intents(*, livemode: bool, filters: IntentFilters) -> QuerySet[PaymentI
         "created_at__lt": filters.created_before,
     }
     given = {name: value for name, value in conditions.items() if value is not None}
-    found: QuerySet[PaymentIntent] = PaymentIntent.objects.filter(livemode=livemode, **given)
+    found: QuerySet[PaymentIntent] = PaymentIntent.objects.filter(**given)
     return found
 
 

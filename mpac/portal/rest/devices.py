@@ -9,7 +9,7 @@ from mpac.portal.db import atomic, db
 from mpac.portal.models import Device
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import ActivateDevice, ChangeDeviceStatus, ListDevices, RegisterDevice
-from mpac.portal.rest.permissions import require, require_same_mode
+from mpac.portal.rest.permissions import require
 from mpac.portal.rest.views import ActivationView, DeviceView, OwnDeviceView, RegisteredDeviceView
 from mpac.portal.selectors.devices import get_device, list_devices
 from mpac.portal.selectors.hierarchy import get_store
@@ -32,10 +32,7 @@ class StoreDevicesEndpoint(Endpoint):
         scope = require(request.user, READ)
         with atomic(scope):
             store = get_store(scope=scope, store_id=store_id)
-            found = list_devices(store_id=store.id, status=query.status)
-            if request.user.kind == "partner":
-                found = found.filter(livemode=request.user.livemode)
-            return paginate(found, query, views.device)
+            return paginate(list_devices(store_id=store.id, status=query.status), query, views.device)
 
     @operation(
         "devices.register",
@@ -103,8 +100,7 @@ class DeviceEndpoint(Endpoint):
     @operation("devices.read", summary="Read a terminal", response=DeviceView)
     def get(self, request: Request, device_id: str) -> DeviceView:
         scope = require(request.user, READ)
-        device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
-        return views.device(require_same_mode(request.user, device))
+        return views.device(get_device(scope=scope, device_id=ids.decode("dev", device_id)))
 
 
 class ActivationCodeEndpoint(Endpoint):
@@ -124,7 +120,6 @@ class ActivationCodeEndpoint(Endpoint):
         scope = require(request.user, WRITE)
         with atomic(scope):
             device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
-            require_same_mode(request.user, device)
             return views.registered_device(
                 devices.reissue_activation_code(scope=scope, device_id=device.id, now=self.now)
             )
@@ -142,7 +137,6 @@ class StatusEndpoint(Endpoint):
         scope = require(request.user, WRITE)
         with atomic(scope):
             device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
-            require_same_mode(request.user, device)
             moved = step(
                 scope=scope, device_id=device.id, actor=request.user.subject, reason=body.reason, now=self.now
             )

@@ -24,6 +24,7 @@ class Bill(StoreModel):
     total_minor = models.BigIntegerField()
     paid_minor = models.BigIntegerField(default=0)
     reserved_minor = models.BigIntegerField(default=0)
+    livemode = models.BooleanField(db_default=False)
     version = models.IntegerField(default=1)
     idempotency_key = models.TextField(null=True)
     updated_at = models.DateTimeField()

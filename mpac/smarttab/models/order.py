@@ -55,6 +55,7 @@ class Order(StoreModel):
     paid_minor = models.BigIntegerField(default=0)
     refunded_minor = models.BigIntegerField(default=0)
     details = models.JSONField()
+    livemode = models.BooleanField(db_default=False)
     revision = models.IntegerField(default=1)
     version = models.IntegerField(default=1)
     idempotency_key = models.TextField(null=True)

@@ -8,13 +8,14 @@ from kernel.rest import Endpoint
 from kernel.rest.body import decode_body
 from mpac.smarttab.db import db
 from mpac.smarttab.rest.bodies import NoBody
-from mpac.smarttab.rest.caller import READERS
+from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS
 
 
 class ActionEndpoint(Endpoint):
     """Base of actions on an existing object."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     def _decode(self, request: HttpRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from mpac.smarttab.dto import BillView
 from mpac.smarttab.models import Bill
 from mpac.smarttab.rest.actions import ActionEndpoint
 from mpac.smarttab.rest.bodies import ListBills
-from mpac.smarttab.rest.caller import READERS, caller_of
+from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS, caller_of
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import bills
@@ -17,6 +17,7 @@ class BillsEndpoint(Endpoint):
     """All bills in the caller's reach."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     @operation(
@@ -36,6 +37,7 @@ class BillEndpoint(Endpoint):
     """One bill."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     @operation("bills.get", summary="Read a bill", response=BillView, errors=(404,))

@@ -6,6 +6,7 @@ from mpac.smarttab.dto import Caller
 
 READERS = frozenset({"device", "partner"})
 SELLERS = frozenset({"device"})
+PARTNER_SCOPES = ("payments:read", "payments:write")
 
 
 def caller_of(request: Request) -> Caller:

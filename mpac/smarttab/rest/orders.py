@@ -8,7 +8,7 @@ from mpac.smarttab.dto import BillView, OrderView
 from mpac.smarttab.models import Order
 from mpac.smarttab.rest.actions import ActionEndpoint
 from mpac.smarttab.rest.bodies import CreateOrder, ListBills, ListOrders, PatchOrder
-from mpac.smarttab.rest.caller import READERS, SELLERS, caller_of, expected_version
+from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS, SELLERS, caller_of, expected_version
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import bills, orders
@@ -18,6 +18,7 @@ class OrdersEndpoint(Endpoint):
     """All orders in the caller's reach."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     @operation(
@@ -53,6 +54,7 @@ class OrderEndpoint(Endpoint):
     """One order."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     @operation("orders.get", summary="Read an order", response=OrderView, errors=(404,))

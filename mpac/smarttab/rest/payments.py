@@ -13,7 +13,7 @@ from mpac.smarttab.dto import Caller, PaymentView, SaleView
 from mpac.smarttab.models import Payment
 from mpac.smarttab.rest.actions import ActionEndpoint
 from mpac.smarttab.rest.bodies import CreatePayment, CreateSale, ListPayments
-from mpac.smarttab.rest.caller import READERS, SELLERS, caller_of
+from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS, SELLERS, caller_of
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import gateway_payments, payments, sales
@@ -25,6 +25,7 @@ class TakingEndpoint(Endpoint):
     """Takes money under an Idempotency-Key, in one transaction or in steps as the method of payment needs."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     def in_one_transaction(self, produce: Callable[[], Any]) -> HttpResponse:
@@ -100,6 +101,7 @@ class PaymentsEndpoint(Endpoint):
     """All payments in the caller's reach."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     @operation(
@@ -118,6 +120,7 @@ class PaymentEndpoint(Endpoint):
     """One payment."""
 
     callers = READERS
+    partner_scopes = PARTNER_SCOPES
     db = db
 
     @operation("payments.get", summary="Read a payment", response=PaymentView, errors=(404,))

@@ -61,6 +61,7 @@ def open_bill(order: Order, *, caller: Caller, idempotency_key: str | None, now:
         status=status.value,
         currency=order.currency,
         total_minor=due,
+        livemode=order.livemode,
         idempotency_key=idempotency_key,
         updated_at=now,
         closed_at=None if due else now,

@@ -67,6 +67,7 @@ def create_order(
             number=number,
             business_date=business_date,
             status=OrderStatus.DRAFT.value,
+            livemode=caller.livemode,
             idempotency_key=idempotency_key,
             **_computed_columns(draft, totals, now=now),
         )

@@ -134,7 +134,7 @@ def _new_payment(
         method=tender.method.value,
         provider=tender.provider,
         currency=bill.currency,
-        livemode=caller.livemode,
+        livemode=order.livemode,
         idempotency_key=idempotency_key,
         updated_at=now,
     )

@@ -1,6 +1,7 @@
 """Provider accounts over HTTP..."""
 
-from tests.portal.factories import make_tenant
+from mpac.portal.domain.api_keys import ApiKeyMode
+from tests.portal.factories import make_api_key, make_tenant
 
 JSON = "application/json"
 BODY = {
@@ -58,3 +59,13 @@ def test_of_another_provider_look_like_missing_ones(partner, tenant):
         assert partner.patch(f"{path}/scb", {"enabled": False}, content_type=JSON).status_code == 404
     own = f"/v1/stores/{tenant.store.id}/provider-configs/scb"
     assert partner.patch(own, {"enabled": False}, content_type=JSON).status_code == 404
+
+
+def test_of_the_other_mode_look_like_missing_ones(partner, tenant):
+    path = f"/v1/stores/{tenant.store.id}/provider-configs"
+    live = {"authorization": f"Bearer {make_api_key(tenant.psp, mode=ApiKeyMode.LIVE)}"}
+    assert partner.post(path, BODY, content_type=JSON, headers=live).json()["livemode"] is True
+    assert partner.get(path).json()["data"] == []
+    stolen = {"account": {"biller_id": "999999999999999"}}
+    assert partner.patch(f"{path}/scb", stolen, content_type=JSON).status_code == 404
+    assert partner.get(path, headers=live).json()["data"][0]["account"] == BODY["account"]

@@ -28,7 +28,7 @@ def test_says_whose_it_is_and_which_data_it_reaches(tenant, mode, live):
         issued.api_key.public_id,
         live,
     )
-    assert principal.scope() == TenantScope(tenant.psp.id)
+    assert principal.scope() == TenantScope(tenant.psp.id, livemode=live)
     assert principal.scopes == set(ALL_SCOPES)
     assert principal.rate_limit_per_minute == 100
 

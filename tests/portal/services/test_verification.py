@@ -63,7 +63,9 @@ def forge(terminal, now, *, header=None, key=None, **claims):
 def test_says_who_calls(tenant, terminal, token, now):
     principal = authenticate_token(token, now=now)
     assert (principal.kind, principal.subject) == ("device", terminal.client_id)
-    assert principal.scope() == TenantScope(tenant.psp.id, tenant.merchant.id, (tenant.store.id,))
+    assert principal.scope() == TenantScope(
+        tenant.psp.id, tenant.merchant.id, (tenant.store.id,), livemode=False
+    )
     assert principal.device_id == terminal.device_id
     assert principal.scopes == {"device"}
     assert principal.livemode is False
