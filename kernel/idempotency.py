@@ -15,7 +15,7 @@ from kernel.db import ContextDb
 from kernel.errors import Conflict, DomainError, FieldError, Invalid
 from kernel.tenancy import Scope
 
-LEASE = dt.timedelta(seconds=60)
+LEASE = dt.timedelta(seconds=30)
 KEEP = dt.timedelta(days=30)
 MAX_LENGTH = 255
 

@@ -13,8 +13,6 @@ SCRIPT = ROOT / "deploy" / "process"
 # Partition upkeep runs in these two; nothing that faces outside knows the owner roles.
 WITH_OWNER_ROLES = ("worker", "relay")
 PROCESSES = ("web", "realtime", "worker", "beat", "relay")
-# Armed by fault tests: it must fire once, not after every restart.
-FIRST_START_ONLY = ("MPAC_CRASHPOINT",)
 
 
 def all_programs(*, options: Options, environments: Environments) -> list[ProgramUnit]:
@@ -35,6 +33,5 @@ def _unit(name: str, argv: list[str], environment: dict[str, str], options: Opti
             env=environment | {"PATH": path, "MPAC_HOST": "127.0.0.1"},
             cwd=ROOT,
             log=options.state / "logs" / f"{name}.log",
-        ),
-        first_only=FIRST_START_ONLY,
+        )
     )

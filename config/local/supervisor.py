@@ -3,7 +3,6 @@
 It runs in one thread and does nothing between two calls of `tick`. Servers and programs look the same to it.
 """
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -31,12 +30,11 @@ class Unit(Protocol):
 
 
 class ProgramUnit:
-    """A program of MPAC. Variables in `first_only` reach its first start alone, so that an armed crash happens once."""
+    """A program of MPAC."""
 
-    def __init__(self, program: Program, *, first_only: tuple[str, ...] = ()) -> None:
+    def __init__(self, program: Program) -> None:
         self.process: Process | None = None
         self._program = program
-        self._first_only = first_only
 
     @property
     def name(self) -> str:
@@ -44,10 +42,6 @@ class ProgramUnit:
 
     def launch(self) -> Process:
         self.process = Process(self._program)
-        if self._first_only:
-            env = {name: value for name, value in self._program.env.items() if name not in self._first_only}
-            self._program = dataclasses.replace(self._program, env=env)
-            self._first_only = ()
         return self.process
 
 

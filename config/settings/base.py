@@ -152,7 +152,7 @@ MPAC_KEKS = key_encryption_keys()
 MPAC_SERVICE_KEYS = service_keys()
 MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
-MPAC_CRASHPOINT = env.str("MPAC_CRASHPOINT", default="")
+MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
 MPAC_RATE_LIMITS = {
     "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),
     "global": env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000),

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from config.local.state import forget
 from simulator.terminal.client import Terminal
 
 ROOT = Path(__file__).parent.parent.parent
@@ -39,9 +40,12 @@ class RunningPlatform:
             for name, value in os.environ.items()
             if not name.startswith(("MPAC_", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PYTEST_", "DJANGO_"))
         }
-        chosen = (
-            kept | GENEROUS | ports | {"MPAC_STATE": str(self.state), "MPAC_FIRST_SALE": "0"} | environment
-        )
+        own = {
+            "MPAC_STATE": str(self.state),
+            "MPAC_FIRST_SALE": "0",
+            "MPAC_CRASHPOINT_FILE": str(self.crashpoint),
+        }
+        chosen = kept | GENEROUS | ports | own | environment
         demo_file = self.state / "demo.json"
         demo_file.unlink(missing_ok=True)
         log = (self.state.parent / f"{self.state.name}.log").open("ab")
@@ -55,9 +59,23 @@ class RunningPlatform:
         self.demo = json.loads(demo_file.read_text())
 
     def stop(self) -> None:
+        """Stop everything and leave nothing behind."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(60)
+        forget(self.state)
+
+    @property
+    def crashpoint(self) -> Path:
+        """The file that arms a crash point while it exists."""
+        return self.state / "crashpoint"
+
+    @contextmanager
+    def crash_at(self, point: str) -> Iterator[None]:
+        """Let the next process that gets to this point die there; leaving the block waits until one has."""
+        self.crashpoint.write_text(point)
+        yield
+        until(lambda: not self.crashpoint.exists(), timeout_s=30)
 
     def terminal(self) -> Terminal:
         return Terminal(self.demo)
@@ -90,7 +108,6 @@ class RunningPlatform:
             for entry in Path(f"/proc/{pid}/environ").read_text().split("\0")
             if "=" in entry
         )
-        environment.pop("MPAC_CRASHPOINT", None)
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -162,7 +179,6 @@ def free_ports(count: int) -> list[str]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """The platform of all journeys of this worker."""
     platform = RunningPlatform(tmp_path_factory.mktemp("platform") / "state")
-    platform.state.mkdir()
     try:
         platform.start(MPAC_PROVIDER_TIMEOUT_S="2")
         yield platform

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from config.local.console import Console
-from config.local.processes import Program, tail
+from config.local.processes import Program
 from config.local.supervisor import ProgramUnit, Supervisor
 
 PATIENCE_S = 10.0
@@ -35,9 +35,9 @@ def supervisor(clock: Clock):
     supervisor.stop()
 
 
-def python(directory: Path, code: str, *, name: str = "worker", env: dict[str, str] | None = None) -> Program:
+def python(directory: Path, code: str, *, name: str = "worker") -> Program:
     log = directory / f"{name}.log"
-    return Program(name=name, argv=[sys.executable, "-c", code], env=env or {}, cwd=directory, log=log)
+    return Program(name=name, argv=[sys.executable, "-c", code], env={}, cwd=directory, log=log)
 
 
 def crashed(unit: ProgramUnit, supervisor: Supervisor) -> None:
@@ -87,17 +87,6 @@ def test_forgets_the_crashes_of_a_process_that_is_steady_again(tmp_path, clock, 
     clock.now += 31
     supervisor.tick()
     assert supervisor.crashes() == {}
-
-
-def test_hands_a_first_start_only_variable_to_the_first_start_alone(tmp_path, clock, supervisor):
-    program = python(tmp_path, "import os; print(os.environ.get('ARMED'))", env={"ARMED": "yes"})
-    unit = ProgramUnit(program, first_only=("ARMED",))
-    supervisor.add(unit)
-    crashed(unit, supervisor)
-    clock.now += 1
-    supervisor.tick()
-    unit.process.wait(PATIENCE_S)
-    assert tail(program.log, lines=5) == ["yes", "None"]
 
 
 def test_stops_everything_it_owns_and_leaves_the_rest_to_its_owner(tmp_path, supervisor):
