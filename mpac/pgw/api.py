@@ -1,6 +1,8 @@
 """What other contexts may ask of the payment gateway. Ids are TypeIDs, amounts are Money, `now` is the caller's instant."""
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kernel.ids import decode
 from kernel.invariants import Invariant
@@ -27,7 +29,7 @@ from mpac.pgw.errors import (
     StoreNotUsable,
 )
 from mpac.pgw.selectors import intents, mirror
-from mpac.pgw.selectors.invariants import list_invariants
+from mpac.pgw.selectors.invariants import list_bank_differences, list_invariants
 from mpac.pgw.services import cancellation, confirmation, creation, late_money, mirroring
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "accept_late_payment",
     "apply_merchant_snapshot",
     "apply_partner_snapshot",
+    "bank_differences",
     "cancel_payment_intent",
     "confirm_payment_intent",
     "create_payment_intent",
@@ -155,6 +158,14 @@ def apply_partner_snapshot(snapshot: PartnerSnapshot, *, now: dt.datetime) -> Sy
 def mirror_checksums() -> dict[tuple[int, int], str]:
     """A digest of the mirrored versions for each merchant, by provider and merchant id; compare with the source's."""
     return mirror.mirror_checksums()
+
+
+def bank_differences(*, charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """What a bank's own books, where they can be read, and the gateway's do not agree on; none when all is well.
+
+    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at.
+    """
+    return list_bank_differences(charges)
 
 
 def invariants() -> list[Invariant]:

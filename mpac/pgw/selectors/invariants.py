@@ -1,14 +1,18 @@
 """The gateway's invariants as queries that return the rows which break them. A healthy gateway returns none."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernel.invariants import Invariant
-from mpac.pgw.db import db
+from kernel.tenancy import SystemScope
+from mpac.pgw.db import atomic, db
 from mpac.pgw.domain import attempts, intents
 
 # Processing this long without a scheduled question means that nobody will ever find out.
 STUCK_AFTER_MINUTES = 5
+# However a call to a bank ends, its truth is known here so soon.
+RESOLVED_WITHIN_MINUTES = 2
 
 OVER_REFUNDED = """
     SELECT id, refunded_minor, captured_minor FROM payment_intents WHERE refunded_minor > captured_minor LIMIT 20
@@ -66,6 +70,40 @@ PROCESSING_ALONE = """
           AND a.status IN ('sent', 'unknown', 'authorized')
     ) LIMIT 20
 """
+# The bank's books are trusted from their first entry on. What the bank has taken a moment ago may still be asked about.
+BANK_DISAGREES = """
+    WITH charges AS (
+        SELECT * FROM jsonb_to_recordset(%(charges)s::jsonb) AS c (
+            provider text, reference text, provider_reference text, amount bigint, currency text, status text,
+            created_at timestamptz, paid_at timestamptz
+        )
+    ), bank AS (
+        SELECT * FROM charges WHERE status = 'paid'
+    ), booked AS (
+        SELECT t.provider_name AS provider, t.provider_reference, t.amount_minor, t.currency::text, a.provider_key,
+               a.created_at
+        FROM payment_transactions t
+        JOIN payment_attempts a ON a.psp_id = t.psp_id AND a.merchant_id = t.merchant_id AND a.id = t.attempt_id
+        WHERE t.status = 'captured'
+    )
+    SELECT provider, provider_reference, bank.reference, bank.amount, booked.provider_key, booked.amount_minor
+    FROM bank FULL JOIN booked USING (provider, provider_reference)
+    WHERE (bank.reference, bank.amount, bank.currency)
+          IS DISTINCT FROM (booked.provider_key, booked.amount_minor, booked.currency)
+      AND (bank.amount IS NOT NULL OR booked.created_at >= (SELECT min(created_at) FROM charges))
+      AND NOT (booked.amount_minor IS NULL AND bank.paid_at > now() - make_interval(mins => %(minutes)s) AND EXISTS (
+          SELECT 1 FROM payment_attempts a
+          WHERE a.provider = bank.provider AND a.provider_key = bank.reference AND a.next_probe_at IS NOT NULL
+      )) LIMIT 20
+"""
+
+
+def list_bank_differences(charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """Movements of money that a bank's own books and ours do not agree on, with what each of them says."""
+    with atomic(SystemScope("invariants")):
+        return db.execute(
+            BANK_DISAGREES, {"charges": json.dumps(charges), "minutes": RESOLVED_WITHIN_MINUTES}
+        )
 
 
 def list_invariants() -> list[Invariant]:
