@@ -78,19 +78,13 @@ def run_slot(name: str, *, now: dt.datetime) -> int:
     return handled
 
 
-def run_overdue(*, now: dt.datetime) -> int:
-    """Run every job whose last slot lies more than two slots back; returns how many slots ran."""
-    ran = 0
-    by_alias: dict[str, list[Job]] = {}
-    for found in registered():
-        by_alias.setdefault(found.db.alias, []).append(found)
-    for group in by_alias.values():
-        db = group[0].db
-        with db.atomic(SCOPE):
-            last = dict(db.execute(LAST, [[found.name for found in group]]))
-        for found in group:
-            previous = last.get(found.name)
-            if previous is None or (now - previous).total_seconds() > OVERDUE_SLOTS * found.every_s + 1:
-                run_slot(found.name, now=now)
-                ran += 1
-    return ran
+def overdue(db: ContextDb, *, now: dt.datetime) -> list[str]:
+    """The jobs of one context whose last slot lies more than two slots back."""
+    ours = [each for each in registered() if each.db.alias == db.alias]
+    with db.atomic(SCOPE):
+        last = dict(db.execute(LAST, [[each.name for each in ours]]))
+    return [each.name for each in ours if _is_overdue(each, last.get(each.name), now=now)]
+
+
+def _is_overdue(found: Job, last: dt.datetime | None, *, now: dt.datetime) -> bool:
+    return last is None or (now - last).total_seconds() > OVERDUE_SLOTS * found.every_s + 1

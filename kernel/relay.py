@@ -7,6 +7,7 @@ an aggregate is ever claimed: a failing handler delays later events of that aggr
 
 import datetime as dt
 import select
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from typing import Any
 
 import orjson
 import psycopg
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from kernel import clock, events, handlers, jobs
 from kernel.db import ContextDb
+from kernel.errors import Unavailable
 from kernel.logs import get_logger
 from kernel.metrics import observe_outbox
 from kernel.outbox import CHANNEL
@@ -32,10 +34,13 @@ MAX_TRIES = 10
 LONGEST_DELAY_S = 60.0
 POLL_S = 0.5
 JOBS_EVERY_S = 5.0
+JOB_THREADS = 4
 SCOPE = SystemScope("relay")
+# An outage is nobody's fault: however long it lasts, the event is tried until it is over.
+OUTAGES = (OperationalError, InterfaceError, Unavailable)
 
 CLAIM = """
-    UPDATE outbox o SET tries = o.tries + 1, next_try_at = %(lease)s
+    UPDATE outbox o SET tries = least(o.tries, 999) + 1, next_try_at = %(lease)s
     FROM (
         SELECT id, created_at FROM outbox c
         WHERE delivered_at IS NULL AND parked_at IS NULL AND next_try_at <= %(now)s AND type = ANY(%(types)s)
@@ -52,7 +57,7 @@ DELIVERED = "UPDATE outbox SET delivered_at = %s, last_error = '' WHERE id = %s 
 UNHANDLED = """
     UPDATE outbox o SET delivered_at = %(now)s
     FROM (SELECT id, created_at FROM outbox
-          WHERE delivered_at IS NULL AND parked_at IS NULL AND NOT (type = ANY(%(types)s))
+          WHERE delivered_at IS NULL AND parked_at IS NULL AND type = ANY(%(types)s)
           LIMIT 5000 FOR UPDATE SKIP LOCKED) done
     WHERE o.id = done.id AND o.created_at = done.created_at
 """
@@ -88,19 +93,15 @@ def deliver_due(db: ContextDb, *, now: dt.datetime) -> int:
     return len(claimed)
 
 
-def deliver_all(databases: Sequence[ContextDb], *, now: Callable[[], dt.datetime] = clock.now) -> int:
-    """Deliver until nothing is due, also what the handlers themselves publish; returns how many were delivered."""
-    total = 0
-    while delivered := sum(deliver_due(db, now=now()) for db in databases):
-        total += delivered
-    return total
-
-
 def settle_unhandled(db: ContextDb, *, now: dt.datetime) -> None:
-    """Mark events that nobody handles as delivered: they are history."""
+    """Mark events that nobody handles as delivered: they are history.
+
+    A type that this version of the code does not know is left to the version that published it.
+    """
+    types = sorted(events.registered().keys() - set(handlers.handled_types()))
     with db.atomic(SCOPE):
         db.execute("SET LOCAL synchronous_commit = off")
-        db.execute(UNHANDLED, {"now": now, "types": handlers.handled_types()})
+        db.execute(UNHANDLED, {"now": now, "types": types})
 
 
 def report(db: ContextDb, *, now: dt.datetime) -> None:
@@ -151,8 +152,8 @@ def _deliver(db: ContextDb, message: Claimed) -> None:
 
 
 def _postpone(db: ContextDb, message: Claimed, error: Exception, *, now: dt.datetime) -> None:
-    delay = min(0.2 * 2**message.tries, LONGEST_DELAY_S)
-    parked = now if message.tries >= MAX_TRIES else None
+    delay = min(0.2 * 2 ** min(message.tries, MAX_TRIES), LONGEST_DELAY_S)
+    parked = now if message.tries >= MAX_TRIES and not isinstance(error, OUTAGES) else None
     if parked:
         logger.error("event parked", event_type=message.type, event_id=str(message.id))
     with db.atomic(SCOPE):
@@ -169,57 +170,89 @@ def _postpone(db: ContextDb, message: Claimed, error: Exception, *, now: dt.date
 
 
 class Relay:
-    """The relay process: deliver, then sleep until something is committed or the poll interval has passed."""
+    """The relay process: deliver, and when nothing is due sleep until something is committed or the poll interval has
+    passed. A context whose server is away does not keep the others waiting, and neither does an overdue job, however
+    slow: jobs run beside the delivery, each in a thread of its own.
+    """
 
     def __init__(self, databases: Sequence[ContextDb], *, dsns: Sequence[str]) -> None:
         self.databases = databases
         self.dsns = tuple(dict.fromkeys(dsns))
-        self.listeners: list[psycopg.Connection[Any]] = []
+        self.listeners: dict[str, psycopg.Connection[Any]] = {}
+        self.jobs: dict[str, threading.Thread] = {}
         self.stopping: bool = False
-        self.jobs_at = clock.now()
+        self.upkeep_at = self.jobs_at = clock.now()
 
     def run(self) -> None:
         """Deliver until `stop` is called. Loses its connections without losing events: it reconnects and goes on."""
         while not self.stopping:
-            try:
-                self._listen()
-                deliver_all(self.databases)
-                self._upkeep()
+            self._listen()
+            delivered = self._each(lambda db: deliver_due(db, now=clock.now()))
+            self._upkeep()
+            if not delivered:
                 self._wait()
-            except Exception:
-                logger.exception("relay round failed; connecting anew")
-                self._close()
-                select.select([], [], [], POLL_S)
-        self._close()
+        for connection in self.listeners.values():
+            connection.close()
+        connections.close_all()
 
     def stop(self) -> None:
         self.stopping = True
 
-    def _listen(self) -> None:
-        if self.listeners:
-            return
-        for dsn in self.dsns:
-            connection = psycopg.connect(dsn, autocommit=True)
-            connection.execute(f"LISTEN {CHANNEL}")
-            self.listeners.append(connection)
+    def _each(self, step: Callable[[ContextDb], int | None]) -> int:
+        """Take a step for every context and return the sum; a context that fails connects anew for the next one."""
+        total = 0
+        for db in self.databases:
+            try:
+                total += step(db) or 0
+            except Exception:
+                logger.exception("relay round failed; connecting anew", context=db.name)
+                db.connection.close()
+        return total
 
     def _upkeep(self) -> None:
         now = clock.now()
-        for db in self.databases:
-            settle_unhandled(db, now=now)
-            report(db, now=now)
+        if (now - self.upkeep_at).total_seconds() >= POLL_S:
+            self.upkeep_at = now
+            self._each(lambda db: settle_unhandled(db, now=now))
+            self._each(lambda db: report(db, now=now))
         if (now - self.jobs_at).total_seconds() >= JOBS_EVERY_S:
             self.jobs_at = now
-            jobs.run_overdue(now=now)
+            self._each(lambda db: self._start_overdue_jobs(db, now=now))
+
+    def _start_overdue_jobs(self, db: ContextDb, *, now: dt.datetime) -> None:
+        self.jobs = {name: thread for name, thread in self.jobs.items() if thread.is_alive()}
+        for name in jobs.overdue(db, now=now):
+            if name not in self.jobs and len(self.jobs) < JOB_THREADS:
+                self.jobs[name] = threading.Thread(target=_run_job, args=(name,), name=name, daemon=True)
+                self.jobs[name].start()
+
+    def _listen(self) -> None:
+        for dsn in self.dsns:
+            if dsn in self.listeners:
+                continue
+            try:
+                connection = psycopg.connect(dsn, autocommit=True, connect_timeout=5)
+                connection.execute(f"LISTEN {CHANNEL}")
+                self.listeners[dsn] = connection
+            except psycopg.Error as error:
+                logger.warning("wake-ups are not heard; polling until they are", error=str(error))
 
     def _wait(self) -> None:
-        readable, _, _ = select.select(self.listeners, [], [], POLL_S)
-        for connection in readable:
-            for _ in connection.notifies(timeout=0):
-                pass
+        readable, _, _ = select.select(self.listeners.values(), [], [], POLL_S)
+        for dsn, connection in list(self.listeners.items()):
+            if connection in readable:
+                try:
+                    for _ in connection.notifies(timeout=0):
+                        pass
+                except psycopg.Error:
+                    connection.close()
+                    del self.listeners[dsn]
 
-    def _close(self) -> None:
-        for connection in self.listeners:
-            connection.close()
-        self.listeners.clear()
+
+def _run_job(name: str) -> None:
+    try:
+        jobs.run_slot(name, now=clock.now())
+    except Exception:
+        logger.exception("job could not be run", job=name)
+    finally:
         connections.close_all()

@@ -1,16 +1,20 @@
 """The relay ..."""
 
 import datetime as dt
+import threading
 from dataclasses import dataclass
 
 import pytest
+from django.db import OperationalError, connections
 
-from kernel import clock, handlers, ids
+from kernel import clock, events, handlers, ids, jobs
 from kernel.db import ContextDb
 from kernel.events import Event
+from kernel.jobs import Job
 from kernel.outbox import publish
-from kernel.relay import MAX_TRIES, deliver_all, deliver_due, settle_unhandled
+from kernel.relay import MAX_TRIES, Relay, deliver_due, settle_unhandled
 from kernel.tenancy import SystemScope, TenantScope
+from tests.delivery import deliver_all
 
 DB = ContextDb("sync", alias="sync")
 PORTAL = ContextDb("portal", alias="default")
@@ -164,3 +168,112 @@ def test_event_ids_carry_the_instant_that_decides_their_partition(log):
         )
     assert created_at == ids.created_at_of(event_id)
     assert partition.endswith(f"outbox_{created_at:%Y_%m}")
+
+
+def test_never_parks_an_event_because_of_an_outage(log, monkeypatch):
+    outage = True
+
+    def react(event: Happened, *, now: dt.datetime) -> None:
+        if outage:
+            raise OperationalError
+        log.seen.append(event.what)
+
+    monkeypatch.setattr(handlers, "_handlers", {})
+    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(react)
+    happen("a")
+    now = clock.now()
+    for _ in range(3 * MAX_TRIES):
+        now += dt.timedelta(minutes=5)
+        assert deliver_due(DB, now=now) == 1
+    outage = False
+    deliver_due(DB, now=now + dt.timedelta(minutes=5))
+    assert (log.seen, pending()) == (["a"], 0)
+
+
+def test_goes_on_trying_after_a_very_long_outage(log, monkeypatch, superuser):
+    monkeypatch.setattr(log, "failing", {"a"})
+    happen("a")
+    superuser.execute("UPDATE sync.outbox SET tries = 32767")
+    assert deliver_due(DB, now=clock.now()) == 1
+
+
+def test_leaves_the_events_of_a_newer_version_to_its_relay(log, monkeypatch):
+    """Two versions run together during an upgrade; the older one must not spend what only the newer can handle."""
+    happen("a")
+    with monkeypatch.context() as older:
+        older.setattr(handlers, "_handlers", {})
+        older.setattr(events, "_registry", {})
+        settle_unhandled(DB, now=clock.now())
+    deliver_all([DB])
+    assert log.seen == ["a"]
+
+
+class Running:
+    """A relay in a thread of its own, over the contexts of these tests."""
+
+    def __init__(self, databases=(PORTAL, DB)) -> None:
+        self.relay = Relay(databases, dsns=[])
+        self.thread = threading.Thread(target=self.relay.run)
+
+    def __enter__(self) -> Relay:
+        self.thread.start()
+        return self.relay
+
+    def __exit__(self, *_: object) -> None:
+        self.relay.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+def test_stops_when_it_is_told_to_however_much_there_is_to_deliver(log, monkeypatch):
+    running = Running()
+
+    def react(event: Happened, *, now: dt.datetime) -> None:
+        log.seen.append(event.what)
+        running.relay.stop()
+        if len(log.seen) < 100:
+            happen("more")
+
+    monkeypatch.setattr(handlers, "_handlers", {})
+    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(react)
+    happen("a")
+    running.relay.run()
+    assert log.seen == ["a"]
+
+
+def test_delivers_while_an_overdue_job_takes_its_time(log, monkeypatch):
+    started, finish, delivered = threading.Event(), threading.Event(), threading.Event()
+
+    def work(*, now: dt.datetime) -> int:
+        started.set()
+        finish.wait(30)
+        return 0
+
+    monkeypatch.setattr(jobs, "_jobs", {"slow": Job("slow", 1, DB, work)})
+    monkeypatch.setattr(log, "handle", lambda event, *, now: delivered.set())
+    monkeypatch.setattr(handlers, "_handlers", {})
+    handlers.handles(Happened, db=PORTAL, consumer="portal.test")(log.handle)
+    running = Running()
+    running.relay.jobs_at -= dt.timedelta(minutes=1)
+    with running as relay:
+        assert started.wait(10)
+        happen("a")
+        assert delivered.wait(10)
+        assert list(relay.jobs) == ["slow"]
+        finish.set()
+        relay.jobs["slow"].join(10)
+
+
+def test_delivers_of_one_context_while_the_server_of_another_is_away(log):
+    away = ContextDb("portal", alias="smarttab")
+    place = connections["smarttab"].settings_dict
+    seen = threading.Event()
+    handlers.handles(Happened, db=PORTAL, consumer="portal.seen")(lambda event, *, now: seen.set())
+    port, place["PORT"] = place["PORT"], "1"
+    connections["smarttab"].close()
+    try:
+        with Running((away, DB)):
+            happen("a")
+            assert seen.wait(10)
+    finally:
+        place["PORT"] = port

@@ -9,7 +9,6 @@ import pytest
 
 from kernel import clock
 from kernel.money import Money
-from kernel.relay import deliver_all
 from kernel.tenancy import SystemScope
 from mpac.pgw import api as pgw
 from mpac.pgw.adapters import registry
@@ -20,6 +19,7 @@ from mpac.portal.dto import ProfileChanges
 from mpac.portal.models import ProviderConfig
 from mpac.portal.services import hierarchy
 from mpac.portal.services.provider_configs import create_provider_config, update_provider_config
+from tests.delivery import deliver_all
 from tests.pgw.doubles import FakeAdapter
 from tests.portal.factories import SEED, Tenant, make_tenant
 from tests.signed import Service
