@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 env = environ.Env()
 
 KEK_BYTES = 32
+SECRET_LENGTH = 16
 
 
 def key_encryption_keys() -> dict[str, bytes]:
@@ -36,6 +37,13 @@ def key_encryption_keys() -> dict[str, bytes]:
 def service_keys() -> dict[str, list[str]]:
     """`MPAC_SERVICE_KEYS='{"key id": ["secret", "previous secret"]}'` for signed service calls."""
     keys: dict[str, list[str]] = env.json("MPAC_SERVICE_KEYS", default={})
+    for key_id, secrets in keys.items():
+        # A bare text would be taken for a list of one-letter secrets, which anybody can guess.
+        if not isinstance(secrets, list) or not all(
+            isinstance(secret, str) and len(secret) >= SECRET_LENGTH for secret in secrets
+        ):
+            msg = f"MPAC_SERVICE_KEYS: key {key_id!r} needs a list of secrets of {SECRET_LENGTH} characters or more"
+            raise ImproperlyConfigured(msg)
     return keys
 
 

@@ -98,7 +98,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-MPAC_HTTPS = env.bool("MPAC_HTTPS", default=False)
+MPAC_PUBLIC_URL = env.str("MPAC_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+MPAC_HTTPS = env.bool("MPAC_HTTPS", default=MPAC_PUBLIC_URL.startswith("https://"))
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = MPAC_HTTPS
 CSRF_TRUSTED_ORIGINS = env.list("MPAC_TRUSTED_ORIGINS", default=[])
 OTP_TOTP_ISSUER = "MPAC"
@@ -143,7 +144,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 # --- MPAC ---------------------------------------------------------------------------------------------------------
 MPAC_ENV = env.str("MPAC_ENV", default="production")
-MPAC_PUBLIC_URL = env.str("MPAC_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 MPAC_ISSUER = env.str("MPAC_ISSUER", default=MPAC_PUBLIC_URL)
 MPAC_WS_URL = env.str("MPAC_WS_URL", default="ws://127.0.0.1:8001/ws/v1/terminal")
 MPAC_SIMULATOR_URL = env.str("MPAC_SIMULATOR_URL", default="http://127.0.0.1:8002")
@@ -151,6 +151,7 @@ MPAC_STATE_DIR = path("MPAC_STATE_DIR", ".mpac")
 MPAC_KEKS = key_encryption_keys()
 MPAC_SERVICE_KEYS = service_keys()
 MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
+MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
 MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
 MPAC_RATE_LIMITS = {

@@ -102,7 +102,7 @@ def decode_query(parameters: Mapping[str, str], cls: type[S]) -> S:
 
 def canonical(raw: bytes) -> bytes:
     """JSON with sorted keys and no white space, so that equal payloads have equal digests."""
-    return orjson.dumps(orjson.loads(raw or b"{}"), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(orjson.loads(raw.strip() or b"{}"), option=orjson.OPT_SORT_KEYS)
 
 
 def _field_error(text: str) -> FieldError:

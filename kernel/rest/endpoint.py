@@ -82,14 +82,24 @@ class Endpoint(APIView):
             )
         self.operation = function.operation
         self.request = Request(request, authenticators=self.get_authenticators())
-        principal: Principal | None = self.request.user
-        self._authorize(principal)
+        principal = self._admit(request)
         if self.operation.limited:
             self.limits.check(principal, request)
         if self.operation.idempotent:
             self.idempotency_key = idempotency.parse_key(request.headers.get("Idempotency-Key"))
         arguments = self._decode(request)
         return self._run(function, arguments, *args, **kwargs)
+
+    def _admit(self, request: HttpRequest) -> Principal | None:
+        """Who calls, if that may be; bad credentials count against the address that sent them."""
+        try:
+            principal: Principal | None = self.request.user
+            self._authorize(principal)
+        except Unauthenticated:
+            if self.operation.limited:
+                self.limits.check_stranger(request)
+            raise
+        return principal
 
     def _authorize(self, principal: Principal | None) -> None:
         callers = self.callers if self.operation.callers is None else self.operation.callers

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from kernel import ratelimit
+from kernel.addresses import client_address, network_of
 from kernel.errors import RateLimited
 from kernel.principal import Principal
 from kernel.ratelimit import Decision, Limit
@@ -22,7 +23,14 @@ class Limits:
 
     def check(self, principal: Principal | None, request: HttpRequest) -> None:
         """Count this request. Raises RateLimited."""
-        self.decision = ratelimit.check(limits_of(principal, request.META.get("REMOTE_ADDR", "")))
+        self._count(limits_of(principal, client_address(request)))
+
+    def check_stranger(self, request: HttpRequest) -> None:
+        """Count a request whose credentials are not good against its sender alone. Raises RateLimited."""
+        self._count([_of_sender(client_address(request))])
+
+    def _count(self, limits: Sequence[Limit]) -> None:
+        self.decision = ratelimit.check(limits)
         if not self.decision.allowed:
             raise RateLimited(retry_after_s=self.decision.retry_after_s)
 
@@ -38,7 +46,7 @@ def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
     rates = settings.MPAC_RATE_LIMITS
     limits = [Limit("global", "all", rates["global"])]
     if principal is None:
-        limits.append(Limit("address", address, rates["address"]))
+        limits.append(_of_sender(address))
     elif principal.kind == "partner":
         limits.append(
             Limit("partner", str(principal.psp_id), principal.rate_limit_per_minute or rates["partner"])
@@ -46,3 +54,7 @@ def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
     elif principal.merchant_id is not None:
         limits.append(Limit("merchant", str(principal.merchant_id), rates["merchant"]))
     return limits
+
+
+def _of_sender(address: str) -> Limit:
+    return Limit("address", network_of(address), settings.MPAC_RATE_LIMITS["address"])

@@ -211,6 +211,20 @@ def test_decodes_the_query_strictly(call):
 def test_shows_the_limits_on_every_answer(call):
     assert "RateLimit" in call()
     assert "RateLimit-Policy" in call(key=None)
+    assert "RateLimit" in call(authorized=False)
+
+
+def test_counts_bad_credentials_against_their_sender_alone(call, settings):
+    settings.MPAC_RATE_LIMITS = settings.MPAC_RATE_LIMITS | {"address": 2, "global": 3}
+    refused = [call(authorized=False) for _ in range(4)]
+    assert [answer.status_code for answer in refused] == [401, 401, 429, 429]
+    assert int(refused[-1]["Retry-After"]) >= 1
+    assert call().status_code == 201
+
+
+def test_takes_a_blank_body_for_an_empty_one(call):
+    assert code(call(data=" ")) == (400, "malformed_json")
+    assert call(method="put", data=' {"name": "b"} \n').status_code == 200
 
 
 def test_lists_at_most_two_hundred():

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from django.http import HttpResponse
 
+from kernel.addresses import client_address
 from kernel.errors import NotFound
 from kernel.rest import Endpoint, Request, operation
 from mpac.pgw import conf
@@ -36,7 +37,7 @@ class WebhooksEndpoint(Endpoint):
             account=account,
             headers=dict(request._request.headers),
             body=self.raw_body,
-            remote_address=request._request.META.get("REMOTE_ADDR", ""),
+            remote_address=client_address(request._request),
         )
         answer = receive_webhook(delivery=delivery, now=self.now)
         return HttpResponse(msgspec.json.encode(answer), content_type="application/json")

@@ -159,3 +159,11 @@ def test_a_strangers_view_is_that_of_a_missing_object(till, api, other_shop):
     foreign = stranger.post(f"/v1/orders/{order['id']}/cancel", **{"x-request-id": "r"})
     assert (missing.status_code, missing.content) == (404, foreign.content)
     assert stranger.get("/v1/orders").json()["data"] == []
+
+
+def test_an_action_takes_a_blank_body(till):
+    order = till.made("/v1/orders", ORDER)
+    headers = {"authorization": f"Bearer {till.token}", "idempotency-key": "k"}
+    path = f"/v1/orders/{order['id']}/submit"
+    answer = till.http.generic("POST", path, b" \n", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (200, "open")
