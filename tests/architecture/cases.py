@@ -3,7 +3,6 @@
 `test_leaks` fails for an operation, a parameter or a field that is not entered here.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +24,10 @@ class Case:
     """
 
     body: Any = None
-    query: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     refusal: int = 404
-    alone: Mapping[str, int] = field(default_factory=dict)
+    alone: dict[str, int] = field(default_factory=dict)
     public: frozenset[str] = frozenset()
 
 

@@ -183,6 +183,8 @@ def settle(http: Client, merchant: Any, code: str, provider: str, *, api_key: st
         "provider": provider,
         "account": account["merchant_id"],
         "reference": f"{code}-REFERENCE",
+        "serial_number": f"{code}-SERIAL",
+        "key": f"{code}-KEY",
         "merchant_code": merchant.code,
         "store_code": store.code,
         "activation_code": registered.activation_code,
@@ -190,13 +192,13 @@ def settle(http: Client, merchant: Any, code: str, provider: str, *, api_key: st
     place = Place(names, [])
     device = Visitor(code, "device", place, device_token(place))
     order = device.made(
-        http, "/v1/orders", ORDER | {"client_reference": names["reference"]}, key=f"{code}-KEY"
+        http, "/v1/orders", ORDER | {"client_reference": names["reference"]}, key=names["key"]
     )
     bill = device.made(http, f"/v1/orders/{order['id']}/bills", {})
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
     intent = partner.made(
-        http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=f"{code}-KEY"
+        http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
     names |= {
         "order_id": order["id"],
@@ -206,10 +208,8 @@ def settle(http: Client, merchant: Any, code: str, provider: str, *, api_key: st
         "client_secret": intent["client_secret"],
     }
     private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "client_secret")
-    place.texts.extend(("object", str(names[name])) for name in private)
-    place.texts.extend(
-        ("object", text) for text in (f"{code}-SERIAL", f"{code}-REFERENCE", f"{code}-ACCOUNT")
-    )
+    labels = ("serial_number", "reference", "account", "activation_code")
+    place.texts.extend(("object", names[name]) for name in private + labels)
     place.texts.extend(("store", text) for text in (store.code, store.name))
     return place
 

@@ -1,0 +1,99 @@
+"""What an answer shows, what the database was asked for it, and what a store holds: the things that leak tests compare."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import connections
+from django.http import HttpResponse
+
+from tests.architecture.world import Visitor, World
+
+# What differs between two answers of the same meaning: what counts the calls, and of a success what is new each time.
+COUNTING = frozenset({"Date", "RateLimit", "RateLimit-Policy"})
+FRESH = re.compile(
+    rb'"[a-z]{2,4}_[0-9a-hj-km-np-tv-z]{26}[^"]*"|"\d{4}-\d\d-\d\dT[^"]*"|"(?:id|number)":"?\d+"?'
+)
+
+
+def seen(answer: HttpResponse, sent: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    """Everything a caller sees of an answer. Of a success, without what they sent and what is new in each answer."""
+    headers = {name: value for name, value in answer.headers.items() if name not in COUNTING}
+    content = answer.content
+    if answer.status_code < 400:
+        for value in (sent or {}).values():
+            content = content.replace(msgspec.json.encode(value), b"<sent>")
+        content = FRESH.sub(b"<new>", content)
+    return answer.status_code, headers, content
+
+
+def traces(answer: HttpResponse, world: World, visitor: Visitor) -> list[Any]:
+    """What in an answer belongs to home and not to the visitor."""
+    whole = answer.content + str(answer.headers).encode()
+    found: list[Any] = [
+        text for level, text in world.home.texts if visitor.may_not_see(level) and text.encode() in whole
+    ]
+    numbers = {level: world.home.names[f"{level}_id"] for level in ("psp", "merchant", "store")}
+    if "json" in answer.headers.get("Content-Type", "") and answer.content:
+        for thing in _objects_in(msgspec.json.decode(answer.content)):
+            for level, number in numbers.items():
+                shown = thing.get("id") if thing.get("object") == level else thing.get(f"{level}_id")
+                if shown == number and visitor.may_not_see(level):
+                    found.append({f"{level}_id": number})
+    return found
+
+
+def contents(superuser: Any, names: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
+    """Count and digest of home's rows in every table that has tenants."""
+    columns: dict[str, set[str]] = {}
+    for table, column in superuser.execute(
+        "SELECT format('%%I.%%I', n.nspname, c.relname), a.attname FROM pg_attribute a"
+        " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+        "   AND a.attname IN ('psp_id', 'merchant_id', 'store_id')",
+        [list(settings.MPAC_CONTEXTS)],
+    ):
+        columns.setdefault(table, set()).add(column)
+    found = {}
+    for table, tenant in columns.items():
+        mine = " AND ".join(f"coalesce({column}, 0) IN (0, {names[column]})" for column in sorted(tenant))
+        digest = "md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), ''))"
+        where = f"{mine} AND psp_id = {names['psp_id']}"
+        found[table] = superuser.execute(f"SELECT count(*), {digest} FROM {table} t WHERE {where}").fetchone()
+    return found
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The SQL of a block, but for the caches of who is believed, which are read anew when it is time."""
+    every: list[str] = []
+
+    def note(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        every.append(f"{context['connection'].alias}: {sql}")
+        return execute(sql, params, many, context)
+
+    found: list[str] = []
+    with ExitStack() as stack:
+        for alias in connections:
+            stack.enter_context(connections[alias].execute_wrapper(note))
+        yield found
+    authentication = False
+    for statement in every:
+        if "SET LOCAL" in statement:
+            authentication = "app.system = 'authentication'" in statement
+        if not authentication:
+            found.append(statement)
+
+
+def _objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _objects_in(each)
+
+
+def listed(faults: list[Any]) -> str:
+    return "\n".join(("", *map(str, faults)))

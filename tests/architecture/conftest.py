@@ -1,0 +1,30 @@
+"""The world of the leak tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mpac.pgw.adapters import registry
+from tests.architecture import world as worlds
+from tests.architecture.answers import contents
+from tests.architecture.world import World
+from tests.pgw.doubles import FakeAdapter
+
+
+@pytest.fixture
+def world(api) -> Iterator[World]:
+    for name in (worlds.HOME_PROVIDER, worlds.OTHER_PROVIDER):
+        adapter = FakeAdapter()
+        adapter.name = name
+        registry.register(adapter)
+    yield worlds.build(api)
+    for name in (worlds.HOME_PROVIDER, worlds.OTHER_PROVIDER):
+        registry._adapters.pop(name)
+
+
+@pytest.fixture
+def untouched(world, superuser):
+    """Fails the test if anything of home has changed when it ends."""
+    before = contents(superuser, world.home.names)
+    yield
+    assert contents(superuser, world.home.names) == before

@@ -1,0 +1,206 @@
+"""Everything that could be forgotten is entered here: a new table, role, scope, event, reaction, job or crash point fails
+until somebody has said whose it is.
+"""
+
+from django.conf import settings
+
+from config.celery import app
+from kernel import events, handlers, jobs
+from kernel.crashpoints import CRASHPOINTS
+from kernel.migrate import tables_of
+from kernel.schema import rules_of
+from kernel.tenancy import SYSTEM_SCOPES
+from mpac.smarttab.ws.routing import websocket_urlpatterns
+
+# Whose rows each table holds: how far row-level security narrows it, None where it has no tenant.
+PLUMBING = {"outbox": "optional", "inbox": None, "idempotency_keys": "key", "nonces": None, "job_runs": None}
+TABLES = {
+    "portal": PLUMBING
+    | {
+        "psps": "psp",
+        "merchants": "merchant",
+        "stores": "store",
+        "provider_configs": "store",
+        "devices": "store",
+        "device_status_changes": "store",
+        "client_assertions": "store",
+        "api_keys": "psp",
+        "revocations": "psp",
+        "memberships": "optional",
+        "users": None,
+        "authenticators": None,
+        "signing_keys": None,
+    },
+    "pgw": PLUMBING
+    | {
+        "client_partners": "psp",
+        "merchants": "merchant",
+        "stores": "store",
+        "store_provider_configs": "store",
+        "payment_intents": "store",
+        "payment_intent_events": "store",
+        "payment_attempts": "store",
+        "payment_transactions": "store",
+        "provider_references": "store",
+        "late_payments": "store",
+        "webhook_events": "optional",
+        "webhook_keys": "optional",
+        "currencies": None,
+        "payment_methods": None,
+    },
+    "smarttab": PLUMBING
+    | {
+        "orders": "store",
+        "order_lines": "store",
+        "order_counters": "store",
+        "bills": "store",
+        "payments": "store",
+        "state_changes": "store",
+        "device_streams": "store",
+        "device_events": "store",
+        "tax_rates": None,
+    },
+    "sync": PLUMBING,
+}
+# Django's own and those of the console's sign-in, in portal's schema; every schema has its list of migrations.
+DJANGOS = {
+    "django_admin_log",
+    "django_content_type",
+    "django_session",
+    "auth_group",
+    "auth_group_permissions",
+    "auth_permission",
+}
+SCOPES = {
+    "authentication",
+    "console",
+    "expiry",
+    "invariants",
+    "realtime",
+    "relay",
+    "resolver",
+    "seed",
+    "service",
+    "sync",
+    "upkeep",
+    "webhooks",
+}
+JOBS = {
+    "portal": {"advance_key_rotation", "ensure_partitions", "forget_expired", "remove_expired"},
+    "pgw": {"ensure_partitions", "expire_intents", "remove_expired", "resolve_attempts", "retry_webhooks"},
+    "smarttab": {"ensure_partitions", "remove_expired", "resume_payments", "trim_device_logs"},
+    "sync": {"ensure_partitions", "reconcile", "remove_expired"},
+}
+# Every event, and who reacts to it.
+EVENTS: dict[str, set[str]] = {
+    "portal.api_key_issued": set(),
+    "portal.api_key_revoked": set(),
+    "portal.device_activated": set(),
+    "portal.device_registered": set(),
+    "portal.device_status_changed": set(),
+    "portal.merchant_changed": {"sync.copy_merchant"},
+    "portal.provider_config_changed": {"sync.copy_merchant"},
+    "portal.psp_changed": {"sync.copy_provider"},
+    "portal.store_changed": {"sync.copy_merchant"},
+    "pgw.intent_fact": set(),
+    "pgw.late_payment_received": {"smarttab.decide_late_payment"},
+    "pgw.late_payment_return_due": set(),
+    "pgw.payment_intent_action_required": {"smarttab.show_next_action"},
+    "pgw.payment_intent_cancelled": {"smarttab.cancel_payment"},
+    "pgw.payment_intent_created": set(),
+    "pgw.payment_intent_declined": {"smarttab.decline_payment"},
+    "pgw.payment_intent_expired": {"smarttab.expire_payment"},
+    "pgw.payment_intent_failed": {"smarttab.fail_payment"},
+    "pgw.payment_intent_processing": set(),
+    "pgw.payment_intent_succeeded": {"smarttab.complete_payment"},
+    "smarttab.bill_updated": set(),
+    "smarttab.late_payment_decided": {"smarttab.carry_late_decision"},
+    "smarttab.order_created": set(),
+    "smarttab.order_updated": set(),
+    "smarttab.payment_completed": set(),
+    "smarttab.payment_failed": set(),
+}
+CRASHES = {
+    "pgw.answer_committed",
+    "pgw.attempt_sent",
+    "pgw.provider_answered",
+    "pgw.webhook_applied",
+    "pgw.webhook_stored",
+    "smarttab.cancel_requested",
+    "smarttab.intent_confirmed",
+    "smarttab.intent_created",
+    "smarttab.payment_begun",
+}
+
+
+def test_contexts_are_entered():
+    assert set(settings.MPAC_CONTEXTS) == set(TABLES) == set(JOBS)
+
+
+def test_tables_are_entered_with_their_tenant():
+    found = {
+        name: {model._meta.db_table: rules.tenant for model in tables_of(alias) if (rules := rules_of(model))}
+        for name, alias in settings.MPAC_CONTEXTS.items()
+    }
+    assert found == TABLES
+
+
+def test_tables_in_the_database_are_entered(superuser):
+    found = superuser.execute(
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition"
+        "   AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_t'"
+    ).fetchall()
+    entered = {(name, table) for name, tables in TABLES.items() for table in (*tables, "django_migrations")}
+    entered |= {("portal", table) for table in DJANGOS} | {("public", "kept")}  # the suite's own
+    assert set(found) == entered
+
+
+def test_roles_are_an_owner_and_a_runtime_role_for_each_context(superuser):
+    found = superuser.execute(
+        "SELECT rolname, rolsuper, rolbypassrls, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles"
+        " WHERE rolname !~ '^pg_' AND rolname <> current_user"
+    ).fetchall()
+    roles = {f"mpac_{name}{suffix}" for name in TABLES for suffix in ("", "_owner")}
+    assert set(found) == {(role, False, False, False, False, False) for role in roles}
+
+
+def test_roles_are_members_of_nothing(superuser):
+    found = superuser.execute(
+        "SELECT pg_get_userbyid(roleid), pg_get_userbyid(member) FROM pg_auth_members"
+        " WHERE pg_get_userbyid(member) ~ '^mpac_'"
+    )
+    assert found.fetchall() == []
+
+
+def test_system_scopes_are_entered_and_say_why():
+    assert set(SYSTEM_SCOPES) == SCOPES
+    assert all(SYSTEM_SCOPES.values())
+
+
+def test_jobs_are_entered_and_run_with_their_contexts_role():
+    found = {name: {job.name for job in jobs.registered() if job.db.name == name} for name in TABLES}
+    assert found == {name: {f"{name}.{job}" for job in own} for name, own in JOBS.items()}
+    assert {job.db.name for job in jobs.registered()} <= set(TABLES)
+
+
+def test_tasks_are_the_one_that_runs_jobs():
+    assert {task for task in app.tasks if not task.startswith("celery.")} == {"mpac.run_job"}
+
+
+def test_events_and_reactions_are_entered():
+    found = {
+        kind: {handler.consumer for handler in handlers.handlers_of(kind)}
+        for kind in events.registered()
+        if not kind.startswith("test.")  # the kernel's tests
+    }
+    assert found == EVENTS
+
+
+def test_crash_points_are_entered():
+    assert {name for name in CRASHPOINTS if not name.startswith("test.")} == CRASHES
+
+
+def test_websocket_addresses_are_entered():
+    """A terminal's own log is all there is; it names no object, so there is nothing foreign to ask for."""
+    assert {str(each.pattern) for each in websocket_urlpatterns} == {"ws/v1/terminal"}
