@@ -72,6 +72,7 @@ class InboxEntry(models.Model):
     class Meta:
         abstract = True
         db_table = "inbox"
+        verbose_name_plural = "inbox entries"
         constraints = (
             models.UniqueConstraint(fields=["consumer", "event_id"], name="%(app_label)s_inbox_once"),
         )

@@ -80,8 +80,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
-STATIC_ROOT = path("MPAC_STATIC_ROOT", "staticfiles")
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # read once at start from where they lie: there is nothing to collect first
 WHITENOISE_AUTOREFRESH = False
 
 # --- people -------------------------------------------------------------------------------------------------------
@@ -159,6 +158,8 @@ MPAC_RATE_LIMITS = {
     "global": env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000),
     "partner": env.int("MPAC_RATE_LIMIT_PARTNER", default=100),
     "address": env.int("MPAC_RATE_LIMIT_ADDRESS", default=600),
+    "sign_in_account": env.int("MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT", default=20),
+    "sign_in_address": env.int("MPAC_RATE_LIMIT_SIGN_IN_ADDRESS", default=100),
 }
 MPAC_WEB_PROCESSES = env.int("MPAC_WEB_PROCESSES", default=2)
 MPAC_MAX_BODY_BYTES = env.int("MPAC_MAX_BODY_BYTES", default=256 * 1024)

@@ -12,4 +12,3 @@ MPAC_PROVIDER_TIMEOUT_S = 2.0
 MPAC_RATE_LIMITS = dict.fromkeys(MPAC_RATE_LIMITS, 10_000_000)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_TASK_ALWAYS_EAGER = True
-STATIC_ROOT = None  # type: ignore[assignment]  # nothing is collected for tests; the finders serve what the console needs

@@ -2,19 +2,7 @@
 
 from django.contrib import admin
 
-from kernel.admin import (
-    ConsoleAdmin,
-    IdempotencyKeyAdmin,
-    InboxAdmin,
-    JobRunAdmin,
-    NonceAdmin,
-    OutboxAdmin,
-    PlatformAdmin,
-    money,
-    public_id,
-    register_plumbing,
-    state,
-)
+from kernel.admin import ConsoleAdmin, PlatformAdmin, register_plumbing
 from mpac.pgw.db import db
 from mpac.pgw.models import (
     ClientPartner,
@@ -38,6 +26,8 @@ from mpac.pgw.models import (
     WebhookKey,
 )
 
+WHERE = ("psp_id", "merchant_id", "store_id")
+
 
 class GatewayAdmin(ConsoleAdmin):
     """Pages of the gateway's tenant tables."""
@@ -49,41 +39,14 @@ class GatewayAdmin(ConsoleAdmin):
 class PaymentIntentAdmin(GatewayAdmin):
     """Wishes to take money."""
 
+    kind = "pi"
     list_display = (
-        public_id("pi"),
-        state(),
-        money("amount_minor"),
-        money("captured_minor"),
-        "method",
-        "provider",
-        "reference",
-        "livemode",
-        "psp_id",
-        "merchant_id",
-        "store_id",
-        "created_at",
+        *("id", "status", "amount_minor", "captured_minor", "method", "provider", "livemode", "created_at"),
+        *("reference", "source", *WHERE),
     )
-    list_filter = ("status", "currency", "method", "provider", "source", "livemode")
-    search_fields = ("=reference", "=idempotency_key")
-    ordering = ("-id",)
-
-
-@admin.register(IntentEvent)
-class IntentEventAdmin(GatewayAdmin):
-    """The steps of intents and attempts."""
-
-    list_display = (
-        public_id("pi", "intent_id"),
-        public_id("att", "attempt_id"),
-        "sequence",
-        "from_status",
-        state("to_status"),
-        "actor",
-        "reason",
-        "created_at",
-    )
-    list_filter = ("to_status", "actor")
-    search_fields = ("=intent_id", "=attempt_id")
+    list_filter = ("status", "method", "source", "livemode", "created_at")
+    search_fields = ("reference__exact",)
+    search_help_text = "an intent's identifier, or the caller's own reference"
     ordering = ("-id",)
 
 
@@ -91,23 +54,42 @@ class IntentEventAdmin(GatewayAdmin):
 class PaymentAttemptAdmin(GatewayAdmin):
     """Charges at providers."""
 
+    kind = "att"
+    references = {"intent": "pi"}
+    attention = {"attempts whose outcome is unknown": {"status": "unknown"}}
     list_display = (
-        public_id("att"),
-        public_id("pi", "intent_id"),
-        "number",
-        state(),
-        money("amount_minor"),
-        "provider",
-        "provider_key",
-        "provider_reference",
-        "error_code",
-        "probes",
-        "next_probe_at",
-        "merchant_id",
-        "created_at",
+        *(
+            "id",
+            "status",
+            "amount_minor",
+            "captured_minor",
+            "provider",
+            "provider_reference",
+            "intent",
+            "number",
+        ),
+        *("created_at", "error_code", "probes", "next_probe_at", "provider_key", *WHERE),
     )
-    list_filter = ("status", "provider", "livemode", ("next_probe_at", admin.EmptyFieldListFilter))
-    search_fields = ("=provider_key", "=provider_reference", "=intent__id")
+    list_filter = ("status", "livemode", ("next_probe_at", admin.EmptyFieldListFilter), "created_at")
+    search_fields = ("provider_key__exact", "provider_reference__exact")
+    search_help_text = (
+        "an attempt's or intent's identifier, our key at the provider, or the provider's reference"
+    )
+    ordering = ("-id",)
+
+
+@admin.register(IntentEvent)
+class IntentEventAdmin(GatewayAdmin):
+    """The steps of intents and attempts."""
+
+    references = {"intent_id": "pi", "attempt_id": "att"}
+    list_display = (
+        *("created_at", "intent_id", "attempt_id", "sequence", "from_status", "to_status", "actor", "reason"),
+        *WHERE,
+    )
+    list_filter = ("created_at",)
+    search_fields = ("actor__exact",)
+    search_help_text = "an intent's or attempt's identifier, or who did it"
     ordering = ("-id",)
 
 
@@ -115,29 +97,25 @@ class PaymentAttemptAdmin(GatewayAdmin):
 class PaymentTransactionAdmin(GatewayAdmin):
     """What providers answered."""
 
+    references = {"payment_intent_id": "pi", "attempt_id": "att"}
     list_display = (
-        public_id("pi", "payment_intent_id"),
-        public_id("att", "attempt_id"),
-        "provider_name",
-        "learned_from",
-        state(),
-        money("amount_minor"),
-        "provider_reference",
-        "error_code",
-        "created_at",
+        *("created_at", "status", "amount_minor", "provider_name", "provider_reference", "learned_from"),
+        *("payment_intent_id", "attempt_id", "error_code", *WHERE),
     )
-    list_filter = ("status", "provider_name", "learned_from")
-    search_fields = ("=provider_reference", "=payment_intent_id")
+    list_filter = ("created_at",)
+    search_fields = ("provider_reference__exact",)
+    search_help_text = "an intent's or attempt's identifier, or the provider's reference"
     ordering = ("-id",)
 
 
 @admin.register(ProviderReference)
 class ProviderReferenceAdmin(GatewayAdmin):
-    """Movements of money that were counted."""
+    """Movements of money that were counted, each once."""
 
-    list_display = ("provider", "reference", public_id("att", "attempt_id"), "merchant_id", "created_at")
-    list_filter = ("provider",)
-    search_fields = ("=reference",)
+    references = {"attempt_id": "att"}
+    list_display = ("reference", "provider", "attempt_id", "created_at", *WHERE)
+    search_fields = ("reference__exact",)
+    search_help_text = "an attempt's identifier, or the provider's reference"
     ordering = ("-id",)
 
 
@@ -145,19 +123,18 @@ class ProviderReferenceAdmin(GatewayAdmin):
 class LatePaymentAdmin(GatewayAdmin):
     """Money that came too late, twice, or wrong."""
 
+    references = {"intent": "pi", "attempt": "att"}
+    attention = {
+        "late payments to decide on": {"status": "received"},
+        "late payments to give back": {"status": "return_due"},
+    }
     list_display = (
-        public_id("pi", "intent_id"),
-        state(),
-        "reason",
-        money("amount_minor"),
-        "provider",
-        "provider_reference",
-        "merchant_id",
-        "created_at",
-        "decided_at",
+        *("created_at", "status", "amount_minor", "reason", "provider", "provider_reference", "intent"),
+        *("decided_at", "return_reason", *WHERE),
     )
-    list_filter = ("status", "reason", "provider")
-    search_fields = ("=provider_reference", "=intent__id")
+    list_filter = ("status", "reason", "created_at")
+    search_fields = ("provider_reference__exact",)
+    search_help_text = "an intent's or attempt's identifier, or the provider's reference"
     ordering = ("-id",)
 
 
@@ -165,20 +142,14 @@ class LatePaymentAdmin(GatewayAdmin):
 class WebhookKeyAdmin(GatewayAdmin):
     """Notices of providers, each once, and how far they came."""
 
+    attention = {"notices about nothing that we know": {"status": "parked"}}
     list_display = (
-        "provider",
-        "provider_key",
-        "provider_reference",
-        state(),
-        "deliveries",
-        "tries",
-        "next_try_at",
-        "last_error",
-        "merchant_id",
-        "created_at",
+        *("created_at", "status", "provider", "provider_key", "provider_reference", "deliveries", "tries"),
+        *("next_try_at", "last_error", "psp_id", "merchant_id"),
     )
-    list_filter = ("status", "provider")
-    search_fields = ("=provider_key", "=provider_reference")
+    list_filter = ("status", "created_at")
+    search_fields = ("provider_key__exact", "provider_reference__exact")
+    search_help_text = "our key at the provider, or the provider's reference"
     ordering = ("-id",)
 
 
@@ -186,9 +157,9 @@ class WebhookKeyAdmin(GatewayAdmin):
 class WebhookEventAdmin(GatewayAdmin):
     """Deliveries as they came; their bytes and headers are not shown."""
 
-    list_display = ("provider", "dedupe_key", "remote_address", "merchant_id", "created_at")
-    list_filter = ("provider",)
-    search_fields = ("=dedupe_key",)
+    list_display = ("created_at", "provider", "dedupe_key", "remote_address", "psp_id", "merchant_id")
+    list_filter = ("created_at",)
+    search_fields = ("dedupe_key__exact",)
     ordering = ("-id",)
 
 
@@ -206,7 +177,7 @@ class ClientPartnerAdmin(GatewayAdmin):
         "synced_at",
     )
     list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("=psp_id", "name")
+    search_fields = ("psp_id__exact", "name")
     ordering = ("psp_id",)
 
 
@@ -215,17 +186,19 @@ class MerchantAdmin(GatewayAdmin):
     """Mirrored merchants."""
 
     list_display = (
-        "merchant_id",
-        "merchant_code",
-        "name",
-        "psp_id",
-        "is_active",
-        "version",
-        "deleted_at",
-        "synced_at",
+        *(
+            "merchant_id",
+            "merchant_code",
+            "name",
+            "psp_id",
+            "is_active",
+            "version",
+            "deleted_at",
+            "synced_at",
+        ),
     )
     list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("=merchant_id", "merchant_code", "name")
+    search_fields = ("merchant_id__exact", "merchant_code", "name")
     ordering = ("-merchant_id",)
 
 
@@ -234,18 +207,11 @@ class StoreAdmin(GatewayAdmin):
     """Mirrored stores."""
 
     list_display = (
-        "store_id",
-        "store_code",
-        "name",
-        "psp_id",
-        "merchant_id",
-        "is_active",
-        "version",
-        "deleted_at",
+        *("store_id", "store_code", "name", "psp_id", "merchant_id", "is_active", "version", "deleted_at"),
         "synced_at",
     )
     list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("=store_id", "=merchant_id", "store_code", "name")
+    search_fields = ("store_id__exact", "merchant_id__exact", "store_code", "name")
     ordering = ("-store_id",)
 
 
@@ -253,19 +219,9 @@ class StoreAdmin(GatewayAdmin):
 class StoreProviderConfigAdmin(GatewayAdmin):
     """Mirrored provider accounts, without their credentials."""
 
-    list_display = (
-        "store_id",
-        "provider_name",
-        "enabled",
-        "livemode",
-        "psp_id",
-        "merchant_id",
-        "version",
-        "deleted_at",
-        "synced_at",
-    )
+    list_display = ("provider_name", "enabled", "livemode", "version", "deleted_at", "synced_at", *WHERE)
     list_filter = ("provider_name", "enabled", "livemode")
-    search_fields = ("=store_id", "=merchant_id")
+    search_fields = ("store_id__exact", "merchant_id__exact")
     ordering = ("-id",)
 
 
@@ -291,13 +247,4 @@ class PaymentMethodAdmin(GatewayPlatformAdmin):
     ordering = ("code",)
 
 
-register_plumbing(
-    db,
-    {
-        OutboxMessage: OutboxAdmin,
-        InboxEntry: InboxAdmin,
-        IdempotencyKey: IdempotencyKeyAdmin,
-        Nonce: NonceAdmin,
-        JobRun: JobRunAdmin,
-    },
-)
+register_plumbing(db, OutboxMessage, InboxEntry, IdempotencyKey, Nonce, JobRun)

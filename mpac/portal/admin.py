@@ -4,19 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from kernel.admin import (
-    ConsoleAdmin,
-    IdempotencyKeyAdmin,
-    InboxAdmin,
-    JobRunAdmin,
-    NonceAdmin,
-    OutboxAdmin,
-    PlatformAdmin,
-    console_scope,
-    public_id,
-    register_plumbing,
-    state,
-)
+from kernel.admin import ConsoleAdmin, PlatformAdmin, console_scope, register_plumbing
 from kernel.tenancy import SystemScope
 from mpac.portal.db import db
 from mpac.portal.models import (
@@ -40,6 +28,8 @@ from mpac.portal.models import (
     User,
 )
 
+WHERE = ("psp_id", "merchant_id", "store_id")
+
 
 class PortalAdmin(ConsoleAdmin):
     """Pages of portal's tenant tables."""
@@ -55,95 +45,109 @@ class PortalPlatformAdmin(PlatformAdmin):
 
 @admin.register(Psp)
 class PspAdmin(PortalAdmin):
-    list_display = ("id", "code", "name", state(), "country", "currency", "rate_limit_per_minute", "version")
+    """Payment service providers: the tenants."""
+
+    kind = "psp"
+    list_display = (
+        *(
+            "id",
+            "code",
+            "name",
+            "status",
+            "country",
+            "currency",
+            "time_zone",
+            "rate_limit_per_minute",
+            "version",
+        ),
+        "updated_at",
+    )
     list_display_links = ("id", "code")
     list_filter = ("status", "country")
-    search_fields = ("=id", "code", "name")
+    search_fields = ("id__exact", "code", "name")
     ordering = ("-id",)
 
 
 @admin.register(Merchant)
 class MerchantAdmin(PortalAdmin):
-    list_display = ("id", "code", "name", state(), "psp_id", "country", "currency", "time_zone", "version")
+    """Merchants."""
+
+    kind = "merchant"
+    list_display = (
+        *("id", "code", "name", "status", "psp_id", "country", "currency", "time_zone", "version"),
+        "updated_at",
+    )
     list_display_links = ("id", "code")
     list_filter = ("status", "country")
-    search_fields = ("=id", "code", "name")
+    search_fields = ("id__exact", "code", "name")
     ordering = ("-id",)
 
 
 @admin.register(Store)
 class StoreAdmin(PortalAdmin):
+    """Stores."""
+
+    kind = "store"
     list_display = (
-        "id",
-        "code",
-        "name",
-        state(),
-        "psp_id",
-        "merchant_id",
-        "currency",
-        "time_zone",
-        "version",
+        *(
+            "id",
+            "code",
+            "name",
+            "status",
+            "psp_id",
+            "merchant_id",
+            "country",
+            "currency",
+            "time_zone",
+            "version",
+        ),
+        "updated_at",
     )
     list_display_links = ("id", "code")
     list_filter = ("status", "country")
-    search_fields = ("=id", "code", "name", "=merchant_id")
+    search_fields = ("id__exact", "code", "name")
     ordering = ("-id",)
 
 
 @admin.register(ProviderConfig)
 class ProviderConfigAdmin(PortalAdmin):
-    list_display = (
-        "provider",
-        "psp_id",
-        "merchant_id",
-        "store_id",
-        "enabled",
-        "livemode",
-        "version",
-        "updated_at",
-    )
+    """Stores' accounts with banks and wallets, without their credentials."""
+
+    list_display = ("provider", "enabled", "livemode", "version", "updated_at", *WHERE)
     list_filter = ("provider", "enabled", "livemode")
-    search_fields = ("provider", "=merchant_id", "=store_id")
+    search_fields = ("provider", "store_id__exact")
     ordering = ("-id",)
 
 
 @admin.register(Device)
 class DeviceAdmin(PortalAdmin):
-    list_display = (
-        public_id("dev"),
-        "name",
-        "model",
-        "serial_number",
-        state(),
-        "psp_id",
-        "merchant_id",
-        "store_id",
-        "livemode",
-        "activated_at",
-    )
-    list_filter = ("status", "livemode", "model")
-    search_fields = ("name", "serial_number", "=merchant_id", "=store_id")
+    """Terminals."""
+
+    kind = "dev"
+    list_display = ("id", "name", "status", "model", "serial_number", "livemode", "activated_at", *WHERE)
+    list_filter = ("status", "livemode", "created_at")
+    search_fields = ("name", "serial_number")
+    search_help_text = "a terminal's identifier, name or serial number"
     ordering = ("-id",)
 
 
 @admin.register(DeviceStatusChange)
 class DeviceStatusChangeAdmin(PortalAdmin):
-    list_display = (
-        "created_at",
-        public_id("dev", "device_id"),
-        state("from_status"),
-        state("to_status"),
-        "actor",
-        "reason",
-    )
-    list_filter = ("to_status",)
+    """Every step of terminals' lives."""
+
+    references = {"device": "dev"}
+    list_display = ("created_at", "device", "from_status", "to_status", "actor", "reason", *WHERE)
+    list_filter = ("to_status", "created_at")
     search_fields = ("actor", "reason")
-    typeid_fields = ("device_id",)
+    search_help_text = "a terminal's identifier, who did it, or why"
     ordering = ("-id",)
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(PortalAdmin):
+    """Keys of PSPs' servers: what they begin with and may do, never the keys."""
+
+    kind = "key"
     list_display = (
         "name",
         "prefix",
@@ -155,16 +159,7 @@ class ApiKeyAdmin(PortalAdmin):
         "revoked_at",
     )
     list_filter = ("mode", ("revoked_at", admin.EmptyFieldListFilter))
-    search_fields = ("name", "prefix", "=psp_id")
-    ordering = ("-id",)
-
-
-@admin.register(Membership)
-class MembershipAdmin(PortalAdmin):
-    list_display = ("user", "role", "psp_id", "merchant_id", "store_id", "created_at")
-    list_select_related = ("user",)
-    list_filter = ("role",)
-    search_fields = ("user__email", "=merchant_id", "=store_id")
+    search_fields = ("name", "prefix")
     ordering = ("-id",)
 
 
@@ -184,11 +179,22 @@ class UserAdmin(PortalAdmin):
         return people.filter(id__in=Membership.objects.values("user_id"))
 
 
+@admin.register(Membership)
+class MembershipAdmin(PortalAdmin):
+    """Who may do what, and where."""
+
+    list_display = ("user", "role", "created_at", *WHERE)
+    list_select_related = ("user",)
+    list_filter = ("role",)
+    search_fields = ("user__email", "merchant_id__exact", "store_id__exact")
+    ordering = ("-id",)
+
+
 @admin.register(Authenticator)
 class AuthenticatorAdmin(PortalPlatformAdmin):
     """Second factors; the shared secrets stay sealed."""
 
-    list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
+    list_display = ("user", "name", "confirmed", "throttling_failure_count", "created_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("user__email",)
     ordering = ("-id",)
@@ -196,15 +202,19 @@ class AuthenticatorAdmin(PortalPlatformAdmin):
 
 @admin.register(SigningKey)
 class SigningKeyAdmin(PortalPlatformAdmin):
-    list_display = ("kid", state("state"), "created_at", "activates_at", "retires_at")
+    """What signs access tokens; the private parts stay sealed."""
+
+    list_display = ("kid", "state", "created_at", "activates_at", "retires_at")
     list_filter = ("state",)
     ordering = ("-created_at",)
 
 
 @admin.register(Revocation)
 class RevocationAdmin(PortalPlatformAdmin):
+    """Whose tokens are refused."""
+
     list_display = ("subject", "psp_id", "revoked_at", "lifted_at", "expires_at")
-    search_fields = ("=subject",)
+    search_fields = ("subject__exact",)
     ordering = ("-id",)
 
 
@@ -212,20 +222,12 @@ class RevocationAdmin(PortalPlatformAdmin):
 class ClientAssertionAdmin(PortalPlatformAdmin):
     """Used assertions, without the identifiers that would replay them."""
 
-    list_display = (public_id("dev", "device_id"), "merchant_id", "store_id", "created_at", "expires_at")
+    references = {"device_id": "dev"}
+    list_display = ("created_at", "device_id", "expires_at", *WHERE)
     fields = ("device_id", "psp_id", "merchant_id", "store_id", "created_at", "expires_at")
-    search_fields = ("=merchant_id", "=store_id")
-    typeid_fields = ("device_id",)
+    search_fields = ("store_id__exact",)
+    search_help_text = "a terminal's identifier, or a store's"
     ordering = ("-id",)
 
 
-register_plumbing(
-    db,
-    {
-        OutboxMessage: OutboxAdmin,
-        InboxEntry: InboxAdmin,
-        IdempotencyKey: IdempotencyKeyAdmin,
-        Nonce: NonceAdmin,
-        JobRun: JobRunAdmin,
-    },
-)
+register_plumbing(db, OutboxMessage, InboxEntry, IdempotencyKey, Nonce, JobRun)

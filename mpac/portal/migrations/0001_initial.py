@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ("revoked_at", models.DateTimeField(null=True)),
             ],
             options={
+                "verbose_name": "API key",
                 "db_table": "api_keys",
                 "default_manager_name": "objects",
                 "indexes": [models.Index(fields=["prefix"], name="portal_api_key_prefix")],
@@ -298,6 +299,7 @@ class Migration(migrations.Migration):
                 ("handled_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
+                "verbose_name_plural": "inbox entries",
                 "db_table": "inbox",
                 "abstract": False,
                 "constraints": [

@@ -32,6 +32,7 @@ class ApiKey(models.Model):
 
     class Meta:
         db_table = "api_keys"
+        verbose_name = "API key"
         default_manager_name = "objects"
         constraints = (
             choices_check("mode", ApiKeyMode, "portal_api_key_mode"),

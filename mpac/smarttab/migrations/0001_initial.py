@@ -135,6 +135,7 @@ class Migration(migrations.Migration):
                 ("handled_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
+                "verbose_name_plural": "inbox entries",
                 "db_table": "inbox",
                 "abstract": False,
                 "constraints": [
