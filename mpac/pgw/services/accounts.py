@@ -10,8 +10,9 @@ from kernel.money import Money
 from mpac.pgw.adapters.port import Adapter, ChargeRequest, ProviderAccount
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.domain.methods import CaptureMethod
-from mpac.pgw.errors import CaptureNotSupported, ProviderNotUsable
+from mpac.pgw.errors import CaptureNotSupported, ProviderNotUsable, StoreNotUsable
 from mpac.pgw.models import PaymentAttempt, PaymentIntent, StoreProviderConfig
+from mpac.pgw.services.creation import store_is_usable
 
 
 def choose_account(
@@ -19,8 +20,12 @@ def choose_account(
 ) -> tuple[Adapter, StoreProviderConfig]:
     """The store's enabled account for this method, currency and amount, at `provider` when one is named.
 
-    Raises ProviderNotUsable and CaptureNotSupported.
+    An intent outlives its store's good standing; money is taken only while that lasts.
+
+    Raises StoreNotUsable, ProviderNotUsable and CaptureNotSupported.
     """
+    if not store_is_usable(intent.psp_id, intent.merchant_id, intent.store_id):
+        raise StoreNotUsable
     configs = (
         StoreProviderConfig.objects.filter(
             psp_id=intent.psp_id,

@@ -80,9 +80,13 @@ def test_keeps_what_is_deleted_as_a_tombstone_and_takes_no_payments_for_it(gatew
     ],
 )
 def test_stops_business_when_any_level_is_stopped(gateway, now, stopped):
+    made_before = gateway.create()
     apply_merchant_snapshot(snapshot(**stopped), now=now)
     with pytest.raises(StoreNotUsable):
         gateway.create()
+    with pytest.raises(StoreNotUsable):
+        gateway.confirm(made_before)
+    assert gateway.provider.created == []
 
 
 def test_brings_back_what_was_deleted_with_a_higher_version(gateway, now):
