@@ -10,11 +10,15 @@ from typing import Any
 
 import orjson
 import structlog
+from django.db import DatabaseError
 
 from kernel import clock, ids
 from kernel.db import ContextDb
 from kernel.events import Event
 from kernel.handlers import has_handlers
+from kernel.logs import get_logger
+
+logger = get_logger(__name__)
 
 CHANNEL = "mpac_outbox"
 
@@ -54,9 +58,12 @@ def outbox_row(event: Event, *, now: dt.datetime) -> dict[str, Any]:
 
 
 def wake_relay(db: ContextDb) -> None:
-    """Tell a sleeping relay that something was committed."""
-    with db.connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
+    """Tell a sleeping relay that something was committed. Never fails: what was committed must not look undone."""
+    try:
+        with db.connection.cursor() as cursor:
+            cursor.execute(f"NOTIFY {CHANNEL}")
+    except DatabaseError as error:
+        logger.warning("the relay was not woken", error=str(error))
 
 
 def _plain(value: object) -> str:

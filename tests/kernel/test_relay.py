@@ -86,6 +86,13 @@ def test_delivers_nothing_of_a_rolled_back_transaction(log):
     assert log.seen == []
 
 
+def test_delivers_what_was_committed_although_nobody_could_be_woken(log, monkeypatch):
+    monkeypatch.setattr("kernel.outbox.CHANNEL", "'no channel'")
+    happen("a")
+    deliver_all([DB])
+    assert log.seen == ["a"]
+
+
 def test_keeps_the_order_of_an_aggregate_while_a_handler_fails(log):
     log.failing = {"a"}
     happen("a")

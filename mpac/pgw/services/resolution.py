@@ -45,16 +45,19 @@ def resolve_due_attempts(*, now: dt.datetime) -> int:
     """Ask about one batch of due attempts and return how many there were. One that fails does not hold up the others."""
     with atomic(SystemScope("resolver")):
         claims = db.execute(CLAIM_DUE, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
-    questions = [
-        prepare_question(scope=TenantScope(psp_id, merchant_id), attempt_id=attempt_id, now=now)
-        for attempt_id, psp_id, merchant_id in claims
-    ]
+    questions = []
+    for attempt_id, psp_id, merchant_id in claims:
+        try:
+            scope = TenantScope(psp_id, merchant_id)
+            questions.append(prepare_question(scope=scope, attempt_id=attempt_id, now=now))
+        except Exception:
+            logger.exception("an attempt cannot be asked about", attempt=str(attempt_id))
     for answer in _ask_all(questions, now=now):
         try:
             _apply(answer, now=now)
         except Exception:
             logger.exception("an attempt could not be resolved", attempt=str(answer.question.attempt.pk))
-    return len(questions)
+    return len(claims)
 
 
 def _may_reissue(question: Question, *, now: dt.datetime) -> bool:

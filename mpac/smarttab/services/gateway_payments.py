@@ -93,8 +93,19 @@ def finish_cancellation(*, scope: TenantScope, payment_id: uuid.UUID, now: dt.da
             tenant = _tenant(payment)
             intent = pgw.cancel_payment_intent(scope=tenant, intent_id=intent.id, now=now)
             apply_intent(scope=scope, payment_id=payment_id, intent=intent, now=now)
-        except DomainError as refusal:
-            logger.warning("payment could not be cancelled yet", code=refusal.code)
+        except _REFUSALS:
+            # There is no intent and the gateway wants none: nobody was asked for money.
+            outcomes.fail_payment(
+                scope=scope,
+                payment_id=payment_id,
+                intent_id=None,
+                to=PaymentStatus.CANCELLED,
+                code="cancelled",
+                message="The payment was called off.",
+                now=now,
+            )
+        except DomainError as conflict:
+            logger.warning("payment could not be cancelled yet", code=conflict.code)
             _apply_present_intent(scope, payment_id, now=now)
     return _read(scope, payment_id)
 

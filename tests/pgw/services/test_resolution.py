@@ -8,7 +8,7 @@ from django.db import connections
 from mpac.pgw.adapters.port import Declined, NotProcessed, Pending, Unknown
 from mpac.pgw.db import atomic
 from mpac.pgw.models import PaymentAttempt
-from mpac.pgw.services import truth
+from mpac.pgw.services import resolution, truth
 from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.confirmation import begin_confirmation
 from mpac.pgw.services.resolution import resolve_due_attempts
@@ -62,6 +62,21 @@ def test_never_repeats_a_call_while_it_cannot_ask(gateway, provider):
 
     assert len(provider.created) == 1
     assert gateway.intent(intent).status == "processing"
+
+
+def test_one_that_cannot_even_be_read_holds_up_no_other(gateway, monkeypatch):
+    broken, paid = gateway.shown(), gateway.shown()
+    gateway.pay(paid)
+    read = resolution.prepare_question
+
+    def prepare(*, attempt_id, **rest):
+        if attempt_id == gateway.attempt(broken).pk:
+            raise ValueError
+        return read(attempt_id=attempt_id, **rest)
+
+    monkeypatch.setattr(resolution, "prepare_question", prepare)
+    assert resolve_due_attempts(now=gateway.later(11)) == 2
+    assert gateway.intent(paid).status == "succeeded"
 
 
 def test_gives_up_within_five_minutes_when_no_money_can_have_moved(gateway, provider):

@@ -7,7 +7,7 @@ import pytest
 from kernel import ids
 from kernel.errors import Unavailable
 from kernel.tenancy import SystemScope
-from mpac.pgw.api import IllegalIntentTransition, ProviderNotUsable
+from mpac.pgw.api import IllegalIntentTransition, ProviderNotUsable, StoreNotUsable
 from mpac.smarttab import tasks
 from mpac.smarttab.db import atomic
 from mpac.smarttab.domain.states import PaymentMethod
@@ -85,6 +85,14 @@ def test_a_refusal_of_the_gateway_fails_the_payment_and_frees_the_bill(caller, g
             "payment.failed",
             "bill.updated",
         ]
+
+
+def test_a_payment_that_the_gateway_refuses_can_be_called_off_before_it_got_there(caller, gateway, now):
+    """The process died after the payment was begun; then the store was suspended, and the guest left."""
+    begun = start_qr(caller, open_bill(caller, 100, now=now), 100, now=now)
+    gateway.create_error = StoreNotUsable()
+    payment = cancel(caller, begun, now=now)
+    assert (payment.status, reserved(caller)) == ("cancelled", 0)
 
 
 def test_an_outage_is_no_answer(caller, gateway, now):
