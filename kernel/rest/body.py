@@ -1,5 +1,8 @@
-"""Strict decoding of what comes in: JSON bodies and query strings into msgspec structs, faults into named fields."""
+"""Strict decoding of what comes in, JSON bodies and query strings into msgspec structs, faults into named fields; and
+the one way in which answers become JSON.
+"""
 
+import datetime as dt
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar, dataclass_transform
@@ -9,6 +12,7 @@ import orjson
 from django.http import HttpRequest
 from django.http.request import RawPostDataException
 
+from kernel.clock import rfc3339
 from kernel.errors import DomainError, FieldError, Invalid
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -98,6 +102,12 @@ def decode_query(parameters: Mapping[str, str], cls: type[S]) -> S:
         return msgspec.convert(values, cls, strict=False)
     except msgspec.ValidationError as error:
         raise Invalid(errors=[_field_error(str(error))]) from None
+
+
+def encode(view: Any) -> bytes:
+    """An answer as JSON. Instants have milliseconds and a `Z`, which no encoder does by itself."""
+    plain = msgspec.to_builtins(view, builtin_types=(dt.datetime,))
+    return orjson.dumps(plain, default=rfc3339, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def canonical(raw: bytes) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import msgspec
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
@@ -191,8 +190,8 @@ class Endpoint(APIView):
 
     def _store(self, result: Any) -> tuple[int, bytes]:
         if isinstance(result, Answer):
-            return result.status or self.operation.status, msgspec.json.encode(result.view)
-        return self.operation.status, msgspec.json.encode(result)
+            return result.status or self.operation.status, bodies.encode(result.view)
+        return self.operation.status, bodies.encode(result)
 
     def _render(self, result: Any) -> HttpResponse:
         headers = result.headers if isinstance(result, Answer) else None

@@ -1,9 +1,10 @@
-"""JSON by msgspec for the few places that go through Django REST framework's own rendering."""
+"""JSON for the few places that go through Django REST framework's own rendering."""
 
 from typing import Any
 
-import msgspec
 from rest_framework.renderers import BaseRenderer
+
+from kernel.rest.body import encode
 
 
 class JSONRenderer(BaseRenderer):
@@ -12,4 +13,4 @@ class JSONRenderer(BaseRenderer):
     charset = None
 
     def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
-        return b"" if data is None else msgspec.json.encode(data)
+        return b"" if data is None else encode(data)

@@ -22,6 +22,7 @@ from mpac.pgw.dto import (
 from mpac.pgw.errors import (
     AmountTooLarge,
     CaptureNotSupported,
+    CurrencyNotAccepted,
     IllegalIntentTransition,
     LatePaymentDecided,
     MethodNotSupported,
@@ -35,6 +36,7 @@ from mpac.pgw.services import cancellation, confirmation, creation, late_money, 
 __all__ = [
     "AmountTooLarge",
     "CaptureNotSupported",
+    "CurrencyNotAccepted",
     "IllegalIntentTransition",
     "LatePaymentDecided",
     "MerchantSnapshot",
@@ -78,7 +80,7 @@ def create_payment_intent(
 ) -> PaymentIntentDTO:
     """A new intent, or the one that this key made before for this merchant. Nothing is charged yet.
 
-    Raises StoreNotUsable, MethodNotSupported and AmountTooLarge.
+    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported and AmountTooLarge.
     """
     wanted = creation.NewIntent(
         merchant_id=merchant_id,
@@ -98,8 +100,8 @@ def create_payment_intent(
 def confirm_payment_intent(*, scope: TenantScope, intent_id: str, now: dt.datetime) -> PaymentIntentDTO:
     """Try to take the money. An intent that is past its confirmation is returned as it stands.
 
-    Calls the provider, so it must not be called inside a transaction. Raises NotFound, ProviderNotUsable and
-    CaptureNotSupported.
+    Calls the provider, so it must not be called inside a transaction. Raises NotFound, CurrencyNotAccepted,
+    MethodNotSupported, ProviderNotUsable and CaptureNotSupported.
     """
     key = decode("pi", intent_id)
     try:

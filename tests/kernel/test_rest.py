@@ -1,5 +1,6 @@
 """An endpoint ..."""
 
+import datetime as dt
 import json
 from typing import Annotated, ClassVar
 
@@ -12,7 +13,8 @@ from rest_framework.authentication import BaseAuthentication
 from kernel.db import ContextDb
 from kernel.errors import Conflict, Forbidden, NotFound, Unavailable
 from kernel.principal import Principal
-from kernel.rest import Body, Endpoint, PageQuery, Query, Steps, View, operation
+from kernel.rest import Body, Endpoint, Page, PageQuery, Query, Steps, View, operation
+from kernel.rest.body import encode
 
 DEVICE = Principal(kind="device", subject="dev_1", psp_id=1, merchant_id=10, store_ids=(100,))
 
@@ -231,3 +233,16 @@ def test_lists_at_most_two_hundred():
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"limit": "201"}, PageQuery, strict=False)
     assert msgspec.convert({}, PageQuery, strict=False).limit == 50
+
+
+@pytest.mark.parametrize(
+    ("instant", "shown"),
+    [
+        ("2026-11-21T07:00:00+00:00", "2026-11-21T07:00:00.000Z"),
+        ("2026-11-21T07:00:00.120+00:00", "2026-11-21T07:00:00.120Z"),
+        ("2026-11-21T14:00:00.123456+07:00", "2026-11-21T07:00:00.123Z"),
+    ],
+)
+def test_shows_instants_in_utc_with_milliseconds(instant, shown):
+    answer = Page(data=[{"at": dt.datetime.fromisoformat(instant), "none": None}])
+    assert encode(answer) == b'{"data":[{"at":"%b","none":null}],"next_cursor":null}' % shown.encode()

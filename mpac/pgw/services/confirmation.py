@@ -22,7 +22,7 @@ from mpac.pgw.selectors.intents import get_attempt, get_intent
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.accounts import charge_request, choose_account
 from mpac.pgw.services.announcements import announce
-from mpac.pgw.services.creation import check_method
+from mpac.pgw.services.creation import check_lookups, check_method
 from mpac.pgw.services.steps import illegal, move_intent, record
 from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
 
@@ -52,7 +52,8 @@ def begin_confirmation(
 ) -> uuid.UUID:
     """Open an attempt in the caller's transaction and return its id; the provider is not called yet.
 
-    Raises NotFound, IllegalIntentTransition, MethodNotSupported, ProviderNotUsable and CaptureNotSupported.
+    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, ProviderNotUsable and
+    CaptureNotSupported.
     """
     intent = lock_intent(intent_id)
     if intent.status not in CONFIRMABLE or intent.expires_at <= now:
@@ -60,6 +61,8 @@ def begin_confirmation(
     wanted_method = check_method(method) or intent.method
     if wanted_method is None:
         raise MethodNotSupported
+    if wanted_method != intent.method:
+        check_lookups(currency=intent.currency, method=wanted_method)
     adapter, config = choose_account(intent, method=wanted_method, provider=provider or intent.provider)
     chosen: dict[str, Any] = {
         "method": wanted_method,

@@ -16,6 +16,7 @@ from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode, method_cod
 from mpac.pgw.errors import (
     AmountTooLarge,
     CardNumberRefused,
+    CurrencyNotAccepted,
     ExpiryOutOfRange,
     MethodNotSupported,
     StoreNotUsable,
@@ -49,7 +50,7 @@ class NewIntent:
 def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) -> PaymentIntent:
     """A new intent, or the one that this idempotency key made before. Publishes PaymentIntentCreated.
 
-    Raises StoreNotUsable, MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
     intent = build_intent(psp_id=scope.psp_id, wanted=wanted, now=now)
     with atomic(scope):
@@ -60,6 +61,7 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
             return made
         if not store_is_usable(scope.psp_id, wanted.merchant_id, wanted.store_id):
             raise StoreNotUsable
+        check_lookups(currency=wanted.amount.currency, method=intent.method)
         PaymentIntent.objects.bulk_create([intent], ignore_conflicts=True)
         made = find_intent_by_key(
             psp_id=scope.psp_id, merchant_id=wanted.merchant_id, idempotency_key=wanted.idempotency_key
@@ -125,6 +127,22 @@ USABLE_STORE = """
     JOIN merchants m ON m.psp_id = s.psp_id AND m.merchant_id = s.merchant_id AND m.deleted_at IS NULL AND m.is_active
     JOIN client_partners p ON p.psp_id = s.psp_id AND p.deleted_at IS NULL AND p.is_active
     WHERE s.psp_id = %s AND s.merchant_id = %s AND s.store_id = %s AND s.deleted_at IS NULL AND s.is_active
+"""
+
+
+def check_lookups(*, currency: str, method: str | None) -> None:
+    """Raise CurrencyNotAccepted or MethodNotSupported for what the operators have not switched on."""
+    accepts_currency, accepts_method = db.execute(ACCEPTED, {"currency": currency, "method": method})[0]
+    if not accepts_currency:
+        raise CurrencyNotAccepted
+    if not accepts_method:
+        raise MethodNotSupported
+
+
+ACCEPTED = """
+    SELECT EXISTS (SELECT 1 FROM currencies WHERE code = %(currency)s AND is_active),
+           %(method)s::text IS NULL
+           OR EXISTS (SELECT 1 FROM payment_methods WHERE code = %(method)s AND is_active)
 """
 
 

@@ -35,6 +35,8 @@ WITH held AS MATERIALIZED (
     JOIN client_partners p ON p.psp_id = s.psp_id AND p.deleted_at IS NULL AND p.is_active
     WHERE held.ok AND s.psp_id = %(psp_id)s::int AND s.merchant_id = %(merchant_id)s::int
       AND s.store_id = %(store_id)s::int AND s.deleted_at IS NULL AND s.is_active
+      AND EXISTS (SELECT 1 FROM currencies WHERE code = %(currency)s::varchar AND is_active)
+      AND (%(method)s::text IS NULL OR EXISTS (SELECT 1 FROM payment_methods WHERE code = %(method)s::text AND is_active))
 ), keyed AS (
     INSERT INTO idempotency_keys (psp_id, merchant_id, store_id, operation, key, fingerprint, state, resource_id,
                                   status, body, locked_until, created_at)
