@@ -9,6 +9,7 @@ from django_otp.admin import OTPAdminAuthenticationForm
 from django_otp.models import Device
 
 from kernel import ratelimit
+from kernel.addresses import client_address, network_of
 from kernel.ratelimit import Limit
 
 PERIOD_S = 300
@@ -44,7 +45,7 @@ class ConsoleLoginForm(OTPAdminAuthenticationForm):
     def _count(self) -> None:
         """Count this try against its account and its sender. Raises ValidationError when there were too many."""
         account = str(self.cleaned_data.get("username", "")).strip().lower()
-        sender = self.request.META.get("REMOTE_ADDR", "")
+        sender = network_of(client_address(self.request))
         rates = settings.MPAC_RATE_LIMITS
         decision = ratelimit.check(
             [

@@ -6,6 +6,7 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -87,6 +88,10 @@ class ConsoleSite(OTPAdminSite):
             return redirect(page.url_of(key))
         messages.warning(request, f"“{text}” is no identifier that has a page here.")
         return redirect("admin:index")
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No page has choices to complete, and a search here would be outside any scope."""
+        raise PermissionDenied
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         context = {"notices": self._notices(request), "subtitle": None, **(extra_context or {})}

@@ -193,3 +193,29 @@ def test_asks_as_often_for_many_rows_as_for_few(operator, filled, path, django_a
         ) and _ == 0 else None
     with django_assert_max_num_queries(len(few)):
         operator.get(path)
+
+
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [
+        ("user", "password"),
+        ("apikey", "secret_hash"),
+        ("device", "activation_code_hash"),
+        ("providerconfig", "credentials_sealed"),
+    ],
+)
+def test_lets_nobody_guess_a_secret_by_filtering(staff, filled, model, column):
+    for lookup in (column, f"{column}__startswith", f"{column}__gte"):
+        assert staff.get(f"/admin/portal/{model}/", {lookup: "a"}).status_code == 400
+
+
+def test_offers_no_search_outside_a_scope(staff, filled):
+    query = {"app_label": "portal", "model_name": "membership", "field_name": "user", "term": "e"}
+    assert staff.get("/admin/autocomplete/", query).status_code == 403
+
+
+@pytest.mark.parametrize("code", ["9" * 5000, "12345", "1234567", "abcdef", "\u0661" * 6, "-12345"])
+def test_takes_nothing_but_six_digits_for_a_code(tenant, code):
+    email, _secret = make_person(Role.PLATFORM_OPERATOR)
+    form = {"username": email, "password": PASSWORD, "otp_token": code, "next": "/admin/"}
+    assert Client().post("/admin/login/", form).status_code == 200

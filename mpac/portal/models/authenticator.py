@@ -51,7 +51,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
         totp = TOTP(self._secret(), step=STEP_S, digits=DIGITS)
         totp.time = time.time()
         digits = str(token).strip()
-        if not (digits.isascii() and digits.isdigit()) or not totp.verify(
+        well_formed = len(digits) == DIGITS and digits.isascii() and digits.isdigit()
+        if not well_formed or not totp.verify(
             int(digits), tolerance=TOLERANCE_STEPS, min_t=self.last_step + 1
         ):
             self.throttle_increment(commit=True)
