@@ -59,7 +59,9 @@ def contents(superuser: Any, names: Mapping[str, Any]) -> dict[str, tuple[int, s
         columns.setdefault(table, set()).add(column)
     found = {}
     for table, tenant in columns.items():
-        mine = " AND ".join(f"coalesce({column}, 0) IN (0, {names[column]})" for column in sorted(tenant))
+        mine = " AND ".join(
+            f"coalesce({column}, {names[column]}) = {names[column]}" for column in sorted(tenant)
+        )
         digest = "md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), ''))"
         where = f"{mine} AND psp_id = {names['psp_id']}"
         found[table] = superuser.execute(f"SELECT count(*), {digest} FROM {table} t WHERE {where}").fetchone()

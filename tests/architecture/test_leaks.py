@@ -125,7 +125,7 @@ def test_methods_that_an_endpoint_does_not_have_say_nothing(api, world, untouche
 def differences(http: Client, world: World, route: Route, visitor: Visitor) -> list[tuple[Any, ...]]:
     """What gives home away when `visitor` calls this operation, with each foreign name alone and with all of them."""
     home, own = world.home.names, visitor.place.names
-    foreign = sorted(name for name in route.names() if home[name] != own[name])
+    foreign = visitor.foreign(route.names(), world.home)
     faults: list[tuple[Any, ...]] = []
     for names in [foreign, *([name] for name in foreign if len(foreign) > 1)] if foreign else [[]]:
         what = (route.operation.name, visitor.name, tuple(names))

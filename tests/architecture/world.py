@@ -1,13 +1,14 @@
-"""Two providers with four stores between them, and everybody who may call: what the leak tests look at, and with whose eyes.
+"""Two providers, their stores, and everybody who may call: what the leak tests look at, and with whose eyes.
 
 Home is the store whose objects nobody else may see. The neighbor is another store of its merchant, the cousin another
-merchant of its provider, the stranger another provider. Each has one object of every kind.
+merchant of its provider, the foreigner another provider; and its own provider's live data is as far away as theirs.
+Each has one object of every kind.
 """
 
 import datetime as dt
 import itertools
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,16 +19,15 @@ from django.test import Client
 from joserfc import jwt
 
 from kernel import clock, ids, signing
-from mpac.pgw.services.mirroring import apply_merchant_snapshot
 from mpac.portal import conf
-from mpac.portal.domain.api_keys import ALL_SCOPES
+from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
 from mpac.portal.services import hierarchy, tokens
 from mpac.portal.services.api_keys import api_key_reader
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.verification import token_verifier
 from mpac.smarttab.selectors import stores
-from tests.pgw.conftest import snapshot
+from mpac.sync.services.mirror import copy_merchant
 from tests.portal.factories import (
     SEED,
     make_api_key,
@@ -39,6 +39,13 @@ from tests.portal.factories import (
 )
 
 LEVELS = ("psp", "merchant", "store", "object")
+LEVEL_OF = {
+    "psp_id": "psp",
+    "merchant_id": "merchant",
+    "merchant_code": "merchant",
+    "store_id": "store",
+    "store_code": "store",
+}
 HOME_PROVIDER, OTHER_PROVIDER = "fake", "rival"
 REQUEST_ID = "leak-test"
 ORDER = {
@@ -92,6 +99,11 @@ class Visitor:
         assert answer.status_code == 201, answer.content
         return answer.json()
 
+    def foreign(self, names: Iterable[str], home: Place) -> list[str]:
+        """Those names whose objects at home this visitor must not see."""
+        theirs = {name for name in names if home.names[name] != self.place.names[name]}
+        return sorted(name for name in theirs if self.may_not_see(LEVEL_OF.get(name, "object")))
+
     def may_not_see(self, level: str) -> bool:
         return not self.shares or LEVELS.index(level) > LEVELS.index(self.shares)
 
@@ -111,18 +123,17 @@ def build(http: Client) -> World:
         cache.forget()
     stores.forget_calendars()
     psp, foreign_psp = make_psp("HOME"), make_psp("FOREIGN")
-    merchant, cousin, foreigner = (
-        make_merchant(owner, code=f"{code}-MERCHANT", name=f"{code} merchant")
-        for owner, code in ((psp, "HOME"), (psp, "COUSIN"), (foreign_psp, "FOREIGN"))
-    )
-    keys = [make_api_key(psp), make_api_key(foreign_psp)]
-    home = settle(http, merchant, "HOME", HOME_PROVIDER, api_key=keys[0])
-    near = settle(http, merchant, "NEIGHBOR", OTHER_PROVIDER, api_key=keys[0])
-    kin = settle(http, cousin, "COUSIN", OTHER_PROVIDER, api_key=keys[0])
-    far = settle(http, foreigner, "FOREIGN", OTHER_PROVIDER, api_key=keys[1])
+    test, live = make_api_key(psp), make_api_key(psp, mode=ApiKeyMode.LIVE)
+    foreign_key = make_api_key(foreign_psp)
+    merchant = open_merchant(psp, "HOME")
+    home = furnish(http, merchant, "HOME", HOME_PROVIDER, api_key=test)
+    near = furnish(http, merchant, "NEIGHBOR", OTHER_PROVIDER, api_key=test)
+    kin = furnish(http, open_merchant(psp, "COUSIN"), "COUSIN", OTHER_PROVIDER, api_key=test)
+    far = furnish(http, open_merchant(foreign_psp, "FOREIGN"), "FOREIGN", OTHER_PROVIDER, api_key=foreign_key)
+    real = furnish(http, open_merchant(psp, "LIVE"), "LIVE", OTHER_PROVIDER, api_key=live, livemode=True)
     home.texts.extend(("psp", text) for text in (psp.code, psp.name))
     home.texts.extend(("merchant", text) for text in (merchant.code, merchant.name))
-    partner = Visitor("home's provider", "partner", home, keys[0], "object")
+    partner = Visitor("home's provider", "partner", home, test, "object")
     second = partner.made(http, "/v1/payment-intents", wish(home.names))
     beside = Place(home.names | {"intent_id": second["id"]}, [])
     owners = [
@@ -135,7 +146,7 @@ def build(http: Client) -> World:
     visitors = [
         Visitor("nobody", "anonymous", far),
         Visitor("a service", "service", far),
-        Visitor("another provider", "partner", far, keys[1]),
+        Visitor("another provider", "partner", far, foreign_key),
         Visitor("another provider's person", "person", far, person_token(far, "psp_id")),
         Visitor("another provider's device", "device", far, device_token(far)),
         Visitor("another provider's customer", "intent", far, far.names["client_secret"]),
@@ -152,6 +163,7 @@ def build(http: Client) -> World:
             "merchant",
         ),
         Visitor("another store's device", "device", near, device_token(near), "merchant"),
+        Visitor("home's provider, live", "partner", real, live, "store"),
         Visitor("home's other customer", "intent", beside, second["client_secret"], "store"),
     ]
     return World(home, {owner.kind: owner for owner in owners}, visitors)
@@ -162,26 +174,34 @@ def make_psp(code: str) -> Any:
     return hierarchy.create_psp(scope=SEED, profile=profile, rate_limit_per_minute=1_000_000, now=clock.now())
 
 
-def settle(http: Client, merchant: Any, code: str, provider: str, *, api_key: str) -> Place:
-    """Open a store of a merchant, and make one object of every kind in it."""
+def open_merchant(psp: Any, code: str) -> Any:
+    return make_merchant(psp, code=f"{code}-MERCHANT", name=f"{code} merchant")
+
+
+def furnish(
+    http: Client, merchant: Any, code: str, provider: str, *, api_key: str, livemode: bool = False
+) -> Place:
+    """Open a store, make one object of every kind in it, and remember what they go by."""
     store = make_store(merchant, code=f"{code}-STORE", name=f"{code} store")
     where = {"psp_id": store.psp_id, "merchant_id": store.merchant_id, "store_id": store.id}
-    account = {"merchant_id": f"{code}-ACCOUNT"}
     create_provider_config(
         scope=SEED,
         store_id=store.id,
         provider=provider,
-        account=account,
+        account={"merchant_id": f"{code}-ACCOUNT"},
         credentials={"api_key": "secret"},
+        livemode=livemode,
         now=clock.now(),
     )
-    apply_merchant_snapshot(snapshot(**where, provider=provider), now=clock.now())
-    terminal, registered = make_terminal(store), register(store, serial_number=f"{code}-SERIAL")
+    copy_merchant(psp_id=store.psp_id, merchant_id=store.merchant_id, now=clock.now())
+    terminal = make_terminal(store, livemode=livemode)
+    registered = register(store, serial_number=f"{code}-SERIAL", livemode=livemode)
     names = where | {
+        "livemode": livemode,
         "till_id": terminal.device_id,
         "device_id": registered.device.public_id,
         "provider": provider,
-        "account": account["merchant_id"],
+        "account": f"{code}-ACCOUNT",
         "reference": f"{code}-REFERENCE",
         "serial_number": f"{code}-SERIAL",
         "key": f"{code}-KEY",
@@ -223,7 +243,7 @@ def wish(names: Mapping[str, Any]) -> dict[str, Any]:
 def device_token(place: Place) -> str:
     names = place.names
     client = tokens.Client(
-        names["till_id"], names["psp_id"], names["merchant_id"], names["store_id"], livemode=False
+        names["till_id"], names["psp_id"], names["merchant_id"], names["store_id"], names["livemode"]
     )
     return tokens.issue_device_token(client, now=clock.now())
 
