@@ -62,6 +62,7 @@ _BRAND = re.compile(  # length and first digits as the card schemes assign them
     r"|(?:35|62|65|64[4-9]|6011)[0-9]{12,15}"
 )
 _LENGTHS = range(13, 20)
+_LONGER_THAN_PRODUCT_CODES = 15
 
 
 def scrub(value: Any, *, depth: int = 0) -> Any:
@@ -114,6 +115,18 @@ def is_sensitive_name(name: str) -> bool:
 def is_card_number(digits: str) -> bool:
     """Whether plain digits have the length and the check digit of a card number."""
     return len(digits) in _LENGTHS and digits.isascii() and digits.isdigit() and _luhn(digits)
+
+
+def holds_card_number(text: str) -> bool:
+    """Whether a card scheme's number stands in a text that is about to be kept, alone or among other words.
+
+    Unlike scrubbing this must not err on the side of too much: shorter numbers may be product codes and do not count.
+    """
+    for match in _DIGITS.finditer(text):
+        digits = re.sub(r"[^0-9]", "", match[0])
+        if len(digits) >= _LONGER_THAN_PRODUCT_CODES and _BRAND.fullmatch(digits) and _luhn(digits):
+            return True
+    return False
 
 
 def _luhn(digits: str) -> bool:

@@ -15,6 +15,7 @@ Conflict
 `-- IdempotencyKeySpent     the key belongs to an effect whose answer is kept no more
 Invalid
 |-- OrderNotComputable  discounts, tax codes or sums that make no order
+|-- CardNumberRefused   a card number in free text
 |-- TenderedTooLittle   cash below the amount
 `-- TenderedNotCash     only cash is tendered
 Forbidden
@@ -27,6 +28,7 @@ __all__ = [
     "AmountExceedsDue",
     "BillHasPayments",
     "BillNotOpen",
+    "CardNumberRefused",
     "IdempotencyKeySpent",
     "IllegalTransition",
     "NoStore",
@@ -120,6 +122,12 @@ class RateOutOfOrder(Invalid):
     """A rate can only begin after the one before it has begun."""
 
     code = "rate_out_of_order"
+
+
+class CardNumberRefused(Invalid):
+    """Card numbers are not accepted in free text."""
+
+    code = "card_number_refused"
 
 
 class TenderedTooLittle(Invalid):

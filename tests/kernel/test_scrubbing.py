@@ -7,7 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kernel.ids import encode, uuid7
-from kernel.scrubbing import CARD, REDACTED, is_card_number, is_sensitive_name, scrub, scrub_text
+from kernel.scrubbing import (
+    CARD,
+    REDACTED,
+    holds_card_number,
+    is_card_number,
+    is_sensitive_name,
+    scrub,
+    scrub_text,
+)
 
 CARDS = [
     "4111111111111111", "4242424242424242", "5555555555554444", "2223003122003222", "378282246310005",
@@ -152,3 +160,20 @@ def test_ids_stay_readable():
 def test_any_text_can_be_cleaned_and_cleaning_twice_changes_nothing(text):
     once = scrub_text(text)
     assert scrub_text(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("4111111111111111", True),
+        ("paid with 5555-5555-5555-4444 today", True),
+        ("378282246310005", True),
+        ("4111111111111112", False),  # no check digit
+        ("4006381333931", False),  # a product code
+        ("20261121090000123", False),  # no scheme's number
+        ("41111111111111110000000000", False),
+        ("", False),
+    ],
+)
+def test_text_that_is_kept_is_refused_for_card_numbers_alone(text, expected):
+    assert holds_card_number(text) is expected

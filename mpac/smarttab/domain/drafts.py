@@ -29,6 +29,18 @@ class OrderDraft:
         codes = {line.tax_code for line in self.lines} | {self.service_charge_tax_code}
         return frozenset(code for code in codes if code is not None)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that somebody typed."""
+        portions = [*self.discounts, self.service_charge, *(line.discount for line in self.lines)]
+        return (
+            self.table_name,
+            self.client_reference,
+            *(portion.name for portion in portions if portion is not None),
+            *(text for line in self.lines for text in (line.name, line.sku, line.product_id)),
+            *(modifier.name for line in self.lines for modifier in line.modifiers),
+        )
+
     def totals(self, *, rates_ppm: Mapping[str, int]) -> Totals:
         """Compute the order with the rates of its day. Raises TotalsError."""
         return compute_totals(

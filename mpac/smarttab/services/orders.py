@@ -10,6 +10,7 @@ from django.db.models import F
 from kernel import ids
 from kernel.errors import FieldError
 from kernel.money import exponent
+from kernel.scrubbing import holds_card_number
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.domain.drafts import OrderDraft
 from mpac.smarttab.domain.states import BILL_TRANSITIONS, ORDER_TRANSITIONS, BillStatus, OrderStatus
@@ -17,6 +18,7 @@ from mpac.smarttab.domain.totals import Totals, TotalsError
 from mpac.smarttab.dto import Caller
 from mpac.smarttab.errors import (
     BillHasPayments,
+    CardNumberRefused,
     NoStore,
     OrderIsBilled,
     OrderNotComputable,
@@ -48,9 +50,11 @@ def create_order(
 ) -> Order:
     """Take up an order as a draft; the server computes every total and gives it the store's next number.
 
-    Raises NoStore, NotFound (no such store), CurrencyUnknown, OrderNotComputable, IdempotencyKeySpent.
+    Raises NoStore, NotFound (no such store), CurrencyUnknown, CardNumberRefused, OrderNotComputable,
+    IdempotencyKeySpent.
     """
     exponent(draft.currency)
+    _refuse_card_numbers(draft)
     psp_id, merchant_id, store_id = _store_of(caller)
     with atomic(caller.scope), one_effect_per_key():
         calendar = get_calendar(psp_id=psp_id, merchant_id=merchant_id, store_id=store_id, now=now)
@@ -85,7 +89,7 @@ def patch_order(
 
     `changes` are fields of `OrderDraft`. `version` is the one the caller has seen.
 
-    Raises NotFound, VersionMismatch, OrderNotEditable, OrderIsBilled, OrderNotComputable.
+    Raises NotFound, VersionMismatch, OrderNotEditable, OrderIsBilled, CardNumberRefused, OrderNotComputable.
     """
     with atomic(caller.scope):
         order = lock_order(order_id)
@@ -96,6 +100,7 @@ def patch_order(
         if order.paid_minor or Bill.objects.filter(order=order, status=BillStatus.OPEN.value).exists():
             raise OrderIsBilled
         draft = dataclasses.replace(get_draft(order), **changes)
+        _refuse_card_numbers(draft)
         calendar = get_calendar(
             psp_id=order.psp_id, merchant_id=order.merchant_id, store_id=order.store_id, now=now
         )
@@ -155,6 +160,12 @@ def void_open_bill(bill: Bill, *, actor: str, now: dt.datetime) -> None:
     change_status(
         bill, to=BillStatus.VOIDED, transitions=BILL_TRANSITIONS, actor=actor, now=now, voided_at=now
     )
+
+
+def _refuse_card_numbers(draft: OrderDraft) -> None:
+    """What is typed into an order is kept for years; a card number must not be. Raises CardNumberRefused."""
+    if any(holds_card_number(text) for text in draft.texts):
+        raise CardNumberRefused
 
 
 def _store_of(caller: Caller) -> tuple[int, int, int]:

@@ -167,3 +167,30 @@ def test_an_action_takes_a_blank_body(till):
     path = f"/v1/orders/{order['id']}/submit"
     answer = till.http.generic("POST", path, b" \n", content_type="application/json", headers=headers)
     assert (answer.status_code, answer.json()["status"]) == (200, "open")
+
+
+CARD = "4111 1111 1111 1111"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"table": CARD},
+        {"client_reference": f"paid with {CARD}"},
+        {"discounts": [{"amount": 1, "name": CARD}]},
+        {"items": [{"name": CARD, "quantity": 1, "unit_price": 100}]},
+        {"items": [{"name": "a", "quantity": 1, "unit_price": 100, "modifiers": [{"name": CARD}]}]},
+    ],
+)
+def test_no_card_number_gets_into_an_order(till, changes):
+    answer = till.post("/v1/orders", ORDER | changes)
+    assert (answer.status_code, answer.json()["code"]) == (400, "card_number_refused")
+    assert "4111" not in answer.content.decode()
+    order = till.made("/v1/orders", ORDER)
+    patched = till.call("PATCH", f"/v1/orders/{order['id']}", changes, **{"if-match": '"1"'})
+    assert (patched.status_code, patched.json()["code"]) == (400, "card_number_refused")
+
+
+def test_product_codes_are_no_card_numbers(till):
+    items = [{"name": "Beer", "quantity": 1, "unit_price": 100, "sku": "4006381333931"}]
+    assert till.post("/v1/orders", ORDER | {"items": items}).status_code == 201
