@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from config import docs
 from kernel import health
+from kernel.admin import refusals
 from kernel.rest import paths, problems
 
 paths.register()
@@ -24,5 +25,6 @@ urlpatterns = [
 ]
 
 handler400 = problems.bad_request
-handler404 = problems.page_not_found
-handler500 = problems.server_error
+handler403 = refusals.forbidden
+handler404 = refusals.page_not_found
+handler500 = refusals.server_error

@@ -2,7 +2,9 @@
 
 A process leases tokens from Redis and spends them for at most `LEASE_S`; what it did not spend it hands back with its
 next request for more. Every token is taken from the shared bucket before it is spent, so all processes together never
-admit more than the limit. A bucket holds `limit` tokens and refills evenly over `period_s`.
+admit more than the limit. A bucket holds `limit` tokens and refills evenly over `period_s`: the smallest bucket under
+which nobody is refused who keeps to the limit in every period, however bunched. Over time nobody gets more than the
+limit; who rested may once get what is in the bucket beside what refills.
 
 When Redis is away each process falls back to a bucket of its own, of limit / processes, and asks Redis again only when
 a short breaker closes. Limits protect the platform; they are no record and may be lost.

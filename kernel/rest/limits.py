@@ -1,4 +1,7 @@
-"""Rate limits of one request: the caller's partner and merchant, the address of anonymous callers, and the platform.
+"""Rate limits of one request: the caller's partner, the merchant it is about, the address of strangers, and the platform.
+
+A terminal's merchant is known from its token; a partner's request names one, in its body or query, or as the merchant of
+the object that it addresses. Merchants count within their PSP, so that naming somebody else's uses nothing up there.
 
 The smallest remaining limit speaks in the `RateLimit` headers of every answer.
 """
@@ -29,10 +32,17 @@ class Limits:
         """Count a request whose credentials are not good against its sender alone. Raises RateLimited."""
         self._count([_of_sender(client_address(request))])
 
+    def check_merchant(self, principal: Principal | None, merchant_id: int | None) -> None:
+        """Count a partner's request against the merchant that it turns out to be about. Raises RateLimited."""
+        if principal is not None and principal.kind == "partner" and merchant_id is not None:
+            self._count([_of_merchant(principal.psp_id, merchant_id)])
+
     def _count(self, limits: Sequence[Limit]) -> None:
-        self.decision = ratelimit.check(limits)
-        if not self.decision.allowed:
-            raise RateLimited(retry_after_s=self.decision.retry_after_s)
+        decision = ratelimit.check(limits)
+        if self.decision is None or not decision.allowed or decision.remaining < self.decision.remaining:
+            self.decision = decision
+        if not decision.allowed:
+            raise RateLimited(retry_after_s=decision.retry_after_s)
 
     def annotate(self, response: HttpResponse) -> None:
         """Put the headers on an answer."""
@@ -52,8 +62,12 @@ def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
             Limit("partner", str(principal.psp_id), principal.rate_limit_per_minute or rates["partner"])
         )
     elif principal.merchant_id is not None:
-        limits.append(Limit("merchant", str(principal.merchant_id), rates["merchant"]))
+        limits.append(_of_merchant(principal.psp_id, principal.merchant_id))
     return limits
+
+
+def _of_merchant(psp_id: int | None, merchant_id: int) -> Limit:
+    return Limit("merchant", f"{psp_id}/{merchant_id}", settings.MPAC_RATE_LIMITS["merchant"])
 
 
 def _of_sender(address: str) -> Limit:

@@ -127,6 +127,11 @@ def page_not_found(_request: HttpRequest, exception: Exception | None = None) ->
     return not_found()
 
 
+def forbidden(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    """Django's handler403."""
+    return problem(403, code="forbidden", detail="This is not allowed.")
+
+
 def bad_request(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     """Django's handler400."""
     return problem(400, code="invalid", detail="The request is not valid.")

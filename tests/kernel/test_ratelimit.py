@@ -162,6 +162,16 @@ def test_all_processes_together_never_admit_more_than_the_bucket_gave(limit, ste
         clock.now += pause
 
 
+@given(limit=st.integers(1, 50), bunches=st.lists(st.integers(1, 50), min_size=1, max_size=20))
+def test_who_keeps_to_the_limit_in_every_period_is_never_refused(limit, bunches):
+    clock = Clock()
+    one = Limiter(shared=SharedBucket(clock), processes=1, monotonic=clock)
+    for bunch in bunches:
+        times = min(bunch, limit)
+        assert admitted(one, [rule(limit)], times) == times
+        clock.now += 60.001
+
+
 def test_without_redis_each_process_admits_its_share(limiter, shared):
     shared.gone = True
     assert admitted(limiter, [rule(10)], 30) == 5

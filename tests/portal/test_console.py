@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from kernel import clock, ids
-from kernel.admin import ConsoleAdmin
+from kernel.admin import ConsoleAdmin, ConsoleSite
 from kernel.admin.login import REFUSED
 from kernel.middleware import ConsoleOnly
 from kernel.tenancy import SystemScope
@@ -216,6 +216,35 @@ def test_lets_nobody_try_without_end(tenant, settings):
     refused = try_to_sign_in(email.upper(), PASSWORD, code_of(secret))
     assert refused.status_code == 200
     assert "Too many tries" in refused.content.decode()
+
+
+def test_takes_the_right_code_at_once_after_a_slip(tenant):
+    email, secret = make_person(Role.PLATFORM_OPERATOR)
+    assert try_to_sign_in(email, PASSWORD, "000000").status_code == 200
+    assert try_to_sign_in(email, PASSWORD, code_of(secret)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("portal/psp/add/", 403), ("nothing/", 404), ("portal/psp/1/history/", 404)]
+)
+def test_refuses_people_in_html_and_programs_in_json(operator, api, path, status):
+    answer = operator.get(f"/admin/{path}")
+    assert answer.status_code == status
+    assert "Back to the overview" in answer.content.decode()
+    assert api.get("/v1/nothing").headers["Content-Type"] == "application/problem+json"
+
+
+def test_shows_people_a_page_when_it_breaks(operator, monkeypatch):
+    def break_down(*_args):
+        msg = "secret detail"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(ConsoleSite, "pages", break_down)
+    operator.raise_request_exception = False
+    answer = operator.get("/admin/")
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.content.decode()
+    assert "secret detail" not in answer.content.decode()
 
 
 def test_takes_no_code_of_somebody_else(tenant):

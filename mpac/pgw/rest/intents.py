@@ -43,6 +43,18 @@ class IntentEndpoint(Endpoint):
         answer["client_secret"] = client_secret(decode("pi", answer["id"]))
         return msgspec.json.encode(answer)
 
+    def own_intent(self, intent_id: str) -> PaymentIntent:
+        """The intent, if it is in the caller's scope and the one that its client secret is bound to.
+
+        Raises NotFound, in the same words whatever the reason, and RateLimited for its merchant.
+        """
+        key, principal = decode("pi", intent_id), self.request.user
+        if principal.intent_id not in (None, key):
+            raise NotFound
+        intent = select.get_intent(key)
+        self.limits.check_merchant(principal, intent.merchant_id)
+        return intent
+
     def in_steps(self, steps: Steps) -> HttpResponse:
         """Begin once for this request's key, and finish outside any transaction."""
         stored = idempotency.run_steps(
@@ -116,7 +128,7 @@ class OneIntentEndpoint(IntentEndpoint):
     @operation("payment_intents.get", summary="Read a payment intent", response=IntentView)
     def get(self, request: Request, intent_id: str) -> IntentView:
         with atomic(request.user.scope()):
-            return secret_intent_view(own_intent(request.user, intent_id))
+            return secret_intent_view(self.own_intent(intent_id))
 
 
 class ConfirmIntentEndpoint(IntentEndpoint):
@@ -136,7 +148,7 @@ class ConfirmIntentEndpoint(IntentEndpoint):
         opened: list[uuid.UUID] = []
 
         def begin() -> str:
-            intent = own_intent(principal, intent_id)
+            intent = self.own_intent(intent_id)
             opened.append(
                 confirmation.begin_confirmation(
                     intent_id=intent.pk, method=body.method, provider=body.provider, now=self.now
@@ -161,7 +173,7 @@ class CancelIntentEndpoint(IntentEndpoint):
         principal: Principal = request.user
 
         def begin() -> str:
-            intent = own_intent(principal, intent_id)
+            intent = self.own_intent(intent_id)
             cancellation.begin_cancellation(intent_id=intent.pk, now=self.now)
             return intent_id
 
@@ -185,7 +197,7 @@ class IntentAttemptsEndpoint(IntentEndpoint):
     )
     def get(self, request: Request, intent_id: str, query: PageQuery) -> Page[AttemptView]:
         with atomic(request.user.scope()):
-            return paginate(select.list_attempts(own_intent(request.user, intent_id)), query, attempt_view)
+            return paginate(select.list_attempts(self.own_intent(intent_id)), query, attempt_view)
 
 
 class IntentEventsEndpoint(IntentEndpoint):
@@ -199,19 +211,8 @@ class IntentEventsEndpoint(IntentEndpoint):
     )
     def get(self, request: Request, intent_id: str, query: PageQuery) -> Page[IntentEventView]:
         with atomic(request.user.scope()):
-            found = select.list_intent_events(own_intent(request.user, intent_id))
+            found = select.list_intent_events(self.own_intent(intent_id))
             return paginate(found, query, intent_event_view)
-
-
-def own_intent(principal: Principal, intent_id: str) -> PaymentIntent:
-    """The intent, if it is in the caller's scope and the one that its client secret is bound to.
-
-    Raises NotFound, in the same words whatever the reason.
-    """
-    key = decode("pi", intent_id)
-    if principal.intent_id not in (None, key):
-        raise NotFound
-    return select.get_intent(key)
 
 
 def _finish(endpoint: Endpoint, principal: Principal, intent_id: str, opened: list[uuid.UUID]) -> IntentView:

@@ -16,6 +16,7 @@ from kernel.schema import TableRules
 STEP_S = 30
 DIGITS = 6
 TOLERANCE_STEPS = 1
+FREE_FAILURES = 2  # anybody mistypes a code; who does so again waits, twice as long each time
 
 
 class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
@@ -65,6 +66,12 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
         self.set_last_used_timestamp(commit=False)
         self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count", "last_used_at"])
         return True
+
+    def verify_is_allowed(self) -> Any:
+        """Whether a code may be tried now, with why not, as django-otp asks."""
+        if self.throttling_failure_count <= FREE_FAILURES:
+            return True, None
+        return super().verify_is_allowed()
 
     def get_throttle_factor(self) -> int:
         return 1

@@ -132,12 +132,14 @@ def test_is_not_let_in_by_nonsense(user, token):
     assert not Authenticator.objects.get(user=user).verify_token(token)
 
 
-def test_is_slowed_down_after_a_wrong_code(user):
+@pytest.mark.parametrize(("mistakes", "still_taken"), [(2, True), (3, False)])
+def test_is_slowed_down_after_a_third_wrong_code(user, mistakes, still_taken):
     fresh = set_up_authenticator(scope=SEED, user=user, name="phone")
-    held = Authenticator.objects.get(user=user)
     right = pyotp.TOTP(fresh.base32_secret).now()
-    assert not held.verify_token("000000" if right != "000000" else "000001")
-    assert not Authenticator.objects.get(user=user).verify_token(right)
+    for _ in range(mistakes):
+        held = Authenticator.objects.get(user=user)
+        assert not held.verify_token("000000" if right != "000000" else "000001")
+    assert Authenticator.objects.get(user=user).verify_token(right) is still_taken
 
 
 def test_has_one_second_factor_at_a_time(user):
