@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from kernel.money import Money
+from mpac.pgw.adapters.base import ChargesOnly
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
@@ -15,6 +16,7 @@ from mpac.pgw.adapters.port import (
     ChargeRequest,
     Outcome,
     Pending,
+    ProviderAccount,
     ProviderPayment,
     WebhookHint,
     WebhookTrust,
@@ -24,7 +26,7 @@ from mpac.pgw.errors import WebhookMalformed
 Behaviour = Callable[[ChargeRequest], Outcome]
 
 
-class FakeAdapter:
+class FakeAdapter(ChargesOnly):
     """Keeps a bank's own truth in `payments`, and answers by its rules unless a behaviour is queued."""
 
     name = "fake"
@@ -60,7 +62,9 @@ class FakeAdapter:
             behaviour = self.on_probe.pop(0) if self.on_probe else self.tell
         return behaviour(request)
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: dt.datetime) -> WebhookHint:
+    def read_webhook(
+        self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
+    ) -> WebhookHint:
         try:
             notice = msgspec.json.decode(body, type=dict[str, str])
             key, reference = notice["key"], notice["reference"]

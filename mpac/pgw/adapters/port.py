@@ -21,6 +21,14 @@ class WebhookTrust(StrEnum):
     HINT = "hint"  # anybody could have sent it; ask the provider before believing it
 
 
+class RefundSupport(StrEnum):
+    """What a provider gives back on our call."""
+
+    NONE = "none"  # it has no call; people send the money back, with evidence
+    FULL = "full"  # the whole sum, once
+    PARTIAL = "partial"  # any part, several times
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What an adapter can do; callers read this instead of the provider's name."""
@@ -33,6 +41,12 @@ class Capabilities:
     customer_initiated: bool  # no money moves before the customer acts on what we showed them
     webhook_trust: WebhookTrust
     max_amount_minor: int
+    partial_capture: bool = False
+    multiple_capture: bool = False
+    void: bool = False
+    refund: RefundSupport = RefundSupport.NONE
+    disputes: bool = False
+    statement: str | None = None  # the profile that reads its settlement files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +71,35 @@ class ChargeRequest:
     expires_at: dt.datetime
     provider_reference: str | None = None
     timeout_s: float | None = None
+    method: str = "qr_code"
+    capture: bool = True  # False holds the money until it is captured
+    payment_token: str | None = field(default=None, repr=False)
+    description: str | None = None
+    notice_url: str | None = None  # where the provider may call us, if it is told with each charge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureRequest:
+    """Taking held money, all of it or a part. The same `operation_key` always means the same capture."""
+
+    charge: ChargeRequest
+    operation_key: str
+    amount: Money
+    final: bool = True  # what is not captured now is let go
+    provider_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest:
+    """Giving money back, all of it or a part. The same `operation_key` always means the same refund."""
+
+    charge: ChargeRequest
+    operation_key: str
+    amount: Money
+    reason: str
+    payment_reference: str  # the movement of money that is given back
+    opened_at: dt.datetime
+    provider_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +118,15 @@ class Approved:
     """Money was taken: every movement that the provider knows for this charge."""
 
     payments: tuple[ProviderPayment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authorized:
+    """The money is held under the provider's reference, and waits to be captured."""
+
+    reference: str
+    amount: Money
+    expires_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +171,72 @@ class Unknown:
     message: str
 
 
-Outcome = Approved | ActionRequired | Pending | Voided | Declined | NotProcessed | Unknown
+Outcome = Approved | Authorized | ActionRequired | Pending | Voided | Declined | NotProcessed | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The capture or refund was carried out, under the provider's own unique reference."""
+
+    reference: str
+    amount: Money
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The provider took the capture or refund up and will tell its outcome later."""
+
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeverHeard:
+    """The provider was reached and knows of no capture or refund under this key: asking for it again is safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversed:
+    """The refund had been carried out and came back, because the payer's bank could not book it."""
+
+    reference: str
+    code: str
+    message: str
+
+
+OperationOutcome = Done | Accepted | NeverHeard | Reversed | Declined | NotProcessed | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundNews:
+    """What a signed callback proves about a refund."""
+
+    operation_key: str
+    outcome: OperationOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeNews:
+    """What a signed callback proves about a dispute. `status` is opened, under_review, won or lost."""
+
+    reference: str
+    status: str
+    amount: Money
+    reason: str
+    evidence_due_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookHint:
-    """What a callback is about. `payments` is empty unless the callback proves them by its signature."""
+    """What a callback is about. What it proves by its signature comes with it; without that it only makes us ask."""
 
     dedupe_key: str
     provider_key: str
     provider_reference: str
     answer: Mapping[str, Any]
     payments: tuple[ProviderPayment, ...] = ()
+    refund: RefundNews | None = None
+    dispute: DisputeNews | None = None
 
 
 class Adapter(Protocol):
@@ -145,8 +251,28 @@ class Adapter(Protocol):
     def probe(self, request: ChargeRequest) -> Outcome:
         """Ask what became of the charge; changes nothing at the provider."""
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: dt.datetime) -> WebhookHint:
+    def capture(self, request: CaptureRequest) -> OperationOutcome:
+        """Take held money, or find out that it was taken under this key."""
+
+    def probe_capture(self, request: CaptureRequest) -> OperationOutcome:
+        """Ask what became of the capture; changes nothing at the provider."""
+
+    def void(self, request: ChargeRequest) -> Outcome:
+        """Let held money go: Voided, or what it turned out to be instead. Repeating it is harmless."""
+
+    def refund(self, request: RefundRequest) -> OperationOutcome:
+        """Give money back, or find out that it was given back under this key."""
+
+    def probe_refund(self, request: RefundRequest) -> OperationOutcome:
+        """Ask what became of the refund; changes nothing at the provider."""
+
+    def read_webhook(
+        self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
+    ) -> WebhookHint:
         """What a callback is about, checked as far as the provider makes possible.
+
+        `account` is the one named in the callback's address. Its credentials may hold two secrets, `webhook_secret` and
+        `webhook_secret_previous`, while they are rotated.
 
         Raises WebhookMalformed, and WebhookRefused where callbacks are signed and this signature does not hold.
         """

@@ -5,7 +5,9 @@ import datetime as dt
 import msgspec
 from django.db.models import Q
 
+from kernel import ids
 from kernel.crypto import CryptoError, open_sealed
+from kernel.errors import NotFound
 from kernel.money import Money
 from mpac.pgw.adapters.port import Adapter, ChargeRequest, ProviderAccount
 from mpac.pgw.adapters.registry import find_adapter
@@ -76,6 +78,24 @@ def credentials_aad(*, psp_id: int, merchant_id: int, store_id: int, provider: s
     return f"provider-config:{psp_id}:{merchant_id}:{store_id}:{provider}"
 
 
+def open_named_account(*, provider: str, account_id: str) -> ProviderAccount | None:
+    """The account that `account_id` (`pca_…`) names, or None when there is none. Runs in a system scope.
+
+    A disabled account still reads notices about what it was used for.
+    """
+    try:
+        config_id = ids.decode("pca", account_id)
+    except NotFound:
+        return None
+    config = StoreProviderConfig.objects.filter(pk=config_id, provider_name=provider).first()
+    if config is None:
+        return None
+    try:
+        return _opened(config, fields=config.account, livemode=bool(config.livemode))
+    except CryptoError:
+        return None
+
+
 def _open(attempt: PaymentAttempt) -> ProviderAccount:
     """The attempt's account. A disabled or deleted one still answers questions about what it was used for."""
     config = StoreProviderConfig.objects.filter(
@@ -87,15 +107,19 @@ def _open(attempt: PaymentAttempt) -> ProviderAccount:
     if config is None:
         message = "the provider account is gone"
         raise CryptoError(message)
+    return _opened(config, fields=attempt.account, livemode=attempt.livemode)
+
+
+def _opened(config: StoreProviderConfig, *, fields: dict[str, str], livemode: bool) -> ProviderAccount:
     aad = credentials_aad(
-        psp_id=attempt.psp_id,
-        merchant_id=attempt.merchant_id,
-        store_id=attempt.store_id,
-        provider=attempt.provider,
+        psp_id=config.psp_id,
+        merchant_id=config.merchant_id,
+        store_id=config.store_id,
+        provider=config.provider_name,
     )
     try:
         credentials = msgspec.json.decode(open_sealed(config.api_key_encrypted, aad=aad), type=dict[str, str])
     except msgspec.DecodeError:
         message = "the credentials are not a JSON object of texts"
         raise CryptoError(message) from None
-    return ProviderAccount(fields=attempt.account, credentials=credentials, livemode=attempt.livemode)
+    return ProviderAccount(fields=fields, credentials=credentials, livemode=livemode)

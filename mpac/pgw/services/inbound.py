@@ -17,12 +17,13 @@ from kernel.logs import get_logger
 from kernel.scrubbing import scrub
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import conf
-from mpac.pgw.adapters.port import Approved, Outcome, WebhookHint
+from mpac.pgw.adapters.port import Approved, Outcome, ProviderAccount, WebhookHint
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.probing import CLAIM_LEASE
 from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
 from mpac.pgw.models import PaymentAttempt, WebhookEvent, WebhookKey
+from mpac.pgw.services.accounts import open_named_account
 from mpac.pgw.services.asking import probe_attempt
 from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
 
@@ -69,7 +70,9 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
     adapter = find_adapter(delivery.provider)
     if adapter is None:
         raise NotFound
-    hint = adapter.read_webhook(headers=delivery.headers, body=delivery.body, now=now)
+    hint = adapter.read_webhook(
+        headers=delivery.headers, body=delivery.body, account=_open_account(delivery), now=now
+    )
     key_id, status = _store(delivery, hint, now=now)
     crashpoint("pgw.webhook_stored")
     if status in OPEN:
@@ -91,6 +94,14 @@ def retry_webhooks(*, now: dt.datetime) -> int:
         except Exception:
             logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
     return len(due)
+
+
+def _open_account(delivery: Delivery) -> ProviderAccount | None:
+    """The account named in the notice's address, with the secrets that its signature is checked with."""
+    if not delivery.account:
+        return None
+    with atomic(SCOPE):
+        return open_named_account(provider=delivery.provider, account_id=delivery.account)
 
 
 def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[uuid.UUID, str]:

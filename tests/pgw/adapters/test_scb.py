@@ -332,7 +332,7 @@ CONFIRMATION = (
 
 
 def test_reads_a_confirmation_and_answers_what_the_bank_expects(adapter):
-    hint = adapter.read_webhook(headers={}, body=CONFIRMATION, now=NOON)
+    hint = adapter.read_webhook(headers={}, body=CONFIRMATION, account=None, now=NOON)
     assert hint.answer == {
         "resCode": "00",
         "resDesc": "success",
@@ -342,12 +342,14 @@ def test_reads_a_confirmation_and_answers_what_the_bank_expects(adapter):
 
 
 def test_believes_nothing_that_a_confirmation_says(adapter):
-    assert adapter.read_webhook(headers={}, body=CONFIRMATION, now=NOON).payments == ()
+    assert adapter.read_webhook(headers={}, body=CONFIRMATION, account=None, now=NOON).payments == ()
 
 
 def test_keeps_a_forged_confirmation_from_spending_a_true_ones_key(adapter):
-    true = adapter.read_webhook(headers={}, body=CONFIRMATION, now=NOON)
-    forged = adapter.read_webhook(headers={}, body=CONFIRMATION.replace(b"abc124", b"other"), now=NOON)
+    true = adapter.read_webhook(headers={}, body=CONFIRMATION, account=None, now=NOON)
+    forged = adapter.read_webhook(
+        headers={}, body=CONFIRMATION.replace(b"abc124", b"other"), account=None, now=NOON
+    )
     assert true.dedupe_key != forged.dedupe_key
 
 
@@ -370,7 +372,7 @@ def test_keeps_a_forged_confirmation_from_spending_a_true_ones_key(adapter):
 )
 def test_refuses_what_is_no_confirmation(adapter, body):
     with pytest.raises(WebhookMalformed):
-        adapter.read_webhook(headers={}, body=body, now=NOON)
+        adapter.read_webhook(headers={}, body=body, account=None, now=NOON)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from kernel.clock import rfc3339
 from mpac.pgw import conf
+from mpac.pgw.adapters.base import ChargesOnly
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
@@ -18,6 +19,7 @@ from mpac.pgw.adapters.port import (
     NotProcessed,
     Outcome,
     Pending,
+    ProviderAccount,
     ProviderPayment,
     Unknown,
     WebhookHint,
@@ -35,7 +37,7 @@ DEFAULT_REFERENCE3 = "SCB"
 REQUIRED_CREDENTIALS = ("api_key", "api_secret")
 
 
-class ScbAdapter:
+class ScbAdapter(ChargesOnly):
     """Thai QR30 bill payment at SCB."""
 
     name = "scb"
@@ -96,7 +98,9 @@ class ScbAdapter:
             return Approved(payments=tuple(payments))
         return doubt or Pending()
 
-    def read_webhook(self, *, headers: Mapping[str, str], body: bytes, now: dt.datetime) -> WebhookHint:
+    def read_webhook(
+        self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
+    ) -> WebhookHint:
         """What a payment confirmation is about; it proves nothing. Raises WebhookMalformed."""
         return protocol.read_confirmation(body)
 
