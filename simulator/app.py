@@ -1,4 +1,4 @@
-"""The simulator's web application: SCB under /scb, its own calls at the root."""
+"""The simulator's web application: each provider under its name, the simulator's own calls at the root."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,16 +9,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 
-from simulator.answers import Refused, problem
+from simulator.answers import Json, Refused, problem
 from simulator.bank import Bank
 from simulator.control import Control
-from simulator.scb.endpoints import Endpoints, refusal
+from simulator.desk import Declared
+from simulator.omise.endpoints import OmiseEndpoints
+from simulator.scb.endpoints import ScbEndpoints, refusal
 from simulator.scb.protocol import Refusal
+from simulator.stripe.endpoints import StripeEndpoints
 
 
 def create_app(bank: Bank) -> Starlette:
     """The application on this bank."""
-    scb = Endpoints(bank)
+    scb, stripe, omise = ScbEndpoints(bank), StripeEndpoints(bank), OmiseEndpoints(bank)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -26,8 +29,13 @@ def create_app(bank: Bank) -> Starlette:
         await bank.close()
 
     return Starlette(
-        routes=[*Control(bank, scb).routes(), Mount("/scb", routes=scb.routes())],
-        exception_handlers=dict.fromkeys((Refusal, Refused, HTTPException), _answer),
+        routes=[
+            *Control(bank, forget=scb.reset).routes(),
+            Mount("/omise", routes=omise.routes()),
+            Mount("/scb", routes=scb.routes()),
+            Mount("/stripe", routes=stripe.routes()),
+        ],
+        exception_handlers=dict.fromkeys((Refusal, Refused, Declared, HTTPException), _answer),
         lifespan=lifespan,
     )
 
@@ -36,6 +44,8 @@ async def _answer(_request: Request, error: Exception) -> Response:
     match error:
         case Refusal():
             return refusal(error)
+        case Declared():
+            return Json(error.answer.body, status_code=error.answer.status)
         case Refused():
             return problem(error)
         case HTTPException():

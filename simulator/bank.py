@@ -1,19 +1,21 @@
-"""One simulated bank: its books, its scripted moods, its customers and its outgoing calls."""
+"""The simulated providers: their books, their scripted moods, their customers and their outgoing calls."""
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import httpx2
 
 from simulator.callbacks import Callbacks, Pause
-from simulator.customer import Customer
-from simulator.scb.protocol import confirmation, transaction_id
+from simulator.customer import Clock, Customer
+from simulator.houses import House
+from simulator.merchants import Merchants
+from simulator.omise.house import OmiseHouse
+from simulator.returns import Returns
+from simulator.scb.house import ScbHouse
 from simulator.scripts import Scripts
 from simulator.settings import Settings
+from simulator.stripe.house import StripeHouse
 from simulator.truth import Journal, Truth
-
-Clock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
@@ -35,8 +37,13 @@ class Bank:
         self.settings, self.clock = settings, clock
         self.truth = Truth(Journal(settings.journal))
         self.scripts = Scripts()
+        self.merchants = Merchants(settings.journal and settings.journal.with_suffix(".merchants.json"))
+        self.houses: dict[str, House] = {
+            "omise": OmiseHouse(self.truth, self.merchants, clock),
+            "scb": ScbHouse(url=settings.callback_url),
+            "stripe": StripeHouse(self.truth, self.merchants, clock),
+        }
         self.callbacks = Callbacks(
-            url=settings.callback_url,
             timeout_s=settings.callback_timeout_s,
             retry_s=settings.callback_retry_s,
             shuffle_s=settings.shuffle_s,
@@ -47,8 +54,16 @@ class Bank:
             truth=self.truth,
             scripts=self.scripts,
             callbacks=self.callbacks,
-            confirmation=confirmation,
-            transaction_id=transaction_id,
+            houses=self.houses,
+            clock=clock,
+            pause=pause,
+            late_s=settings.late_s,
+        )
+        self.returns = Returns(
+            truth=self.truth,
+            houses=self.houses,
+            customer=self.customer,
+            callbacks=self.callbacks,
             clock=clock,
             pause=pause,
             late_s=settings.late_s,

@@ -1,18 +1,18 @@
-"""The bank's own calls: telling the merchant's server that money arrived.
+"""The providers' own calls: telling the merchant's server what happened.
 
-Unsigned, as the real ones are. Without an answer 200 with `resCode` 00 the bank tries three times more.
+Each is signed as its provider signs, anew for every delivery. One that is not accepted is tried three times more.
 """
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any
 
 import httpx2
 import orjson
 
+from simulator.houses import Notice
 from simulator.scripts import Behaviour
 
 RETRIES = 3
@@ -23,12 +23,11 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class Callbacks:
-    """Sends payment confirmations, in the background or awaited, and remembers the latest ones."""
+    """Sends notices, in the background or awaited, and remembers the latest ones."""
 
     def __init__(
         self,
         *,
-        url: str,
         timeout_s: float,
         retry_s: float,
         shuffle_s: float,
@@ -36,11 +35,11 @@ class Callbacks:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.sent: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
-        self._url, self._retry_s, self._shuffle_s, self._pause = url, retry_s, shuffle_s, pause
+        self._retry_s, self._shuffle_s, self._pause = retry_s, shuffle_s, pause
         self._timeout_s, self._transport = timeout_s, transport
         self._client: httpx2.AsyncClient | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._held: list[dict[str, Any]] = []
+        self._held: list[Notice] = []
 
     def start(self, work: Awaitable[None]) -> None:
         """Run work of the bank's own accord, beside the answer to whoever caused it."""
@@ -48,22 +47,22 @@ class Callbacks:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def send(self, payload: dict[str, Any], *, how: Behaviour) -> None:
-        """Send one confirmation in the background, once, twice, out of order or not at all."""
+    def send(self, notice: Notice, *, how: Behaviour) -> None:
+        """Send one notice in the background, once, twice, out of order or not at all."""
         if how is Behaviour.NO_WEBHOOK:
             return
         if how is Behaviour.WEBHOOK_SHUFFLED:
-            self._held.append(payload)
+            self._held.append(notice)
             if len(self._held) == 1:
                 self.start(self._send_held())
             return
         for _ in range(2 if how is Behaviour.WEBHOOK_TWICE else 1):
-            self.start(self._deliver(payload))
+            self.start(self._deliver(notice))
 
-    async def send_now(self, payload: dict[str, Any]) -> None:
-        """Send one confirmation and wait for its first answer; tries after that go on in the background."""
-        if not await self._try(payload, attempt=1):
-            self.start(self._deliver(payload, first=2))
+    async def send_now(self, notice: Notice) -> None:
+        """Send one notice and wait for its first answer; tries after that go on in the background."""
+        if not await self._try(notice, attempt=1):
+            self.start(self._deliver(notice, first=2))
 
     async def settled(self) -> None:
         """Wait until nothing is under way."""
@@ -83,24 +82,25 @@ class Callbacks:
     async def _send_held(self) -> None:
         await self._pause(self._shuffle_s)
         held, self._held = self._held, []
-        for payload in reversed(held):
-            if not await self._try(payload, attempt=1):
-                self.start(self._deliver(payload, first=2))
+        for notice in reversed(held):
+            if not await self._try(notice, attempt=1):
+                self.start(self._deliver(notice, first=2))
 
-    async def _deliver(self, payload: dict[str, Any], *, first: int = 1) -> None:
+    async def _deliver(self, notice: Notice, *, first: int = 1) -> None:
         for attempt in range(first, RETRIES + 2):
             if attempt > 1:
                 await self._pause(self._retry_s)
-            if await self._try(payload, attempt=attempt):
+            if await self._try(notice, attempt=attempt):
                 return
-        _log.warning("callback %s given up", payload.get("transactionId"))
+        _log.warning("callback %s given up", notice.reference)
 
-    async def _try(self, payload: dict[str, Any], *, attempt: int) -> bool:
-        status, answer = await self._post(payload)
-        accepted = status == HTTPStatus.OK and answer.get("resCode") == "00"
+    async def _try(self, notice: Notice, *, attempt: int) -> bool:
+        status, answer = await self._post(notice)
+        accepted = status is not None and notice.accepted(status, answer)
         self.sent.append(
             {
-                "transaction_id": payload.get("transactionId"),
+                "provider": notice.provider,
+                "reference": notice.reference,
                 "attempt": attempt,
                 "status": status,
                 "answer": answer,
@@ -109,15 +109,15 @@ class Callbacks:
         )
         return accepted
 
-    async def _post(self, payload: dict[str, Any]) -> tuple[int | None, dict[str, Any]]:
+    async def _post(self, notice: Notice) -> tuple[int | None, dict[str, Any]]:
         if self._client is None:
             self._client = httpx2.AsyncClient(
                 timeout=self._timeout_s, transport=self._transport, trust_env=False
             )
         try:
-            response = await self._client.post(
-                self._url, content=orjson.dumps(payload), headers={"content-type": "application/json"}
-            )
+            body = orjson.dumps(notice.payload)
+            headers = {"content-type": "application/json", **notice.headers(body)}
+            response = await self._client.post(notice.url, content=body, headers=headers)
             answer = orjson.loads(response.content)
         except httpx2.HTTPError:
             return None, {}

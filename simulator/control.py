@@ -1,5 +1,6 @@
 """The simulator's own calls, which no bank has: its truth, a customer's payment, scripts, forgetting."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -9,18 +10,17 @@ from starlette.routing import Route
 
 from simulator.answers import Json, Refused, problem, read_object
 from simulator.bank import Bank
-from simulator.customer import PROVIDER, PaymentRefused
-from simulator.faults import Reset, Silence
-from simulator.scb.endpoints import Endpoints
+from simulator.customer import PaymentRefused
+from simulator.faults import Silence, lost_answer
 from simulator.scripts import Behaviour, Operation, ScriptRefused
-from simulator.truth import Charge
+from simulator.truth import Charge, Refund
 
 
 class Control:
     """Calls for tests, demonstrations and the comparison of the bank's books with the platform's."""
 
-    def __init__(self, bank: Bank, endpoints: Endpoints) -> None:
-        self._bank, self._endpoints = bank, endpoints
+    def __init__(self, bank: Bank, *, forget: Callable[[], None]) -> None:
+        self._bank, self._forget = bank, forget
 
     def routes(self) -> list[Route]:
         """The calls at the root."""
@@ -29,14 +29,19 @@ class Control:
             Route("/__pay", self.pay, methods=["POST"]),
             Route("/__script", self.scripts, methods=["GET"]),
             Route("/__script", self.script, methods=["POST"]),
+            Route("/__return", self.send_back, methods=["POST"]),
+            Route("/__dispute", self.dispute, methods=["POST"]),
+            Route("/__merchants", self.merchant, methods=["POST"]),
             Route("/__callbacks", self.callbacks, methods=["GET"]),
             Route("/__reset", self.reset, methods=["POST"]),
             Route("/livez", self.alive, methods=["GET"]),
         ]
 
     async def truth(self, _request: Request) -> Response:
-        """All charges and refunds, oldest first, amounts in minor units."""
-        return Json({"charges": [_shown(charge) for charge in self._bank.truth.charges()], "refunds": []})
+        """All charges and refunds, oldest first, amounts in minor units as their providers count them."""
+        truth = self._bank.truth
+        refunds = [_given_back(refund, charge=truth.charge_of(refund)) for refund in truth.refunds()]
+        return Json({"charges": [_shown(charge) for charge in truth.charges()], "refunds": refunds})
 
     async def pay(self, request: Request) -> Response:
         """Pay a QR code as a bank app would: {qr_payload, amount? for a code without one}."""
@@ -44,7 +49,7 @@ class Control:
         charge, amount = self._bank.customer.scan(
             qr_payload=body.get("qr_payload"), amount=body.get("amount")
         )
-        behaviour = self._bank.scripts.take(provider=PROVIDER, operation=Operation.PAY)
+        behaviour = self._bank.scripts.take(provider=charge.provider, operation=Operation.PAY)
         if behaviour is Behaviour.DECLINE:
             raise PaymentRefused(
                 "the customer's bank declined the payment",
@@ -54,10 +59,8 @@ class Control:
         if behaviour is Behaviour.HANG_BEFORE:
             return Silence(hang_s=self._bank.settings.hang_s)
         charge = self._bank.customer.confirm(charge, amount=amount, behaviour=behaviour)
-        if behaviour is Behaviour.HANG_AFTER:
-            return Silence(hang_s=self._bank.settings.hang_s)
-        if behaviour is Behaviour.RESET_AFTER:
-            return Reset()
+        if lost := lost_answer(behaviour, hang_s=self._bank.settings.hang_s):
+            return lost
         if behaviour is Behaviour.FAIL_AFTER:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             return problem(Refused("paid, but the app failed", code="failed_after", status=status))
@@ -82,6 +85,30 @@ class Control:
         )
         return await self.scripts(request)
 
+    async def send_back(self, request: Request) -> Response:
+        """The payer's bank sends a refund back: {provider, provider_reference}."""
+        body = await read_object(request)
+        refund = self._bank.returns.send_back(
+            provider=body.get("provider"), provider_reference=body.get("provider_reference")
+        )
+        return Json({"status": refund.status})
+
+    async def dispute(self, request: Request) -> Response:
+        """The payer disputes a payment, or their bank decides: {provider, provider_reference, status, reason?}."""
+        body = await read_object(request)
+        dispute = self._bank.returns.complain(
+            provider=body.get("provider"),
+            provider_reference=body.get("provider_reference"),
+            status=body.get("status"),
+            reason=body.get("reason"),
+        )
+        return Json({"provider_reference": dispute.provider_reference, "status": dispute.status})
+
+    async def merchant(self, request: Request) -> Response:
+        """Enter a merchant's webhook as in a dashboard: {provider, key, webhook_url, webhook_secrets}. Outlives a reset."""
+        entry = self._bank.merchants.enter(await read_object(request))
+        return Json({"provider": entry.provider, "webhook_url": entry.webhook_url})
+
     async def callbacks(self, _request: Request) -> Response:
         """The latest callbacks and how they were answered."""
         return Json({"callbacks": list(self._bank.callbacks.sent)})
@@ -89,7 +116,7 @@ class Control:
     async def reset(self, _request: Request) -> Response:
         """Forget everything, access tokens included."""
         await self._bank.reset()
-        self._endpoints.reset()
+        self._forget()
         return Json({"status": "reset"})
 
     async def alive(self, _request: Request) -> Response:
@@ -108,7 +135,22 @@ def _shown(charge: Charge) -> dict[str, Any]:
         "reference2": charge.reference2,
         "reference3": charge.reference3,
         "biller_id": charge.biller_id,
+        "method": charge.method,
         "qr_payload": charge.qr_payload,
         "created_at": charge.created_at,
         "paid_at": charge.paid_at,
+    }
+
+
+def _given_back(refund: Refund, *, charge: Charge) -> dict[str, Any]:
+    return {
+        "provider": refund.provider,
+        "reference": refund.reference,
+        "provider_reference": refund.provider_reference,
+        "charge_reference": charge.reference,
+        "payment_reference": charge.provider_reference,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "status": refund.status,
+        "created_at": refund.created_at,
     }

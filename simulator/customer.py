@@ -1,17 +1,19 @@
 """The customer: scans a QR code and confirms the payment in the bank's app."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+
+import msgspec
 
 from simulator.answers import Refused
 from simulator.callbacks import Callbacks, Pause
 from simulator.emvco import QrMalformed, read_bill_payment
+from simulator.houses import House, Notice
 from simulator.scripts import CALLBACKS, Behaviour, Operation, Scripts
 from simulator.truth import Charge, Truth
 
-PROVIDER = "scb"
+Clock = Callable[[], datetime]
 MAX_AMOUNT = 10**12 - 1
 
 
@@ -28,14 +30,13 @@ class Customer:
         truth: Truth,
         scripts: Scripts,
         callbacks: Callbacks,
-        confirmation: Callable[[Charge], dict[str, Any]],
-        transaction_id: Callable[[datetime], str],
-        clock: Callable[[], datetime],
+        houses: Mapping[str, House],
+        clock: Clock,
         pause: Pause,
         late_s: float,
     ) -> None:
         self._truth, self._scripts, self._callbacks = truth, scripts, callbacks
-        self._confirmation, self._transaction_id = confirmation, transaction_id
+        self._houses = houses
         self._clock, self._pause, self._late_s = clock, pause, late_s
         self._plans: dict[int, Behaviour] = {}
         self._promised: set[int] = set()
@@ -50,25 +51,20 @@ class Customer:
         self._promised.clear()
 
     def scan(self, *, qr_payload: object, amount: object) -> tuple[Charge, int]:
-        """The charge behind a code and what the customer would pay, in satang.
+        """The charge behind a code and what the customer would pay, in minor units.
 
         A code without an amount takes the one given. Raises PaymentRefused: 400 for a broken code or a wrong
-        amount, 404 for a code the bank does not know.
+        amount, 404 for a code that nobody knows.
         """
         if not isinstance(qr_payload, str) or not qr_payload.isascii():
             raise PaymentRefused("qr_payload is the text of a QR code", code="qr_malformed")
-        try:
-            qr = read_bill_payment(qr_payload)
-        except QrMalformed as error:
-            raise PaymentRefused(str(error), code="qr_malformed") from None
-        charges = self._truth.find(
-            provider=PROVIDER, biller_id=qr.biller_id, reference=qr.reference1, reference2=qr.reference2
-        )
+        charges = self._truth.find_shown(qr_payload)
+        fixed = _fixed_amount(qr_payload, charges)
         if not charges:
             raise PaymentRefused(
                 "the bank knows no such code", code="qr_unknown", status=HTTPStatus.NOT_FOUND
             )
-        paying = _amount(of_code=qr.amount, given=amount)
+        paying = _amount(of_code=fixed, given=amount)
         due = [
             charge for charge in charges if charge.status == "pending" and charge.number not in self._promised
         ]
@@ -78,38 +74,72 @@ class Customer:
         """Pay, now or late, and let the bank call back. Returns the charge, still pending when it is paid late.
 
         A bank that ignores idempotency takes the money for a paid code again, as another charge. Raises
-        PaymentRefused 409 when the code was paid.
+        PaymentRefused 409 when the code was paid, or can no longer be.
         """
         plan = self._plans.get(charge.number, Behaviour.OK)
-        if charge.status == "paid" or charge.number in self._promised:
+        if charge.status in ("failed", "voided"):
+            raise PaymentRefused("this code is void", code="code_void", status=HTTPStatus.CONFLICT)
+        if charge.status in ("paid", "authorized") or charge.number in self._promised:
             if behaviour is not Behaviour.IGNORES_IDEMPOTENCY:
                 raise PaymentRefused("this code was paid", code="already_paid", status=HTTPStatus.CONFLICT)
             charge = self._truth.register(_again(charge, number=self._truth.next_number(), at=self._clock()))
-        how = next((shown for shown in (plan, behaviour) if shown in CALLBACKS), None)
-        if Behaviour.LATE_SUCCESS in (behaviour, plan):
-            self._promised.add(charge.number)
-            self._callbacks.start(self._pay_late(charge, amount=amount, how=how))
-            return charge
-        self.book(charge, amount=amount)
-        self._call_back(charge, how=how)
+        how = next((shown for shown in (plan, behaviour) if shown in CALLBACKS), Behaviour.OK)
+        self.settle(charge, amount=amount, how=how, late=Behaviour.LATE_SUCCESS in (behaviour, plan))
         return charge
 
-    def book(self, charge: Charge, *, amount: int) -> dict[str, Any]:
-        """Move the money; the confirmation the bank owes the merchant for it."""
-        now = self._clock()
-        self._truth.book(charge, amount=amount, provider_reference=self._transaction_id(now), paid_at=now)
-        return self._confirmation(charge)
+    def settle(self, charge: Charge, *, amount: int, how: Behaviour, late: bool) -> None:
+        """Move the money, now or some seconds later, and tell the merchant."""
+        if late:
+            self._promised.add(charge.number)
+            self._callbacks.start(self._pay_late(charge, amount=amount, how=how))
+            return
+        self.tell(self.book(charge, amount=amount), how=how)
 
-    async def _pay_late(self, charge: Charge, *, amount: int, how: Behaviour | None) -> None:
+    async def pay_first(self, charge: Charge) -> None:
+        """Move the money and tell the merchant before anybody else learns of it."""
+        if notice := self.book(charge, amount=charge.asked):
+            await self._callbacks.send_now(notice)
+
+    def book(self, charge: Charge, *, amount: int) -> Notice | None:
+        """Move the money, or hold it where that was asked for; the notice the provider owes the merchant for it."""
+        if not charge.details.get("holds"):
+            return self.take(charge, amount=amount)
+        self._truth.authorize(charge)
+        return self._houses[charge.provider].news(charge)
+
+    def take(self, charge: Charge, *, amount: int) -> Notice | None:
+        """Move the money, held or not; the notice the provider owes the merchant for it."""
+        house, now = self._houses[charge.provider], self._clock()
+        reference = house.payment_reference(charge, now=now)
+        self._truth.book(charge, amount=amount, provider_reference=reference, paid_at=now)
+        return house.news(charge)
+
+    def tell(self, notice: Notice | None, *, how: Behaviour) -> None:
+        """Send a notice, if there is anybody to send it to, as scripted for its cause or for notices at large."""
+        if notice is None:
+            return
+        scripted = (
+            how
+            if how in CALLBACKS
+            else self._scripts.take(provider=notice.provider, operation=Operation.WEBHOOK)
+        )
+        self._callbacks.send(notice, how=scripted)
+
+    async def _pay_late(self, charge: Charge, *, amount: int, how: Behaviour) -> None:
         await self._pause(self._late_s)
         if charge.number in self._promised:
             self._promised.discard(charge.number)
-            self.book(charge, amount=amount)
-            self._call_back(charge, how=how)
+            self.tell(self.book(charge, amount=amount), how=how)
 
-    def _call_back(self, charge: Charge, *, how: Behaviour | None) -> None:
-        scripted = how or self._scripts.take(provider=charge.provider, operation=Operation.CALLBACK)
-        self._callbacks.send(self._confirmation(charge), how=scripted)
+
+def _fixed_amount(code: str, charges: list[Charge]) -> int | None:
+    """The amount that a code asks for. Raises PaymentRefused unless it is a bank's code or a provider's own."""
+    try:
+        return read_bill_payment(code).amount
+    except QrMalformed as error:
+        if charges:
+            return charges[0].asked
+        raise PaymentRefused(str(error), code="qr_malformed") from None
 
 
 def _amount(*, of_code: int | None, given: object) -> int:
@@ -125,15 +155,12 @@ def _amount(*, of_code: int | None, given: object) -> int:
 
 
 def _again(charge: Charge, *, number: int, at: datetime) -> Charge:
-    return Charge(
+    return msgspec.structs.replace(
+        charge,
         number=number,
-        provider=charge.provider,
-        biller_id=charge.biller_id,
-        reference=charge.reference,
-        reference2=charge.reference2,
-        reference3=charge.reference3,
-        amount=charge.amount,
-        currency=charge.currency,
-        qr_payload=charge.qr_payload,
+        amount=charge.asked,
         created_at=at,
+        status="pending",
+        provider_reference=None,
+        paid_at=None,
     )

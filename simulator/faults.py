@@ -12,6 +12,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from simulator.scripts import Behaviour
+
 _TRANSPORT = "simulator.transport"
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
@@ -46,6 +48,15 @@ class Reset(Response):
     async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
         """Send RST."""
         await _break(scope, receive, resets=True)
+
+
+def lost_answer(behaviour: Behaviour, *, hang_s: float) -> Response | None:
+    """What comes instead of the answer to a call that was carried out; None when the answer comes."""
+    if behaviour is Behaviour.HANG_AFTER:
+        return Silence(hang_s=hang_s)
+    if behaviour is Behaviour.RESET_AFTER:
+        return Reset()
+    return None
 
 
 async def _disconnected(receive: Receive) -> None:

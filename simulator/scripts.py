@@ -3,14 +3,13 @@
 A behaviour is accepted only where it can be shown; a script that would do nothing is refused.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
 from simulator.answers import Refused
 
-PROVIDERS = frozenset({"scb"})
 EVERY_OPERATION = "*"
 MAX_TIMES = 1_000_000
 
@@ -19,13 +18,20 @@ _Word = TypeVar("_Word", bound=StrEnum)
 
 
 class Operation(StrEnum):
-    """Where the bank meets the outside."""
+    """Where a provider meets the outside."""
 
     TOKEN = "token"  # noqa: S105  (a name, no secret)
     CREATE = "create"
-    INQUIRY = "inquiry"
+    PROBE = "probe"  # any question about what was done
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
     PAY = "pay"  # the customer's bank app
-    CALLBACK = "callback"  # the bank's own call to the platform
+    WEBHOOK = "webhook"  # the provider's own call to the platform
+
+
+# What SCB calls these two.
+ALIASES = {"inquiry": Operation.PROBE, "callback": Operation.WEBHOOK}
 
 
 class Behaviour(StrEnum):
@@ -62,14 +68,25 @@ _PAYMENTS = CALLBACKS | {Behaviour.LATE_SUCCESS, Behaviour.IGNORES_IDEMPOTENCY}
 SHOWS: dict[Operation, frozenset[Behaviour]] = {
     Operation.TOKEN: _ANSWERS,
     Operation.CREATE: _ANSWERS | _PAYMENTS | {Behaviour.WEBHOOK_FIRST},
-    Operation.INQUIRY: _ANSWERS | {Behaviour.LIE_PENDING},
+    Operation.PROBE: _ANSWERS | {Behaviour.LIE_PENDING},
+    Operation.CAPTURE: _ANSWERS | CALLBACKS,
+    Operation.VOID: _ANSWERS | CALLBACKS,
+    Operation.REFUND: _ANSWERS | _PAYMENTS,
     Operation.PAY: _ANSWERS | _PAYMENTS,
-    Operation.CALLBACK: CALLBACKS | {Behaviour.OK},
+    Operation.WEBHOOK: CALLBACKS | {Behaviour.OK},
+}
+_CHARGES = frozenset({Operation.CREATE, Operation.PROBE, Operation.PAY, Operation.WEBHOOK})
+_CARDS = _CHARGES | {Operation.CAPTURE, Operation.VOID, Operation.REFUND}
+# Which operations a provider has.
+PROVIDERS: Mapping[str, frozenset[Operation]] = {
+    "omise": _CARDS,
+    "scb": _CHARGES | {Operation.TOKEN},
+    "stripe": _CARDS,
 }
 # `*` speaks of the bank's service, not of the customer's phone: that one goes on answering.
 _SHOWN_BY_STAR = SHOWS | {Operation.PAY: CALLBACKS | {Behaviour.LATE_SUCCESS}}
 # Whatever operation they are asked for, these two happen in one place only.
-_HOMES = {Behaviour.LIE_PENDING: Operation.INQUIRY, Behaviour.WEBHOOK_FIRST: Operation.CREATE}
+_HOMES = {Behaviour.LIE_PENDING: Operation.PROBE, Behaviour.WEBHOOK_FIRST: Operation.CREATE}
 
 
 class ScriptRefused(Refused):
@@ -105,9 +122,12 @@ class Scripts:
             self.reset(provider=provider)
             self._scripts[provider, EVERY_OPERATION] = script
             return
-        at = _HOMES.get(shown, _member(Operation, "operation", operation))
+        named = ALIASES.get(operation, operation) if isinstance(operation, str) else operation
+        at = _HOMES.get(shown, _member(Operation, "operation", named))
+        if at not in PROVIDERS[provider]:
+            raise ScriptRefused(f"{provider} has no {at}; it has: {_listed(PROVIDERS[provider])}")
         if shown not in SHOWS[at]:
-            able = [where for where in Operation if shown in SHOWS[where]]
+            able = [where for where in PROVIDERS[provider] if shown in SHOWS[where]]
             raise ScriptRefused(f"{at} cannot show {shown}; these can: {_listed(able)}")
         self._scripts[provider, at] = script
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from simulator.answers import Json, Refused, read_object
 from simulator.bank import Bank
 from simulator.emvco import BillPaymentQr, write_bill_payment
-from simulator.faults import Reset, Silence
+from simulator.faults import Silence, lost_answer
 from simulator.scb.protocol import (
     BANGKOK,
     QrRequest,
@@ -34,7 +34,7 @@ PROVIDER = "scb"
 _PLANNED = CALLBACKS | {Behaviour.LATE_SUCCESS}
 
 
-class Endpoints:
+class ScbEndpoints:
     """The API's calls on one bank."""
 
     def __init__(self, bank: Bank) -> None:
@@ -90,7 +90,7 @@ class Endpoints:
         if behaviour in _PLANNED:
             self._bank.customer.plan(charge, behaviour)
         if behaviour is Behaviour.WEBHOOK_FIRST:
-            await self._bank.callbacks.send_now(self._bank.customer.book(charge, amount=charge.amount))
+            await self._bank.customer.pay_first(charge)
         image = _image(charge.qr_payload) if self._bank.settings.draws_images else ""
         return self._after(behaviour, envelope({"qrRawData": charge.qr_payload, "qrImage": image}))
 
@@ -98,7 +98,7 @@ class Endpoints:
         """The payments of a day with these references; an empty list when no money arrived."""
         self._check_token(request)
         asked = check_inquiry(request.query_params)
-        behaviour = self._bank.scripts.take(provider=PROVIDER, operation=Operation.INQUIRY)
+        behaviour = self._bank.scripts.take(provider=PROVIDER, operation=Operation.PROBE)
         if refused := self._before(behaviour, Refusal(9503)):
             return refused
         found = self._bank.truth.find(
@@ -124,10 +124,8 @@ class Endpoints:
         return None
 
     def _after(self, behaviour: Behaviour, answer: dict[str, Any]) -> Response:
-        if behaviour is Behaviour.HANG_AFTER:
-            return Silence(hang_s=self._bank.settings.hang_s)
-        if behaviour is Behaviour.RESET_AFTER:
-            return Reset()
+        if lost := lost_answer(behaviour, hang_s=self._bank.settings.hang_s):
+            return lost
         if behaviour is Behaviour.FAIL_AFTER:
             return refusal(Refusal(9700))
         return Json(answer)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulator.scripts import SHOWS, Behaviour, Operation, ScriptRefused, Scripts
+from simulator.scripts import PROVIDERS, SHOWS, Behaviour, Operation, ScriptRefused, Scripts
 
 
 def take(scripts: Scripts, operation: Operation, times: int = 1) -> list[Behaviour]:
@@ -37,13 +37,13 @@ def test_a_script_concerns_its_operation_only() -> None:
 def test_the_star_means_every_operation_that_can_show_it() -> None:
     scripts = Scripts()
     scripts.set(provider="scb", operation="*", behaviour="no_webhook")
-    shown = {operation: take(scripts, operation)[0] for operation in Operation}
+    shown = {operation: take(scripts, operation)[0] for operation in PROVIDERS["scb"]}
     assert shown == {
         Operation.TOKEN: Behaviour.OK,
-        Operation.INQUIRY: Behaviour.OK,
+        Operation.PROBE: Behaviour.OK,
         Operation.CREATE: Behaviour.NO_WEBHOOK,
         Operation.PAY: Behaviour.NO_WEBHOOK,
-        Operation.CALLBACK: Behaviour.NO_WEBHOOK,
+        Operation.WEBHOOK: Behaviour.NO_WEBHOOK,
     }
 
 
@@ -71,8 +71,8 @@ def test_the_star_replaces_what_was_scripted_before_and_is_overruled_by_what_com
 @pytest.mark.parametrize(
     ("operation", "behaviour", "shows"),
     [
-        ("pay", "lie_pending", "inquiry"),
-        ("create", "lie_pending", "inquiry"),
+        ("pay", "lie_pending", "probe"),
+        ("create", "lie_pending", "probe"),
         ("callback", "webhook_first", "create"),
     ],
 )
@@ -84,6 +84,13 @@ def test_a_behaviour_of_one_place_goes_there(operation: str, behaviour: str, sho
     ]
 
 
+@pytest.mark.parametrize(("alias", "operation"), [("inquiry", "probe"), ("callback", "webhook")])
+def test_an_operation_goes_by_the_banks_own_word_too(alias: str, operation: str) -> None:
+    scripts = Scripts()
+    scripts.set(provider="scb", operation=alias, behaviour="ok")
+    assert [script["operation"] for script in scripts.in_force()] == [operation]
+
+
 def test_every_behaviour_is_shown_somewhere() -> None:
     assert frozenset().union(*SHOWS.values()) == frozenset(Behaviour)
 
@@ -91,9 +98,13 @@ def test_every_behaviour_is_shown_somewhere() -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"provider": "kbank"}, "unknown provider 'kbank'; known: scb"),
-        ({"operation": "refund"}, "unknown operation 'refund'; known: callback, create, inquiry, pay, token"),
-        ({"operation": "refund", "behaviour": "lie_pending"}, "unknown operation 'refund'"),
+        ({"provider": "piggy"}, "unknown provider 'piggy'; known: "),
+        (
+            {"operation": "swim"},
+            "unknown operation 'swim'; known: capture, create, pay, probe, refund, token",
+        ),
+        ({"operation": "refund"}, "scb has no refund; it has: create, pay, probe, token, webhook"),
+        ({"operation": ["create"]}, "unknown operation"),
         ({"behaviour": "explode"}, "unknown behaviour 'explode'; known: 500_after, decline"),
         ({"operation": "token", "behaviour": "webhook_twice"}, "token cannot show webhook_twice"),
         ({"times": 0}, "times is a whole number from 1"),

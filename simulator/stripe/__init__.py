@@ -1,0 +1,1 @@
+"""Stripe's API as documented: payment intents, refunds, signed events."""
