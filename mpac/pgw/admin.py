@@ -5,6 +5,7 @@ from django.contrib import admin
 from kernel.admin import ConsoleAdmin, PlatformAdmin, register_plumbing
 from mpac.pgw.db import db
 from mpac.pgw.models import (
+    Capture,
     ClientPartner,
     Currency,
     IdempotencyKey,
@@ -20,6 +21,7 @@ from mpac.pgw.models import (
     PaymentMethod,
     PaymentTransaction,
     ProviderReference,
+    Refund,
     Store,
     StoreProviderConfig,
     WebhookEvent,
@@ -78,13 +80,67 @@ class PaymentAttemptAdmin(GatewayAdmin):
     ordering = ("-id",)
 
 
+@admin.register(Capture)
+class CaptureAdmin(GatewayAdmin):
+    """Held money taken."""
+
+    kind = "cap"
+    references = {"intent": "pi", "attempt": "att"}
+    list_display = (
+        *("id", "status", "amount_minor", "final", "provider", "provider_reference", "intent", "created_at"),
+        *("error_code", "probes", "next_probe_at", "operation_key", "requested_by", *WHERE),
+    )
+    list_filter = ("status", "livemode", "created_at")
+    search_fields = ("operation_key__exact", "provider_reference__exact")
+    search_help_text = (
+        "a capture's or intent's identifier, our key at the provider, or the provider's reference"
+    )
+    ordering = ("-id",)
+
+
+@admin.register(Refund)
+class RefundAdmin(GatewayAdmin):
+    """Money given back."""
+
+    kind = "re"
+    references = {"intent": "pi", "attempt": "att", "retry_of": "re"}
+    attention = {
+        "refunds that people have to send": {"status": "pending", "evidence_by__isnull": "True"},
+        "refunds that a second person has to look at": {"status": "pending", "evidence_by__isnull": "False"},
+        "refunds that failed": {"status": "failed", "refund__isnull": "True"},
+        "refunds that came back": {"status": "reversed", "refund__isnull": "True"},
+    }
+    list_display = (
+        *("id", "status", "amount_minor", "reason", "manual", "provider", "provider_reference", "intent"),
+        *("created_at", "error_code", "probes", "next_probe_at", "operation_key", "retry_of"),
+        *("requested_by", "evidence_by", "approved_by", *WHERE),
+    )
+    list_filter = ("status", "manual", "livemode", "created_at")
+    search_fields = ("operation_key__exact", "provider_reference__exact", "payment_reference__exact")
+    search_help_text = (
+        "a refund's or intent's identifier, our key at the provider, or the provider's reference"
+    )
+    ordering = ("-id",)
+
+
 @admin.register(IntentEvent)
 class IntentEventAdmin(GatewayAdmin):
-    """The steps of intents and attempts."""
+    """The steps of intents, attempts, captures and refunds."""
 
-    references = {"intent_id": "pi", "attempt_id": "att"}
+    references = {"intent_id": "pi", "attempt_id": "att", "capture_id": "cap", "refund_id": "re"}
     list_display = (
-        *("created_at", "intent_id", "attempt_id", "sequence", "from_status", "to_status", "actor", "reason"),
+        *(
+            "created_at",
+            "intent_id",
+            "attempt_id",
+            "capture_id",
+            "refund_id",
+            "sequence",
+            "from_status",
+            "to_status",
+            "actor",
+            "reason",
+        ),
         *WHERE,
     )
     list_filter = ("created_at",)

@@ -4,10 +4,16 @@ NotFound                     a missing or foreign object; one message for all
 Conflict
 |-- IllegalIntentTransition  the intent's state does not lead there
 |-- AttemptStillOpen         the outcome of an attempt is open; nothing else may be tried
-`-- LatePaymentDecided       the late payment was decided otherwise
+|-- LatePaymentDecided       the late payment was decided otherwise
+|-- CaptureExceedsHold       more than is held and not captured yet
+|-- RefundExceedsCapture     more than was captured and is not given back yet
+|-- RefundSpansCaptures      no single capture covers the amount
+|-- RefundNotRetriable       the refund is not one that another may replace
+|-- IllegalRefundTransition  the refund's state does not lead there
+`-- SecondPersonNeeded       this person has had a hand in the refund already
 Invalid
 |-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
-|-- CaptureNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
+|-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
 `-- WebhookMalformed, WebhookRefused
 """
 
@@ -30,6 +36,42 @@ class LatePaymentDecided(Conflict):
     """The late payment has been decided otherwise."""
 
     code = "late_payment_decided"
+
+
+class CaptureExceedsHold(Conflict):
+    """The amount is more than is held and not captured yet."""
+
+    code = "capture_exceeds_authorized"
+
+
+class RefundExceedsCapture(Conflict):
+    """The amount is more than was captured and is not refunded yet."""
+
+    code = "refund_exceeds_captured"
+
+
+class RefundSpansCaptures(Conflict):
+    """The payment was captured in parts and none of them covers the amount; refund them one by one."""
+
+    code = "refund_spans_captures"
+
+
+class RefundNotRetriable(Conflict):
+    """The refund has not failed, or it was tried again already."""
+
+    code = "refund_not_retriable"
+
+
+class IllegalRefundTransition(Conflict):
+    """The refund's present state does not allow that."""
+
+    code = "illegal_transition"
+
+
+class SecondPersonNeeded(Conflict):
+    """Another person has to do this."""
+
+    code = "second_person_needed"
 
 
 class CurrencyNotAccepted(Invalid):
@@ -66,6 +108,12 @@ class CaptureNotSupported(Invalid):
     """The provider cannot hold money for a later capture."""
 
     code = "capture_not_supported"
+
+
+class PartialRefundNotSupported(Invalid):
+    """The provider gives a payment back as a whole only."""
+
+    code = "partial_refund_not_supported"
 
 
 class ExpiryOutOfRange(Invalid):

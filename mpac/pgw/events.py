@@ -47,12 +47,25 @@ class PaymentIntentActionRequired(IntentFact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaymentIntentAmountCapturable(IntentFact):
+    """Money is held and waits to be captured: at first, after a part was captured, or after a capture failed."""
+
+    type: ClassVar[str] = "pgw.payment_intent_amount_capturable"
+
+    amount_capturable_minor: int = 0
+    captured_minor: int = 0
+    error_code: str = ""
+    error_message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PaymentIntentSucceeded(IntentFact):
     """The money is there; `late` when it came after the intent had ended without it."""
 
     type: ClassVar[str] = "pgw.payment_intent_succeeded"
 
     late: bool = False
+    captured_minor: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +117,7 @@ class LatePaymentReceived(IntentFact):
 
 @dataclass(frozen=True, kw_only=True)
 class LatePaymentReturnDue(IntentFact):
-    """Late money has to go back to its payer; this provider has no refund call, so a person sends it."""
+    """Late money has to go back to its payer; a refund of it has been opened."""
 
     type: ClassVar[str] = "pgw.late_payment_return_due"
 
@@ -112,3 +125,61 @@ class LatePaymentReturnDue(IntentFact):
     received_minor: int = 0
     received_currency: str = ""
     provider_reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundFact(IntentFact):
+    """What every event of a refund tells; the sums are the intent's after it. Never published itself.
+
+    A `late` refund gives money back that its intent never counted.
+    """
+
+    type: ClassVar[str] = "pgw.refund_fact"
+
+    refund_id: str
+    refund_status: str
+    refund_amount_minor: int
+    refund_currency: str
+    reason: str
+    captured_minor: int
+    refunded_minor: int
+    manual: bool = False
+    late: bool = False
+    provider_reference: str | None = None
+    error_code: str = ""
+    error_message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundCreated(RefundFact):
+    """Money is going back to its payer; its amount is reserved."""
+
+    type: ClassVar[str] = "pgw.refund_created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundCompleted(RefundFact):
+    """The payer has the money back."""
+
+    type: ClassVar[str] = "pgw.refund_completed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundFailed(RefundFact):
+    """The money was provably not given back; its amount is free again."""
+
+    type: ClassVar[str] = "pgw.refund_failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundCancelled(RefundFact):
+    """A refund by hand was called off before anybody sent it."""
+
+    type: ClassVar[str] = "pgw.refund_cancelled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefundReversed(RefundFact):
+    """The money came back, because the payer's bank could not book it."""
+
+    type: ClassVar[str] = "pgw.refund_reversed"

@@ -109,6 +109,10 @@ CASES: dict[str, Case] = {
     "payment_intents.cancel": ACTION,
     "payment_intents.attempts": READ,
     "payment_intents.events": READ,
+    # That only a refund of the same intent can be tried again has a test of its own.
+    "refunds.create": Case(body={"reason": "returned"}, public=frozenset({"retry_of"})),
+    "refunds.list": READ,
+    "refunds.get": READ,
     "webhooks.receive": Case(
         body={"key": "no-such-attempt", "reference": "BANK1"}, refusal=200, public=frozenset({"provider"})
     ),
@@ -128,6 +132,7 @@ MISSING: dict[str, Any] = {
     "bill_id": ids.encode("bil", ids.uuid7()),
     "payment_id": ids.encode("pay", ids.uuid7()),
     "intent_id": ids.encode("pi", ids.uuid7()),
+    "refund_id": ids.encode("re", ids.uuid7()),
     "provider": "nowhere",
     "account": "NO-ACCOUNT",
     "reference": "NO-REFERENCE",
@@ -138,7 +143,7 @@ MISSING: dict[str, Any] = {
 # Fields that name an object, where a caller can put one that is not theirs. In a query a code or a reference finds an
 # object too; in a body it only labels the new one.
 NAMING_FIELDS = frozenset(
-    {"psp_id", "client_partner_id", "merchant_id", "store_id", "provider", "provider_name"}
+    {"psp_id", "client_partner_id", "merchant_id", "store_id", "provider", "provider_name", "retry_of"}
 )
 NAMING_FILTERS = NAMING_FIELDS | {"code", "reference", "client_reference"}
 # Fields that name nothing: values, labels, and references that are only repeated.

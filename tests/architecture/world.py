@@ -19,6 +19,15 @@ from django.test import Client
 from joserfc import jwt
 
 from kernel import clock, ids, signing
+from kernel.money import Money
+from kernel.tenancy import TenantScope
+from mpac.pgw.adapters import registry
+from mpac.pgw.db import atomic
+from mpac.pgw.models import PaymentAttempt
+from mpac.pgw.services import confirmation
+from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.refunds import NewRefund, refund_intent
 from mpac.portal import conf
 from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
 from mpac.portal.services import hierarchy, tokens
@@ -225,9 +234,10 @@ def furnish(
         "bill_id": bill["id"],
         "payment_id": payment["id"],
         "intent_id": intent["id"],
+        "refund_id": refund_of(place, partner.made(http, "/v1/payment-intents", wish(names))["id"]),
         "client_secret": intent["client_secret"],
     }
-    private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "client_secret")
+    private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "refund_id", "client_secret")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
     place.texts.extend(("store", text) for text in (store.code, store.name))
@@ -238,6 +248,29 @@ def wish(names: Mapping[str, Any]) -> dict[str, Any]:
     """A payment intent of a place."""
     where = {name: names[name] for name in ("merchant_id", "store_id")}
     return where | {"amount": 12550, "currency": "THB", "method": "qr_code"}
+
+
+def refund_of(place: Place, intent_id: str) -> str:
+    """Take the money of an intent at its provider, give a part of it back, and return the refund's identifier."""
+    scope, now = TenantScope(place.names["psp_id"], place.names["merchant_id"]), clock.now()
+    key = ids.decode("pi", intent_id)
+    intent = confirmation.current_intent(scope=scope, intent_id=key)
+    if intent.status == "requires_confirmation":
+        confirmation.confirm_intent(scope=scope, intent_id=key, now=now)
+    with atomic(scope):
+        attempt = PaymentAttempt.objects.get(intent_id=key)
+    registry.find_adapter(attempt.provider).pay(
+        attempt.provider_key, Money(attempt.amount_minor, attempt.currency), reference=attempt.provider_key
+    )
+    probe_attempt(scope=scope, attempt_id=attempt.pk, learned_from=LearnedFrom.PROBE, now=now)
+    wanted = NewRefund(
+        intent_id=key,
+        amount_minor=1,
+        reason=f"{place.names['reference']}-REFUND",
+        idempotency_key=f"{intent_id}/refund",
+        requested_by="test",
+    )
+    return ids.encode("re", refund_intent(scope=scope, wanted=wanted, now=now).pk)
 
 
 def device_token(place: Place) -> str:

@@ -16,8 +16,10 @@ from mpac.pgw.domain.lateness import Source
 from mpac.pgw.dto import MerchantSnapshot, PartnerSnapshot, ProviderConfigSnapshot, StoreSnapshot
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.invariants import list_invariants
+from mpac.pgw.services.asking import probe_attempt
 from mpac.pgw.services.confirmation import confirm_intent
 from mpac.pgw.services.creation import NewIntent, create_intent
+from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.mirroring import apply_merchant_snapshot
 from tests.pgw.doubles import FakeAdapter
 
@@ -124,6 +126,13 @@ class Gateway:
     def pay(self, intent: PaymentIntent, *, amount: Money = AMOUNT) -> str:
         """The customer pays the QR of the last attempt."""
         return self.provider.pay(self.attempt(intent).provider_key, amount)
+
+    def probe(self, intent: PaymentIntent) -> PaymentIntent:
+        """Ask about the last attempt."""
+        found, _ = probe_attempt(
+            scope=SCOPE, attempt_id=self.attempt(intent).pk, learned_from=LearnedFrom.PROBE, now=self.now
+        )
+        return found
 
     def later(self, seconds: float) -> dt.datetime:
         return self.now + dt.timedelta(seconds=seconds)

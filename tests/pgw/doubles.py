@@ -4,26 +4,38 @@ import datetime as dt
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import msgspec
 
 from kernel.money import Money
 from mpac.pgw.adapters.base import ChargesOnly
 from mpac.pgw.adapters.port import (
+    Accepted,
     ActionRequired,
     Approved,
     Capabilities,
+    CaptureRequest,
     ChargeRequest,
+    Done,
+    NeverHeard,
+    OperationOutcome,
     Outcome,
     Pending,
     ProviderAccount,
     ProviderPayment,
+    RefundRequest,
+    RefundSupport,
+    Reversed,
+    Unknown,
     WebhookHint,
     WebhookTrust,
 )
 from mpac.pgw.errors import WebhookMalformed
 
 Behaviour = Callable[[ChargeRequest], Outcome]
+Operation = Callable[[RefundRequest], OperationOutcome] | Callable[[CaptureRequest], OperationOutcome]
+TIMEOUT = Unknown(code="timeout", message="")
 
 
 class FakeAdapter(ChargesOnly):
@@ -102,3 +114,71 @@ def show_qr(request: ChargeRequest) -> Outcome:
 def answers(outcome: Outcome) -> Behaviour:
     """A behaviour that gives one fixed answer."""
     return lambda _request: outcome
+
+
+class RefundingAdapter(FakeAdapter):
+    """A provider that gives money back, in parts, under our keys; `refunds` is its truth.
+
+    `on_refund` and `on_probe_refund` queue behaviours as `on_create` does.
+    """
+
+    capabilities = replace(FakeAdapter.capabilities, refund=RefundSupport.PARTIAL)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refunds: dict[str, OperationOutcome] = {}
+        self.refunded: list[RefundRequest] = []
+        self.probed_refunds: list[RefundRequest] = []
+        self.on_refund: list[Operation] = []
+        self.on_probe_refund: list[Operation] = []
+
+    def refund(self, request: RefundRequest) -> OperationOutcome:
+        with self._lock:
+            self.refunded.append(request)
+            behaviour = self.on_refund.pop(0) if self.on_refund else self.give_back
+        return behaviour(request)
+
+    def probe_refund(self, request: RefundRequest) -> OperationOutcome:
+        with self._lock:
+            self.probed_refunds.append(request)
+            behaviour = self.on_probe_refund.pop(0) if self.on_probe_refund else self.tell_refund
+        return behaviour(request)
+
+    def give_back(self, request: RefundRequest) -> OperationOutcome:
+        """Book the refund, once under its key."""
+        with self._lock:
+            known = self.refunds.get(request.operation_key)
+            if known is None:
+                known = Done(reference=self._reference("BACK"), amount=request.amount)
+                self.refunds[request.operation_key] = known
+        return known
+
+    def give_back_and_hang(self, request: RefundRequest) -> OperationOutcome:
+        """Book it, and never answer."""
+        self.give_back(request)
+        return TIMEOUT
+
+    def take_up(self, request: RefundRequest) -> OperationOutcome:
+        """Carry it out some day."""
+        with self._lock:
+            accepted = Accepted(reference=self._reference("TAKEN"))
+            return self.refunds.setdefault(request.operation_key, accepted)
+
+    def return_refund(self, operation_key: str) -> Reversed:
+        """The payer's bank sends it back."""
+        done = self.refunds[operation_key]
+        assert isinstance(done, Done)
+        back = Reversed(reference=done.reference, code="account_closed", message="The account is closed.")
+        self.refunds[operation_key] = back
+        return back
+
+    def tell_refund(self, request: RefundRequest) -> OperationOutcome:
+        return self.refunds.get(request.operation_key, NeverHeard())
+
+    def given_back(self) -> int:
+        """What payers really have back, in minor units."""
+        return sum(done.amount.amount_minor for done in self.refunds.values() if isinstance(done, Done))
+
+    def _reference(self, prefix: str) -> str:
+        self._count += 1
+        return f"{prefix}{self._count:06}"

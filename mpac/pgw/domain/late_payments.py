@@ -10,7 +10,7 @@ class LatePaymentStatus(StrEnum):
     RECEIVED = "received"  # the owner of the intent decides whether it is still due
     ACCEPTED = "accepted"  # still due: the intent succeeded after all
     RETURN_DUE = "return_due"  # not due: it has to go back to the payer
-    RETURNED = "returned"  # it went back, with evidence
+    RETURNED = "returned"  # it went back, by a refund
 
 
 class LateReason(StrEnum):
@@ -29,5 +29,6 @@ TRANSITIONS: Mapping[LatePaymentStatus, frozenset[LatePaymentStatus]] = {
     S.RECEIVED: frozenset({S.ACCEPTED, S.RETURN_DUE}),
     S.ACCEPTED: frozenset(),
     S.RETURN_DUE: frozenset({S.RETURNED}),
-    S.RETURNED: frozenset(),
+    # The payer's bank could not book it, and it is here again.
+    S.RETURNED: frozenset({S.RETURN_DUE}),
 }

@@ -10,6 +10,12 @@ UNKNOWN_LATER_S = 60
 # A QR that is being shown: the callback is faster, this is for when none comes.
 ACTION_STEPS_S = (10, 10, 15, 15, 20)
 ACTION_LATER_S = 30
+# Held money: nothing happens to it but by our own calls, until its provider lets it go.
+HOLD_STEPS_S = (5, 30, 60, 300)
+HOLD_LATER_S = 600
+# A refund or capture that its provider has taken up and carries out in its own time.
+ACCEPTED_STEPS_S = (10, 20, 30, 60, 300, 900)
+ACCEPTED_LATER_S = 3600
 # A QR that was taken off the screen can still be paid for as long as the customer keeps it.
 WATCH_STEPS_S = (30, 60, 120, 300, 900, 3600, 3600, 6 * 3600, 12 * 3600)
 WATCH_LATER_S = 24 * 3600
@@ -18,6 +24,11 @@ WATCH_HORIZON = timedelta(days=3)
 STALE_SENT_AFTER = timedelta(seconds=30)
 # An outcome still unknown after this many questions and repeated calls is given up where that is safe.
 MAX_REISSUES = 8
+OPEN_STEPS_S = {
+    AttemptStatus.UNKNOWN: (UNKNOWN_STEPS_S, UNKNOWN_LATER_S),
+    AttemptStatus.REQUIRES_ACTION: (ACTION_STEPS_S, ACTION_LATER_S),
+    AttemptStatus.AUTHORIZED: (HOLD_STEPS_S, HOLD_LATER_S),
+}
 # How long a claim hides an attempt from other resolvers; a killed resolver's claims come back after it.
 CLAIM_LEASE = timedelta(seconds=30)
 
@@ -31,14 +42,19 @@ def next_probe_at(
     """
     if status in (AttemptStatus.CREATED, AttemptStatus.SENT):
         return now + STALE_SENT_AFTER
-    if status in (AttemptStatus.UNKNOWN, AttemptStatus.AUTHORIZED):
-        return now + _step(UNKNOWN_STEPS_S, UNKNOWN_LATER_S, probes)
-    if status is AttemptStatus.REQUIRES_ACTION:
-        return now + _step(ACTION_STEPS_S, ACTION_LATER_S, probes)
+    if status in OPEN_STEPS_S:
+        return now + _step(*OPEN_STEPS_S[status], probes)
     if status in CLOSED_UNPAID:
         following = now + _step(WATCH_STEPS_S, WATCH_LATER_S, probes)
         return following if following <= opened_at + WATCH_HORIZON else None
     return None
+
+
+def next_operation_probe_at(*, probes: int, accepted: bool, now: datetime) -> datetime:
+    """The next instant to ask about a refund or capture that was asked about `probes` times. There is always one."""
+    if accepted:
+        return now + _step(ACCEPTED_STEPS_S, ACCEPTED_LATER_S, probes)
+    return now + _step(UNKNOWN_STEPS_S, UNKNOWN_LATER_S, probes)
 
 
 def _step(steps: tuple[int, ...], later: int, probes: int) -> timedelta:

@@ -1,15 +1,18 @@
 """The gateway's tables, one aggregate a file."""
 
 from mpac.pgw.models.attempts import PaymentAttempt
+from mpac.pgw.models.captures import Capture
 from mpac.pgw.models.intents import IntentEvent, PaymentIntent
 from mpac.pgw.models.late_payments import LatePayment
 from mpac.pgw.models.lookups import Currency, PaymentMethod
 from mpac.pgw.models.mirror import ClientPartner, Merchant, Store, StoreProviderConfig
 from mpac.pgw.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
+from mpac.pgw.models.refunds import Refund
 from mpac.pgw.models.transactions import PaymentTransaction, ProviderReference
 from mpac.pgw.models.webhooks import WebhookEvent, WebhookKey
 
 __all__ = [
+    "Capture",
     "ClientPartner",
     "Currency",
     "IdempotencyKey",
@@ -25,6 +28,7 @@ __all__ = [
     "PaymentMethod",
     "PaymentTransaction",
     "ProviderReference",
+    "Refund",
     "Store",
     "StoreProviderConfig",
     "WebhookEvent",

@@ -64,14 +64,22 @@ class PaymentAttempt(StoreModel):
                 fields=["psp_id", "merchant_id", "provider", "provider_key"], name="payment_attempts_key"
             ),
             models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payment_attempts_amount"),
-            # Captured is a state and a sum, and the two agree.
+            # Captured is a state and a sum, and the two agree; of held money a part may have been taken.
             models.CheckConstraint(
                 condition=models.Q(
                     status=AttemptStatus.CAPTURED,
                     captured_minor__gt=0,
                     captured_minor__lte=models.F("amount_minor"),
                 )
-                | (~models.Q(status=AttemptStatus.CAPTURED) & models.Q(captured_minor=0)),
+                | models.Q(
+                    status=AttemptStatus.AUTHORIZED,
+                    captured_minor__gte=0,
+                    captured_minor__lt=models.F("amount_minor"),
+                )
+                | (
+                    ~models.Q(status__in=[AttemptStatus.CAPTURED, AttemptStatus.AUTHORIZED])
+                    & models.Q(captured_minor=0)
+                ),
                 name="payment_attempts_captured",
             ),
         )

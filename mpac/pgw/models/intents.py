@@ -18,7 +18,9 @@ class PaymentIntent(StoreModel):
     amount_minor = models.BigIntegerField()
     currency = CurrencyField()
     authorized_minor = models.BigIntegerField(default=0)
+    capturing_minor = models.BigIntegerField(default=0, help_text="reserved by captures in flight")
     captured_minor = models.BigIntegerField(default=0)
+    refunding_minor = models.BigIntegerField(default=0, help_text="reserved by refunds under way")
     refunded_minor = models.BigIntegerField(default=0)
     method = models.TextField(choices=choices(PaymentMethodCode), null=True)
     provider = models.TextField(null=True)
@@ -34,6 +36,7 @@ class PaymentIntent(StoreModel):
     error_message = models.TextField(null=True)
     expires_at = models.DateTimeField()
     cancel_requested_at = models.DateTimeField(null=True)
+    capture_before = models.DateTimeField(null=True, help_text="when the provider lets held money go")
 
     rules = TableRules(
         tenant="store",
@@ -54,18 +57,23 @@ class PaymentIntent(StoreModel):
                 fields=["psp_id", "merchant_id", "idempotency_key"], name="payment_intents_once"
             ),
             models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="payment_intents_amount"),
-            # Never more captured than authorized, never more authorized than asked for.
+            # Never more captured than authorized, calls in flight included, never more authorized than asked for.
             models.CheckConstraint(
                 condition=models.Q(
                     captured_minor__gte=0,
-                    captured_minor__lte=models.F("authorized_minor"),
+                    capturing_minor__gte=0,
+                    capturing_minor__lte=models.F("authorized_minor") - models.F("captured_minor"),
                     authorized_minor__lte=models.F("amount_minor"),
                 ),
                 name="payment_intents_captured",
             ),
-            # Never more refunded than captured.
+            # Never more refunded than captured, refunds under way included.
             models.CheckConstraint(
-                condition=models.Q(refunded_minor__gte=0, refunded_minor__lte=models.F("captured_minor")),
+                condition=models.Q(
+                    refunded_minor__gte=0,
+                    refunding_minor__gte=0,
+                    refunding_minor__lte=models.F("captured_minor") - models.F("refunded_minor"),
+                ),
                 name="payment_intents_refunded",
             ),
             # Succeeded means that money was captured.
@@ -89,10 +97,12 @@ class PaymentIntent(StoreModel):
 
 
 class IntentEvent(StoreModel):
-    """One step of an intent or of one of its attempts. Rows are only ever added."""
+    """One step of an intent, or of an attempt, a capture or a refund of it. Rows are only ever added."""
 
     intent_id = models.UUIDField()
     attempt_id = models.UUIDField(null=True)
+    capture_id = models.UUIDField(null=True)
+    refund_id = models.UUIDField(null=True)
     sequence = models.IntegerField()
     from_status = models.TextField(null=True)
     to_status = models.TextField()

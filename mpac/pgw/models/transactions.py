@@ -2,15 +2,17 @@
 
 from django.db import models
 
-from kernel.models import CurrencyField, StoreModel
+from kernel.models import CurrencyField, StoreModel, choices, choices_check
 from kernel.schema import Parent, TableRules
+from mpac.pgw.domain.movements import MovementKind
 
 
 class PaymentTransaction(StoreModel):
-    """One answer of a provider about an attempt. Rows are only ever added."""
+    """One answer of a provider about an attempt, or about a capture or refund of it. Rows are only ever added."""
 
     payment_intent_id = models.UUIDField()
     attempt_id = models.UUIDField()
+    operation_id = models.UUIDField(null=True, help_text="the capture or refund that it is about")
     provider_name = models.TextField()
     learned_from = models.TextField(help_text="how we learned it: answer, probe or webhook")
     status = models.TextField(help_text="what the provider said")
@@ -48,6 +50,7 @@ class ProviderReference(StoreModel):
     """
 
     provider = models.TextField()
+    kind = models.TextField(choices=choices(MovementKind), default=MovementKind.PAYMENT)
     reference = models.TextField()
     attempt_id = models.UUIDField()
 
@@ -58,8 +61,10 @@ class ProviderReference(StoreModel):
         default_manager_name = "objects"
         constraints = (
             models.UniqueConstraint(
-                fields=["psp_id", "merchant_id", "provider", "reference"], name="provider_references_once"
+                fields=["psp_id", "merchant_id", "provider", "kind", "reference"],
+                name="provider_references_once",
             ),
+            choices_check("kind", MovementKind, "provider_references_kind"),
         )
 
     def __str__(self) -> str:

@@ -58,6 +58,9 @@ class WebhookKey(models.Model):
     dedupe_key = models.TextField()
     provider_key = models.TextField(help_text="the attempt's key at the provider")
     provider_reference = models.TextField(help_text="the movement of money that the notice is about")
+    operation_key = models.TextField(
+        default="", help_text="our key of the refund, when the notice is about one"
+    )
     status = models.TextField(choices=choices(WebhookStatus))
     tries = models.SmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)

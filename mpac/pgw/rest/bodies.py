@@ -1,10 +1,12 @@
 """What callers send: strict, so that a misspelled field is refused and not ignored."""
 
 import datetime as dt
+import uuid
 from typing import Annotated, Literal
 
 import msgspec
 
+from kernel.ids import decode
 from kernel.money import Money
 from kernel.rest import Body, PageQuery
 from mpac.pgw import conf
@@ -13,6 +15,7 @@ from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod
 from mpac.pgw.selectors.intents import IntentFilters
 from mpac.pgw.services.creation import NewIntent
+from mpac.pgw.services.refunds import NewRefund
 
 MAX_ID = 2**31 - 1
 MAX_AMOUNT = 10**15
@@ -64,6 +67,25 @@ class ConfirmIntent(Body, kw_only=True):
 
     method: MethodName | None = None
     provider: Name | None = None
+
+
+class CreateRefund(Body, kw_only=True):
+    """Money to give back; without an amount it is all that is left. `retry_of` names a refund that failed."""
+
+    amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_AMOUNT)] | None = None
+    reason: Text
+    retry_of: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+
+    def wanted(self, *, intent_id: uuid.UUID, idempotency_key: str, requested_by: str) -> NewRefund:
+        """The same for the service. Raises NotFound for a `retry_of` that names nothing."""
+        return NewRefund(
+            intent_id=intent_id,
+            amount_minor=self.amount,
+            reason=self.reason,
+            retry_of=None if self.retry_of is None else decode("re", self.retry_of),
+            idempotency_key=idempotency_key,
+            requested_by=requested_by,
+        )
 
 
 class NoFields(Body, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 from kernel.ids import encode
 from kernel.rest import View
 from mpac.pgw.domain.intents import IntentStatus
-from mpac.pgw.models import IntentEvent, PaymentAttempt, PaymentIntent
+from mpac.pgw.models import IntentEvent, PaymentAttempt, PaymentIntent, Refund
 from mpac.pgw.rest.authentication import client_secret
 from mpac.pgw.selectors.intents import last_error
 
@@ -59,14 +59,36 @@ class AttemptView(View, kw_only=True):
     next_probe_at: dt.datetime | None
 
 
+class RefundView(View, kw_only=True):
+    """Money on its way back to its payer. A `late` refund returns money that its intent never counted."""
+
+    id: str
+    object: str = "refund"
+    created_at: dt.datetime
+    payment_intent_id: str
+    status: str
+    amount: int
+    currency: str
+    reason: str
+    provider: str
+    provider_reference: str | None
+    manual: bool
+    late: bool
+    retry_of: str | None
+    last_error: dict[str, str] | None
+    livemode: bool
+
+
 class IntentEventView(View, kw_only=True):
-    """One step of an intent or of one of its attempts."""
+    """One step of an intent, or of an attempt, a capture or a refund of it."""
 
     id: str
     object: str = "payment_intent_event"
     created_at: dt.datetime
     payment_intent_id: str
     attempt_id: str | None
+    capture_id: str | None
+    refund_id: str | None
     sequence: int
     from_status: str | None
     to_status: str
@@ -129,9 +151,6 @@ def secret_intent_view(intent: PaymentIntent) -> IntentView:
 
 def attempt_view(attempt: PaymentAttempt) -> AttemptView:
     """An attempt as the API shows it."""
-    error = None
-    if attempt.error_code is not None:
-        error = {"code": attempt.error_code, "message": attempt.error_message or ""}
     return AttemptView(
         id=encode("att", attempt.pk),
         created_at=attempt.created_at,
@@ -143,8 +162,28 @@ def attempt_view(attempt: PaymentAttempt) -> AttemptView:
         provider_reference=attempt.provider_reference,
         amount=attempt.amount_minor,
         currency=attempt.currency,
-        last_error=error,
+        last_error=last_error(attempt),
         next_probe_at=attempt.next_probe_at,
+    )
+
+
+def refund_view(refund: Refund) -> RefundView:
+    """A refund as the API shows it."""
+    return RefundView(
+        id=encode("re", refund.pk),
+        created_at=refund.created_at,
+        payment_intent_id=encode("pi", refund.intent_id),
+        status=str(refund.status),
+        amount=refund.amount_minor,
+        currency=refund.currency,
+        reason=refund.reason,
+        provider=refund.provider,
+        provider_reference=refund.provider_reference,
+        manual=refund.manual,
+        late=refund.late_payment_id is not None,
+        retry_of=encode("re", refund.retry_of_id) if refund.retry_of_id else None,
+        last_error=last_error(refund),
+        livemode=refund.livemode,
     )
 
 
@@ -155,6 +194,8 @@ def intent_event_view(event: IntentEvent) -> IntentEventView:
         created_at=event.created_at,
         payment_intent_id=encode("pi", event.intent_id),
         attempt_id=encode("att", event.attempt_id) if event.attempt_id else None,
+        capture_id=encode("cap", event.capture_id) if event.capture_id else None,
+        refund_id=encode("re", event.refund_id) if event.refund_id else None,
         sequence=event.sequence,
         from_status=event.from_status,
         to_status=event.to_status,

@@ -1,13 +1,13 @@
 """The gateway's invariants as queries that return the rows which break them. A healthy gateway returns none."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kernel.invariants import Invariant
 from kernel.tenancy import SystemScope
 from mpac.pgw.db import atomic, db
-from mpac.pgw.domain import attempts, intents
+from mpac.pgw.domain import attempts, captures, intents, refunds
 
 # Processing this long without a scheduled question means that nobody will ever find out.
 STUCK_AFTER_MINUTES = 5
@@ -15,11 +15,51 @@ STUCK_AFTER_MINUTES = 5
 RESOLVED_WITHIN_MINUTES = 2
 
 OVER_REFUNDED = """
-    SELECT id, refunded_minor, captured_minor FROM payment_intents WHERE refunded_minor > captured_minor LIMIT 20
+    SELECT id, refunding_minor, refunded_minor, captured_minor FROM payment_intents
+    WHERE refunding_minor + refunded_minor > captured_minor LIMIT 20
+"""
+# The sums on an intent are those of its refunds or captures; late money counts on no intent.
+REFUNDS_DISAGREE = """
+    SELECT coalesce(i.id, r.intent_id), i.refunding_minor, i.refunded_minor, r.reserved, r.given FROM (
+        SELECT psp_id, merchant_id, id, refunding_minor, refunded_minor FROM payment_intents
+        WHERE refunding_minor > 0 OR refunded_minor > 0
+    ) i FULL JOIN (
+        SELECT psp_id, merchant_id, intent_id, sum(amount_minor) FILTER (WHERE status <> 'completed') AS reserved,
+               sum(amount_minor) FILTER (WHERE status = 'completed') AS given
+        FROM refunds WHERE late_payment_id IS NULL AND status IN ('pending', 'processing', 'completed')
+        GROUP BY psp_id, merchant_id, intent_id
+    ) r ON r.psp_id = i.psp_id AND r.merchant_id = i.merchant_id AND r.intent_id = i.id
+    WHERE (coalesce(i.refunding_minor, 0), coalesce(i.refunded_minor, 0))
+          IS DISTINCT FROM (coalesce(r.reserved, 0), coalesce(r.given, 0)) LIMIT 20
+"""
+LATE_MONEY_STAYS = """
+    SELECT l.id, l.status FROM late_payments l
+    WHERE l.status IN ('return_due', 'returned') AND NOT EXISTS (
+        SELECT 1 FROM refunds r WHERE r.psp_id = l.psp_id AND r.merchant_id = l.merchant_id AND r.late_payment_id = l.id
+          AND r.amount_minor = l.amount_minor AND (l.status = 'return_due' OR r.status = 'completed')
+    ) LIMIT 20
 """
 OVER_CAPTURED = """
-    SELECT id, captured_minor, authorized_minor, amount_minor FROM payment_intents
-    WHERE captured_minor > authorized_minor OR authorized_minor > amount_minor LIMIT 20
+    SELECT id, capturing_minor, captured_minor, authorized_minor, amount_minor FROM payment_intents
+    WHERE capturing_minor + captured_minor > authorized_minor OR authorized_minor > amount_minor LIMIT 20
+"""
+# A capture that turned out to be done when its intent had ended is a late payment.
+CAPTURES_DISAGREE = """
+    SELECT i.id, i.capturing_minor, i.captured_minor, c.reserved, c.taken FROM (
+        SELECT psp_id, merchant_id, intent_id, sum(amount_minor) FILTER (WHERE status = 'processing') AS reserved,
+               sum(amount_minor) FILTER (WHERE status = 'completed' AND NOT EXISTS (
+                   SELECT 1 FROM late_payments l WHERE l.psp_id = captures.psp_id AND l.merchant_id = captures.merchant_id
+                      AND l.provider = captures.provider AND l.provider_reference = captures.provider_reference
+                      AND l.status <> 'accepted'
+               )) AS taken
+        FROM captures GROUP BY psp_id, merchant_id, intent_id
+    ) c JOIN payment_intents i ON i.psp_id = c.psp_id AND i.merchant_id = c.merchant_id AND i.id = c.intent_id
+    WHERE (i.capturing_minor, i.captured_minor) IS DISTINCT FROM (coalesce(c.reserved, 0), coalesce(c.taken, 0))
+    UNION ALL
+    SELECT i.id, i.capturing_minor, i.captured_minor, NULL, NULL FROM payment_intents i
+    WHERE i.capturing_minor > 0 AND NOT EXISTS (
+        SELECT 1 FROM captures c WHERE c.psp_id = i.psp_id AND c.merchant_id = i.merchant_id AND c.intent_id = i.id
+    ) LIMIT 20
 """
 CAPTURED_TWICE = """
     SELECT intent_id, count(*) FROM payment_attempts WHERE status = 'captured'
@@ -40,27 +80,33 @@ CHARGE_WITHOUT_HOME = """
         WHERE l.psp_id = a.psp_id AND l.merchant_id = a.merchant_id AND l.attempt_id = a.id AND l.status <> 'accepted'
     ) LIMIT 20
 """
+# Whose step a row of the history is.
+OF_INTENTS = "num_nonnulls(attempt_id, capture_id, refund_id) = 0"
 ILLEGAL_STEP = """
     SELECT id, intent_id, from_status, to_status FROM payment_intent_events
-    WHERE (attempt_id IS NOT NULL) = %(of_attempts)s AND from_status IS NOT NULL
-      AND from_status || '>' || to_status <> ALL (%(edges)s) LIMIT 20
+    WHERE {whose} AND from_status IS NOT NULL AND from_status || '>' || to_status <> ALL (%(edges)s) LIMIT 20
 """
 HISTORY_DISAGREES = """
-    SELECT i.id, i.status FROM payment_intents i
+    SELECT i.id, i.status FROM {table} i
     WHERE NOT EXISTS (
         SELECT 1 FROM payment_intent_events e
-        WHERE e.psp_id = i.psp_id AND e.merchant_id = i.merchant_id AND e.intent_id = i.id AND e.attempt_id IS NULL
+        WHERE e.psp_id = i.psp_id AND e.merchant_id = i.merchant_id AND e.intent_id = i.{intent} AND {whose}
           AND e.sequence = i.version AND e.to_status = i.status AND e.created_at >= i.created_at
     ) LIMIT 20
 """
 REFERENCE_TWICE = """
-    SELECT psp_id, merchant_id, provider, reference, count(*) FROM provider_references
-    GROUP BY psp_id, merchant_id, provider, reference HAVING count(*) > 1 LIMIT 20
+    SELECT psp_id, merchant_id, provider, kind, reference, count(*) FROM provider_references
+    GROUP BY psp_id, merchant_id, provider, kind, reference HAVING count(*) > 1 LIMIT 20
 """
 STUCK = """
     SELECT a.id, a.status, a.next_probe_at FROM payment_attempts a
     WHERE a.status IN ('sent', 'unknown') AND a.status_at < now() - make_interval(mins => %(minutes)s)
       AND (a.next_probe_at IS NULL OR a.next_probe_at < now() - make_interval(mins => %(minutes)s)) LIMIT 20
+"""
+UNASKED = """
+    SELECT id, status, next_probe_at FROM {table}
+    WHERE status = 'processing' AND status_at < now() - make_interval(mins => %(minutes)s)
+      AND (next_probe_at IS NULL OR next_probe_at < now() - make_interval(mins => %(minutes)s)) LIMIT 20
 """
 PROCESSING_ALONE = """
     SELECT i.id, i.updated_at FROM payment_intents i
@@ -109,23 +155,49 @@ def list_bank_differences(charges: Sequence[Mapping[str, Any]]) -> list[tuple[An
 def list_invariants() -> list[Invariant]:
     """All of them, under the numbers of the list of guarantees."""
     minutes = {"minutes": STUCK_AFTER_MINUTES}
-    of_intents = {"of_attempts": False, "edges": _edges(intents.TRANSITIONS)}
-    of_attempts = {"of_attempts": True, "edges": _edges(attempts.TRANSITIONS)}
     return [
         Invariant("I2", "no intent is refunded beyond its capture", db, OVER_REFUNDED),
+        Invariant("I2", "an intent's refunds are its sums", db, REFUNDS_DISAGREE),
+        Invariant("I2", "late money that is not due goes back", db, LATE_MONEY_STAYS),
         Invariant("I3", "no intent is captured beyond its authorization", db, OVER_CAPTURED),
+        Invariant("I3", "an intent's captures are its sums", db, CAPTURES_DISAGREE),
         Invariant("I5", "no intent has two successful charges", db, CAPTURED_TWICE),
         Invariant("I5", "a paid intent has the charge that paid it", db, PAID_WITHOUT_CHARGE),
         Invariant("I5", "a charge belongs to a paid intent or to a late payment", db, CHARGE_WITHOUT_HOME),
-        Invariant("I6", "no illegal step in the history of intents", db, ILLEGAL_STEP, of_intents),
-        Invariant("I6", "no illegal step in the history of attempts", db, ILLEGAL_STEP, of_attempts),
-        Invariant("I6", "the history ends in the present state", db, HISTORY_DISAGREES),
+        *_of_histories(),
         Invariant("I7", "a provider's reference counts once", db, REFERENCE_TWICE),
         Invariant("I9", "no open outcome without a scheduled question", db, STUCK, minutes),
+        *[
+            Invariant(
+                "I9",
+                f"none of the {table} without a scheduled question",
+                db,
+                UNASKED.format(table=table),
+                minutes,
+            )
+            for table in ("captures", "refunds")
+        ],
         Invariant(
             "I9", "no processing intent without an attempt to ask about", db, PROCESSING_ALONE, minutes
         ),
     ]
+
+
+def _of_histories() -> Iterator[Invariant]:
+    for table, key, transitions in (
+        ("payment_intents", "", intents.TRANSITIONS),
+        ("payment_attempts", "attempt_id", attempts.TRANSITIONS),
+        ("captures", "capture_id", captures.TRANSITIONS),
+        ("refunds", "refund_id", refunds.TRANSITIONS),
+    ):
+        what = table.removeprefix("payment_")
+        step = ILLEGAL_STEP.format(whose=f"{key} IS NOT NULL" if key else OF_INTENTS)
+        present = HISTORY_DISAGREES.format(
+            table=table, intent="intent_id" if key else "id", whose=f"e.{key} = i.id" if key else OF_INTENTS
+        )
+        edges = {"edges": _edges(transitions)}
+        yield Invariant("I6", f"no illegal step in the history of {what}", db, step, edges)
+        yield Invariant("I6", f"the history of {what} ends in their present state", db, present)
 
 
 def _edges(transitions: Mapping[Any, frozenset[Any]]) -> list[str]:

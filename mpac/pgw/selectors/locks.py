@@ -1,9 +1,9 @@
-"""Row locks, in one place and one order: the intent first, then its attempt, then its late payment."""
+"""Row locks, in one place and one order: the intent, its attempt, its refund or capture, its late payment."""
 
 import uuid
 
 from kernel.errors import NotFound
-from mpac.pgw.models import LatePayment, PaymentAttempt, PaymentIntent
+from mpac.pgw.models import LatePayment, PaymentAttempt, PaymentIntent, Refund
 
 
 def lock_intent(intent_id: uuid.UUID) -> PaymentIntent:
@@ -33,3 +33,22 @@ def lock_undecided_late_payment(intent: PaymentIntent) -> LatePayment | None:
         .first()
     )
     return found
+
+
+def lock_returning_late_payment(refund: Refund) -> LatePayment:
+    """The late payment that a locked refund gives back."""
+    late: LatePayment = LatePayment.objects.select_for_update().get(pk=refund.late_payment_id)
+    late.intent, late.attempt = refund.intent, refund.attempt
+    return late
+
+
+def lock_refund_with_intent(refund_id: uuid.UUID) -> Refund:
+    """A refund, its attempt and its intent, all locked, the intent first. Raises NotFound."""
+    attempt_id = Refund.objects.filter(pk=refund_id).values_list("attempt_id", flat=True).first()
+    if attempt_id is None:
+        raise NotFound
+    intent, attempt = lock_attempt_with_intent(attempt_id)
+    refund: Refund = Refund.objects.select_for_update().get(pk=refund_id)
+    attempt.intent = intent
+    refund.intent, refund.attempt = intent, attempt
+    return refund

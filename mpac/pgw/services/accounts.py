@@ -9,11 +9,11 @@ from kernel import ids
 from kernel.crypto import CryptoError, open_sealed
 from kernel.errors import NotFound
 from kernel.money import Money
-from mpac.pgw.adapters.port import Adapter, ChargeRequest, ProviderAccount
+from mpac.pgw.adapters.port import Adapter, CaptureRequest, ChargeRequest, ProviderAccount, RefundRequest
 from mpac.pgw.adapters.registry import find_adapter
-from mpac.pgw.domain.methods import CaptureMethod
+from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode
 from mpac.pgw.errors import CaptureNotSupported, ProviderNotUsable, StoreNotUsable
-from mpac.pgw.models import PaymentAttempt, PaymentIntent, StoreProviderConfig
+from mpac.pgw.models import Capture, PaymentAttempt, PaymentIntent, Refund, StoreProviderConfig
 from mpac.pgw.services.creation import store_is_usable
 
 
@@ -70,6 +70,33 @@ def charge_request(
         expires_at=intent.expires_at,
         provider_reference=attempt.provider_reference,
         timeout_s=timeout_s,
+        method=intent.method or PaymentMethodCode.QR_CODE,
+        capture=intent.capture_method == CaptureMethod.AUTOMATIC,
+        description=intent.description,
+    )
+
+
+def refund_request(refund: Refund, *, now: dt.datetime, timeout_s: float | None = None) -> RefundRequest:
+    """What an adapter needs to carry out this refund or to ask about it. Raises CryptoError."""
+    return RefundRequest(
+        charge=charge_request(refund.attempt, now=now, timeout_s=timeout_s),
+        operation_key=refund.operation_key,
+        amount=Money(refund.amount_minor, refund.currency),
+        reason=refund.reason,
+        payment_reference=refund.payment_reference,
+        opened_at=refund.created_at,
+        provider_reference=refund.provider_reference,
+    )
+
+
+def capture_request(capture: Capture, *, now: dt.datetime, timeout_s: float | None = None) -> CaptureRequest:
+    """What an adapter needs to carry out this capture or to ask about it. Raises CryptoError."""
+    return CaptureRequest(
+        charge=charge_request(capture.attempt, now=now, timeout_s=timeout_s),
+        operation_key=capture.operation_key,
+        amount=Money(capture.amount_minor, capture.currency),
+        final=capture.final,
+        provider_reference=capture.provider_reference,
     )
 
 

@@ -6,15 +6,37 @@ from typing import Any, TypeVar
 from kernel.ids import encode
 from kernel.outbox import publish
 from mpac.pgw.db import db
-from mpac.pgw.events import IntentFact
-from mpac.pgw.models import PaymentIntent
+from mpac.pgw.events import IntentFact, RefundFact
+from mpac.pgw.models import PaymentIntent, Refund
 
 F = TypeVar("F", bound=IntentFact)
+R = TypeVar("R", bound=RefundFact)
 
 
 def announce(event: type[F], intent: PaymentIntent, *, now: dt.datetime, **extra: Any) -> None:
     """Publish `event` about `intent` as it stands now."""
     publish(db, fact(event, intent, **extra), now=now)
+
+
+def announce_refund(event: type[R], refund: Refund, *, now: dt.datetime) -> None:
+    """Publish `event` about a refund of a locked intent, as both stand now."""
+    announce(
+        event,
+        refund.intent,
+        now=now,
+        refund_id=encode("re", refund.pk),
+        refund_status=str(refund.status),
+        refund_amount_minor=refund.amount_minor,
+        refund_currency=refund.currency,
+        reason=refund.reason,
+        manual=refund.manual,
+        late=refund.late_payment_id is not None,
+        captured_minor=refund.intent.captured_minor,
+        refunded_minor=refund.intent.refunded_minor,
+        provider_reference=refund.provider_reference,
+        error_code=refund.error_code or "",
+        error_message=refund.error_message or "",
+    )
 
 
 def fact(event: type[F], intent: PaymentIntent, **extra: Any) -> F:

@@ -2,20 +2,27 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kernel.crypto import CryptoError
 from kernel.logs import get_logger
 from kernel.tenancy import TenantScope
+from mpac.pgw import conf
 from mpac.pgw.adapters.port import Adapter, ChargeRequest, Outcome, Unknown
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.intents import get_attempt
 from mpac.pgw.services.accounts import charge_request
-from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
+A = TypeVar("A")
+B = TypeVar("B")
 
 NO_ACCOUNT = Unknown(code="account_gone", message="There is no account to ask with.")
 
@@ -71,3 +78,11 @@ def probe_attempt(
         scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=learned_from, now=now
     )
     return intent, outcome
+
+
+def in_threads(ask: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
+    """`ask` for every item, several at once; it must not touch a database."""
+    if not items:
+        return
+    with ThreadPoolExecutor(max_workers=conf.PROBE_THREADS, thread_name_prefix="pgw-probe") as pool:
+        yield from pool.map(ask, items)

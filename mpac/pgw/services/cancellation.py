@@ -13,8 +13,8 @@ from mpac.pgw.selectors.intents import get_intent
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.steps import illegal, move_intent
-from mpac.pgw.services.truth import LearnedFrom
 
 UNTRIED = frozenset({IntentStatus.REQUIRES_PAYMENT_METHOD, IntentStatus.REQUIRES_CONFIRMATION})
 WITH_PROVIDER = frozenset({IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION})

@@ -23,8 +23,9 @@ from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.accounts import charge_request, choose_account
 from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.creation import check_lookups, check_method
+from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.steps import illegal, move_intent, record
-from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+from mpac.pgw.services.truth import apply_provider_truth
 
 declare("pgw.attempt_sent", "pgw.provider_answered", "pgw.answer_committed")
 

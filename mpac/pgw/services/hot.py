@@ -50,11 +50,11 @@ WITH held AS MATERIALIZED (
     ON CONFLICT (psp_id, merchant_id, store_id, operation, key) DO NOTHING RETURNING 1
 ), intent AS (
     INSERT INTO payment_intents (id, created_at, updated_at, psp_id, merchant_id, store_id, status, version, amount_minor,
-                                 currency, authorized_minor, captured_minor, refunded_minor, method, provider,
-                                 capture_method, source, livemode, reference, description, metadata, idempotency_key,
-                                 expires_at)
+                                 currency, authorized_minor, capturing_minor, captured_minor, refunding_minor,
+                                 refunded_minor, method, provider, capture_method, source, livemode, reference,
+                                 description, metadata, idempotency_key, expires_at)
     SELECT %(id)s::uuid, %(created_at)s::timestamptz, %(now)s::timestamptz, %(psp_id)s::int, %(merchant_id)s::int,
-           %(store_id)s::int, %(intent_status)s::text, 1, %(amount_minor)s::bigint, %(currency)s::varchar, 0, 0, 0,
+           %(store_id)s::int, %(intent_status)s::text, 1, %(amount_minor)s::bigint, %(currency)s::varchar, 0, 0, 0, 0, 0,
            %(method)s::text, %(provider)s::text, %(capture_method)s::text, %(source)s::text, %(livemode)s::boolean,
            %(reference)s::text, %(description)s::text, %(metadata)s::jsonb, %(idempotency_key)s::text,
            %(expires_at)s::timestamptz

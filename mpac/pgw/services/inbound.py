@@ -17,15 +17,28 @@ from kernel.logs import get_logger
 from kernel.scrubbing import scrub
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import conf
-from mpac.pgw.adapters.port import Approved, Outcome, ProviderAccount, WebhookHint
+from mpac.pgw.adapters.port import (
+    Approved,
+    Authorized,
+    Outcome,
+    ProviderAccount,
+    RefundNews,
+    WebhookHint,
+    WebhookTrust,
+)
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.probing import CLAIM_LEASE
+from mpac.pgw.domain.refunds import RefundStatus
 from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
-from mpac.pgw.models import PaymentAttempt, WebhookEvent, WebhookKey
+from mpac.pgw.models import PaymentAttempt, Refund, WebhookEvent, WebhookKey
+from mpac.pgw.selectors.refunds import find_refund_by_operation
 from mpac.pgw.services.accounts import open_named_account
 from mpac.pgw.services.asking import probe_attempt
-from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.operations import prepare_refund
+from mpac.pgw.services.refund_truth import apply_refund_truth
+from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
 declare("pgw.webhook_stored", "pgw.webhook_applied")
@@ -35,8 +48,8 @@ SCOPE = SystemScope("webhooks")
 # The first delivery makes the row; every further one is counted on it.
 SEEN = """
     INSERT INTO webhook_keys (id, created_at, psp_id, merchant_id, provider, account, dedupe_key, provider_key,
-                              provider_reference, status, tries, next_try_at, deliveries, last_error)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, 1, '')
+                              provider_reference, operation_key, status, tries, next_try_at, deliveries, last_error)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, 1, '')
     ON CONFLICT (provider, account, dedupe_key) DO UPDATE SET deliveries = webhook_keys.deliveries + 1
     RETURNING id, status
 """
@@ -73,11 +86,12 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
     hint = adapter.read_webhook(
         headers=delivery.headers, body=delivery.body, account=_open_account(delivery), now=now
     )
+    is_signed = adapter.capabilities.webhook_trust is WebhookTrust.SIGNED
     key_id, status = _store(delivery, hint, now=now)
     crashpoint("pgw.webhook_stored")
     if status in OPEN:
         try:
-            _settle(key_id, payments=Approved(payments=hint.payments) if hint.payments else None, now=now)
+            _settle(key_id, facts=hint if is_signed else None, now=now)
         except Exception:
             logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
     crashpoint("pgw.webhook_applied")
@@ -90,7 +104,7 @@ def retry_webhooks(*, now: dt.datetime) -> int:
         due = db.execute(CLAIM_DUE, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
     for (key_id,) in due:
         try:
-            _settle(key_id, payments=None, now=now)
+            _settle(key_id, facts=None, now=now)
         except Exception:
             logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
     return len(due)
@@ -105,10 +119,11 @@ def _open_account(delivery: Delivery) -> ProviderAccount | None:
 
 
 def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[uuid.UUID, str]:
-    """Keep the bytes and the key in one commit; the tenant is kept with them when the attempt is known."""
+    """Keep the bytes and the key in one commit; the tenant is kept with them when the attempt or refund is known."""
     with atomic(SCOPE):
-        attempt = _find_attempt(delivery.provider, hint.provider_key)
-        psp_id, merchant_id = (attempt.psp_id, attempt.merchant_id) if attempt else (None, None)
+        operation_key = hint.refund.operation_key if hint.refund else ""
+        about = _find_subject(delivery.provider, hint.provider_key, operation_key)
+        psp_id, merchant_id = (about.psp_id, about.merchant_id) if about else (None, None)
         WebhookEvent(
             psp_id=psp_id,
             merchant_id=merchant_id,
@@ -122,29 +137,56 @@ def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[
         key_id = uuid7()
         values = [
             *(key_id, created_at_of(key_id), psp_id, merchant_id, delivery.provider, delivery.account),
-            *(hint.dedupe_key, hint.provider_key, hint.provider_reference),
-            *(_first_status(delivery, hint, known=attempt is not None), next_try_at(tries=0, now=now)),
+            *(hint.dedupe_key, hint.provider_key, hint.provider_reference, operation_key),
+            *(_first_status(delivery, hint, known=about is not None), next_try_at(tries=0, now=now)),
         ]
         found: tuple[uuid.UUID, str] = db.execute(SEEN, values)[0]
     return found
 
 
 def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool) -> WebhookStatus:
-    """Where a new notice starts. An attempt that is flooded with notices is left to its regular probes."""
+    """Where a new notice starts. What is flooded with notices is left to its regular probes."""
     if not known:
         return WebhookStatus.PARKED
-    others = WebhookKey.objects.filter(provider=delivery.provider, provider_key=hint.provider_key).count()
+    about = (
+        {"operation_key": hint.refund.operation_key} if hint.refund else {"provider_key": hint.provider_key}
+    )
+    others = WebhookKey.objects.filter(provider=delivery.provider, **about).count()
     return WebhookStatus.PENDING if others < conf.MAX_NOTICES_PER_ATTEMPT else WebhookStatus.UNCONFIRMED
 
 
-def _settle(key_id: uuid.UUID, *, payments: Approved | None, now: dt.datetime) -> None:
-    """Establish the truth of one notice and note how far it came."""
+def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -> None:
+    """Establish the truth of one notice, by its signed `facts` or by asking, and note how far it came."""
     with atomic(SCOPE):
         key: WebhookKey = WebhookKey.objects.get(pk=key_id)
-        attempt = _find_attempt(key.provider, key.provider_key)
-    if attempt is None:
-        _note(key, WebhookStatus.PARKED, error="no such attempt", now=now)
-        return
+        about = _find_subject(key.provider, key.provider_key, key.operation_key)
+    if about is None:
+        _note(key, WebhookStatus.PARKED, error="no such object", now=now)
+    elif isinstance(about, Refund):
+        _settle_refund(key, about, news=facts.refund if facts else None, now=now)
+    else:
+        payments = Approved(payments=facts.payments) if facts and facts.payments else None
+        _settle_attempt(key, about, payments=payments, now=now)
+
+
+def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, now: dt.datetime) -> None:
+    scope, timeout_s = TenantScope(refund.psp_id, refund.merchant_id), conf.WEBHOOK_INQUIRY_TIMEOUT_S
+    if news is None:
+        operation = prepare_refund(scope=scope, refund_id=refund.pk, now=now, timeout_s=timeout_s)
+        outcome = operation.probe()
+    else:
+        outcome = news.outcome
+    refund = apply_refund_truth(
+        scope=scope, refund_id=refund.pk, outcome=outcome, learned_from=LearnedFrom.WEBHOOK, now=now
+    )
+    is_known = news is not None or refund.status != RefundStatus.PROCESSING
+    status = WebhookStatus.APPLIED if is_known else WebhookStatus.PENDING
+    _note(key, status, error="" if is_known else type(outcome).__name__, now=now)
+
+
+def _settle_attempt(
+    key: WebhookKey, attempt: PaymentAttempt, *, payments: Approved | None, now: dt.datetime
+) -> None:
     scope = TenantScope(attempt.psp_id, attempt.merchant_id)
     if payments is not None:
         apply_provider_truth(
@@ -166,7 +208,9 @@ def _settle(key_id: uuid.UUID, *, payments: Approved | None, now: dt.datetime) -
 
 
 def _confirms(outcome: Outcome, key: WebhookKey) -> bool:
-    """Whether the provider's own answer holds the movement of money that the notice is about."""
+    """Whether the provider's own answer holds the movement of money, or the hold, that the notice is about."""
+    if isinstance(outcome, Authorized):
+        return outcome.reference == key.provider_reference
     return isinstance(outcome, Approved) and any(
         payment.reference == key.provider_reference for payment in outcome.payments
     )
@@ -183,7 +227,10 @@ def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetim
         )
 
 
-def _find_attempt(provider: str, provider_key: str) -> PaymentAttempt | None:
+def _find_subject(provider: str, provider_key: str, operation_key: str) -> PaymentAttempt | Refund | None:
+    """What a notice is about: a refund, if it names one, else an attempt."""
+    if operation_key:
+        return find_refund_by_operation(provider=provider, operation_key=operation_key)
     found: PaymentAttempt | None = PaymentAttempt.objects.filter(
         provider=provider, provider_key=provider_key
     ).first()

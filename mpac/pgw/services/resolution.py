@@ -6,9 +6,8 @@ threads touch no database.
 """
 
 import datetime as dt
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from kernel.logs import get_logger
 from kernel.tenancy import SystemScope, TenantScope
@@ -17,8 +16,9 @@ from mpac.pgw.adapters.port import Outcome, Pending
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.probing import CLAIM_LEASE, MAX_REISSUES
-from mpac.pgw.services.asking import Question, prepare_question
-from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
+from mpac.pgw.services.asking import Question, in_threads, prepare_question
+from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
 
@@ -52,7 +52,7 @@ def resolve_due_attempts(*, now: dt.datetime) -> int:
             questions.append(prepare_question(scope=scope, attempt_id=attempt_id, now=now))
         except Exception:
             logger.exception("an attempt cannot be asked about", attempt=str(attempt_id))
-    for answer in _ask_all(questions, now=now):
+    for answer in in_threads(partial(_ask, now=now), questions):
         try:
             _apply(answer, now=now)
         except Exception:
@@ -68,13 +68,6 @@ def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
         attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN} and attempt.probes < MAX_REISSUES
     )
     return adapter is not None and adapter.capabilities.reissue and wanted and unanswered
-
-
-def _ask_all(questions: list[Question], *, now: dt.datetime) -> Iterator[_Answer]:
-    if not questions:
-        return
-    with ThreadPoolExecutor(max_workers=conf.PROBE_THREADS, thread_name_prefix="pgw-probe") as pool:
-        yield from pool.map(lambda question: _ask(question, now=now), questions)
 
 
 def _ask(question: Question, *, now: dt.datetime) -> _Answer:

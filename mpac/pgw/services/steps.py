@@ -1,15 +1,21 @@
 """How a state changes: one guarded UPDATE and one history row, in the caller's transaction. Nothing else writes a status."""
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from mpac.pgw.domain import attempts, intents
+from django.db.models import Model
+
+from mpac.pgw.domain import attempts, captures, intents, refunds
 from mpac.pgw.domain.attempts import AttemptStatus
+from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.intents import IntentStatus
+from mpac.pgw.domain.late_payments import LatePaymentStatus
 from mpac.pgw.domain.probing import next_probe_at
-from mpac.pgw.errors import IllegalIntentTransition
-from mpac.pgw.models import IntentEvent, PaymentAttempt, PaymentIntent
+from mpac.pgw.domain.refunds import RefundStatus
+from mpac.pgw.errors import IllegalIntentTransition, IllegalRefundTransition, LatePaymentDecided
+from mpac.pgw.models import Capture, IntentEvent, LatePayment, PaymentAttempt, PaymentIntent, Refund
 
 
 def move_intent(
@@ -79,8 +85,58 @@ def move_attempt(
     record(attempt.intent, history=[(attempt.pk, source, target, attempt.version, reason)], actor=actor)
 
 
-def record(intent: PaymentIntent, *, history: Sequence[tuple[Any, ...]], actor: str) -> None:
-    """Add history rows `(attempt id or None, from, to, sequence, reason)` of an intent and its attempts."""
+def move_refund(
+    refund: Refund, target: RefundStatus, *, actor: str, now: dt.datetime, reason: str = "", **changes: Any
+) -> None:
+    """One step of a refund that decides about it. Raises IllegalRefundTransition."""
+    source = RefundStatus(refund.status)
+    changes = _last_step(refund.version, target, now=now) | changes
+    guarded = Refund.objects.filter(pk=refund.pk, status=source, version=refund.version)
+    if not refunds.allows(source, target) or not guarded.update(**changes):
+        raise illegal_refund(refund)
+    _assign(refund, changes)
+    history = [(None, source, target, refund.version, reason)]
+    record(refund.intent, history=history, actor=actor, refund_id=refund.pk)
+
+
+def move_capture(
+    capture: Capture, target: CaptureStatus, *, actor: str, now: dt.datetime, reason: str = "", **changes: Any
+) -> None:
+    """One step of a capture that decides about it. Raises IllegalIntentTransition."""
+    source = CaptureStatus(capture.status)
+    changes = _last_step(capture.version, target, now=now) | changes
+    guarded = Capture.objects.filter(pk=capture.pk, status=source, version=capture.version)
+    if not captures.allows(source, target) or not guarded.update(**changes):
+        raise illegal(capture.intent)
+    _assign(capture, changes)
+    history = [(None, source, target, capture.version, reason)]
+    record(capture.intent, history=history, actor=actor, capture_id=capture.pk)
+
+
+def move_late_payment(
+    late: LatePayment, target: LatePaymentStatus, *, now: dt.datetime, return_reason: str | None = None
+) -> None:
+    """One step of a late payment. Raises LatePaymentDecided when it was taken meanwhile."""
+    changes: dict[str, Any] = {"status": target, "version": late.version + 1}
+    if late.status == LatePaymentStatus.RECEIVED:
+        changes |= {"decided_at": now}
+    if return_reason is not None:
+        changes |= {"return_reason": return_reason}
+    guarded = LatePayment.objects.filter(pk=late.pk, status=late.status, version=late.version)
+    if not guarded.update(**changes):
+        raise LatePaymentDecided
+    _assign(late, changes)
+
+
+def record(
+    intent: PaymentIntent,
+    *,
+    history: Sequence[tuple[Any, ...]],
+    actor: str,
+    capture_id: uuid.UUID | None = None,
+    refund_id: uuid.UUID | None = None,
+) -> None:
+    """Add history rows `(attempt id or None, from, to, sequence, reason)` of an intent and of what belongs to it."""
     for attempt_id, source, target, sequence, reason in history:
         IntentEvent(
             psp_id=intent.psp_id,
@@ -88,6 +144,8 @@ def record(intent: PaymentIntent, *, history: Sequence[tuple[Any, ...]], actor: 
             store_id=intent.store_id,
             intent_id=intent.pk,
             attempt_id=attempt_id,
+            capture_id=capture_id,
+            refund_id=refund_id,
             sequence=sequence,
             from_status=source,
             to_status=target,
@@ -102,6 +160,17 @@ def illegal(intent: PaymentIntent) -> IllegalIntentTransition:
     return IllegalIntentTransition(allowed=[status.value for status in following])
 
 
-def _assign(row: PaymentIntent | PaymentAttempt, changes: dict[str, Any]) -> None:
+def illegal_refund(refund: Refund) -> IllegalRefundTransition:
+    """The same for a refund."""
+    following = refunds.TRANSITIONS[RefundStatus(refund.status)]
+    return IllegalRefundTransition(allowed=[status.value for status in following])
+
+
+def _last_step(version: int, target: str, *, now: dt.datetime) -> dict[str, Any]:
+    """What decides a refund or capture: nothing is left to ask."""
+    return {"status": target, "status_at": now, "version": version + 1, "probes": 0, "next_probe_at": None}
+
+
+def _assign(row: Model, changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         setattr(row, name, value)

@@ -7,10 +7,8 @@ known is undone: a later, weaker message never takes a stronger truth back.
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any
 
-from kernel.ids import created_at_of, uuid7
 from kernel.logs import get_logger
 from kernel.money import Money
 from kernel.tenancy import Scope
@@ -27,12 +25,13 @@ from mpac.pgw.adapters.port import (
     Voided,
 )
 from mpac.pgw.adapters.registry import find_adapter
-from mpac.pgw.db import atomic, db
+from mpac.pgw.db import atomic
 from mpac.pgw.domain import probing
 from mpac.pgw.domain.attempts import OPEN, AttemptStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
 from mpac.pgw.domain.late_payments import LateReason
 from mpac.pgw.domain.lateness import reason_for
+from mpac.pgw.domain.movements import MovementKind
 from mpac.pgw.events import (
     PaymentIntentActionRequired,
     PaymentIntentCancelled,
@@ -41,38 +40,14 @@ from mpac.pgw.events import (
     PaymentIntentFailed,
     PaymentIntentSucceeded,
 )
-from mpac.pgw.models import PaymentAttempt, PaymentIntent, PaymentTransaction
+from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.locks import lock_attempt_with_intent
 from mpac.pgw.services.announcements import announce
+from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, remember
 from mpac.pgw.services.late_money import receive_late
 from mpac.pgw.services.steps import move_attempt, move_intent, walk_intent
 
 logger = get_logger(__name__)
-
-COUNT_ONCE = """
-    INSERT INTO provider_references (id, created_at, psp_id, merchant_id, store_id, provider, reference, attempt_id)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (psp_id, merchant_id, provider, reference) DO NOTHING RETURNING 1
-"""
-
-
-class LearnedFrom(StrEnum):
-    """How a piece of evidence reached us; it becomes the actor in the history."""
-
-    ANSWER = "answer"  # to our own call
-    PROBE = "probe"  # we asked
-    REISSUE = "reissue"  # to the same call made again under the same key
-    WEBHOOK = "webhook"  # a callback made us ask, or proved itself
-
-
-@dataclass(slots=True)
-class _Case:
-    """A locked intent and attempt, with how and when something was learned about them."""
-
-    intent: PaymentIntent
-    attempt: PaymentAttempt
-    learned_from: LearnedFrom
-    now: dt.datetime
 
 
 def apply_provider_truth(
@@ -82,7 +57,7 @@ def apply_provider_truth(
     with atomic(scope):
         intent, attempt = lock_attempt_with_intent(attempt_id)
         attempt.intent = intent
-        case = _Case(intent, attempt, learned_from, now)
+        case = Case(intent, attempt, learned_from, now)
         match outcome:
             case Approved(payments=payments):
                 _approved(case, payments)
@@ -101,20 +76,26 @@ def apply_provider_truth(
     return intent
 
 
-def _approved(case: _Case, payments: tuple[ProviderPayment, ...]) -> None:
+def _approved(case: Case, payments: tuple[ProviderPayment, ...]) -> None:
     for payment in sorted(payments, key=lambda each: each.reference):
         if payment.reversed:
             logger.warning("provider reports a reversed payment", attempt=str(case.attempt.pk))
-        elif _counts(case, payment):
+        elif counts_first(case.attempt, MovementKind.PAYMENT, payment.reference):
             _take(case, payment)
     if case.attempt.status != AttemptStatus.CAPTURED:
         _pending(case)
 
 
-def _take(case: _Case, payment: ProviderPayment) -> None:
+def _take(case: Case, payment: ProviderPayment) -> None:
     """Money seen for the first time: it completes the intent, or it is late."""
     intent, attempt = case.intent, case.attempt
-    _remember(case, status="captured", amount=payment.amount, reference=payment.reference, payment=payment)
+    _remember(
+        case,
+        status="captured",
+        amount=payment.amount,
+        reference=payment.reference,
+        details=payment.details,
+    )
     if payment.amount != Money(attempt.amount_minor, attempt.currency):
         receive_late(attempt, payment, reason=LateReason.WRONG_AMOUNT, now=case.now)
         return
@@ -142,10 +123,10 @@ def _take(case: _Case, payment: ProviderPayment) -> None:
         error_code=None,
         error_message=None,
     )
-    announce(PaymentIntentSucceeded, intent, now=case.now)
+    announce(PaymentIntentSucceeded, intent, now=case.now, captured_minor=intent.captured_minor)
 
 
-def _action_required(case: _Case, outcome: ActionRequired) -> None:
+def _action_required(case: Case, outcome: ActionRequired) -> None:
     intent, attempt = case.intent, case.attempt
     if attempt.status not in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}:
         return
@@ -170,7 +151,7 @@ def _action_required(case: _Case, outcome: ActionRequired) -> None:
     announce(PaymentIntentActionRequired, intent, now=case.now, next_action=shown)
 
 
-def _refused(case: _Case, status: AttemptStatus, *, code: str, message: str) -> None:
+def _refused(case: Case, status: AttemptStatus, *, code: str, message: str) -> None:
     """This try is over without money; the intent waits for another one or fails."""
     if case.attempt.status not in OPEN:
         return
@@ -187,7 +168,7 @@ def _refused(case: _Case, status: AttemptStatus, *, code: str, message: str) -> 
     _end_try(case, code=code, message=message)
 
 
-def _not_processed(case: _Case, outcome: NotProcessed) -> None:
+def _not_processed(case: Case, outcome: NotProcessed) -> None:
     if case.attempt.status == AttemptStatus.SENT and case.learned_from is LearnedFrom.ANSWER:
         _refused(case, AttemptStatus.ERROR, code=outcome.code, message=outcome.message)
     elif case.learned_from is LearnedFrom.REISSUE and _is_harmless(case):
@@ -197,7 +178,7 @@ def _not_processed(case: _Case, outcome: NotProcessed) -> None:
         _unknown(case, Unknown(code=outcome.code, message=outcome.message))
 
 
-def _unknown(case: _Case, outcome: Unknown) -> None:
+def _unknown(case: Case, outcome: Unknown) -> None:
     """Nothing was learned: never a refusal, only another question later."""
     attempt = case.attempt
     if attempt.status == AttemptStatus.SENT and case.learned_from is not LearnedFrom.WEBHOOK:
@@ -215,12 +196,12 @@ def _unknown(case: _Case, outcome: Unknown) -> None:
         _ask_again_later(case)
 
 
-def _voided(case: _Case) -> None:
+def _voided(case: Case) -> None:
     if case.attempt.status in OPEN:
         _give_up(case, reason="voided")
 
 
-def _pending(case: _Case) -> None:
+def _pending(case: Case) -> None:
     """The provider was reached and knows of no money so far."""
     intent, attempt = case.intent, case.attempt
     if case.learned_from is LearnedFrom.WEBHOOK:
@@ -239,7 +220,7 @@ def _pending(case: _Case) -> None:
         _ask_again_later(case)
 
 
-def _ask_again_later(case: _Case) -> None:
+def _ask_again_later(case: Case) -> None:
     """Ask when the attempt's state says so, or never. A hint, which anybody can send, cannot put it off."""
     attempt = case.attempt
     if case.learned_from is LearnedFrom.WEBHOOK:
@@ -252,7 +233,7 @@ def _ask_again_later(case: _Case) -> None:
     )
 
 
-def _give_up(case: _Case, *, reason: str) -> None:
+def _give_up(case: Case, *, reason: str) -> None:
     """Close an open attempt on proof of no charge, and its intent with it. The attempt stays under watch."""
     intent, attempt = case.intent, case.attempt
     _remember(case, status="voided", error_code=reason)
@@ -264,7 +245,7 @@ def _give_up(case: _Case, *, reason: str) -> None:
         _end_try(case, code="provider_unavailable", message="The provider could not be reached in time.")
 
 
-def _end_try(case: _Case, *, code: str, message: str) -> None:
+def _end_try(case: Case, *, code: str, message: str) -> None:
     intent = case.intent
     error = {"error_code": code, "error_message": message}
     if intent.status not in {IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION}:
@@ -287,7 +268,7 @@ def _end_try(case: _Case, *, code: str, message: str) -> None:
         announce(PaymentIntentFailed, intent, now=case.now, **error)
 
 
-def _is_harmless(case: _Case) -> bool:
+def _is_harmless(case: Case) -> bool:
     """Whether no money can move for an attempt whose QR was never shown to anybody."""
     adapter = find_adapter(case.attempt.provider)
     never_shown = case.attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}
@@ -302,38 +283,5 @@ def _has_captured(intent: PaymentIntent) -> bool:
     return bool(PaymentAttempt.objects.filter(intent=intent, status=AttemptStatus.CAPTURED).exists())
 
 
-def _counts(case: _Case, payment: ProviderPayment) -> bool:
-    """Claim a movement of money by the provider's reference; False when it has been counted before."""
-    attempt, record_id = case.attempt, uuid7()
-    tenant = (attempt.psp_id, attempt.merchant_id, attempt.store_id)
-    values = [record_id, created_at_of(record_id), *tenant, attempt.provider, payment.reference, attempt.pk]
-    return bool(db.execute(COUNT_ONCE, values))
-
-
-def _remember(
-    case: _Case,
-    *,
-    status: str,
-    amount: Money | None = None,
-    reference: str | None = None,
-    error_code: str | None = None,
-    payment: ProviderPayment | None = None,
-) -> None:
-    """Keep what the provider said."""
-    attempt = case.attempt
-    said = amount or Money(attempt.amount_minor, attempt.currency)
-    PaymentTransaction(
-        psp_id=attempt.psp_id,
-        merchant_id=attempt.merchant_id,
-        store_id=attempt.store_id,
-        payment_intent_id=attempt.intent_id,
-        attempt_id=attempt.pk,
-        provider_name=attempt.provider,
-        learned_from=case.learned_from,
-        status=status,
-        amount_minor=said.amount_minor,
-        currency=said.currency,
-        provider_reference=reference,
-        error_code=error_code,
-        details=dict(payment.details) if payment else {},
-    ).save(force_insert=True)
+def _remember(case: Case, **said: Any) -> None:
+    remember(case.attempt, learned_from=case.learned_from, **said)

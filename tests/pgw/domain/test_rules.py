@@ -45,11 +45,24 @@ def test_make_no_key_from_a_random_id():
         provider_key(uuid7().__class__(int=0))
 
 
-@given(st.sampled_from(sorted(OPEN)), st.integers(min_value=0, max_value=10_000))
+@given(st.sampled_from(sorted(OPEN - {AttemptStatus.AUTHORIZED})), st.integers(min_value=0, max_value=10_000))
 def test_always_ask_again_about_an_open_outcome(status, probes):
     following = probing.next_probe_at(status=AttemptStatus(status), probes=probes, opened_at=NOW, now=NOW)
     assert following is not None
     assert NOW < following <= NOW + dt.timedelta(minutes=1)
+
+
+@given(st.integers(min_value=0, max_value=10_000))
+def test_look_after_held_money_for_as_long_as_it_is_held(probes):
+    following = probing.next_probe_at(status=AttemptStatus.AUTHORIZED, probes=probes, opened_at=NOW, now=NOW)
+    assert following is not None
+    assert NOW < following <= NOW + dt.timedelta(minutes=10)
+
+
+@given(st.integers(min_value=0, max_value=10_000), st.booleans())
+def test_always_ask_again_about_an_open_refund_or_capture(probes, accepted):
+    following = probing.next_operation_probe_at(probes=probes, accepted=accepted, now=NOW)
+    assert NOW < following <= NOW + dt.timedelta(hours=1 if accepted else 1 / 60)
 
 
 def test_ask_about_an_unknown_outcome_often_at_first():

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from mpac.pgw.domain import attempts, intents, late_payments, webhooks
+from mpac.pgw.domain import attempts, captures, intents, late_payments, refunds, webhooks
 from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.intents import IntentStatus, route
 
@@ -34,7 +34,20 @@ LATE_EDGES = """
 received: accepted return_due
 accepted:
 return_due: returned
-returned:
+returned: return_due
+"""
+REFUND_EDGES = """
+pending: processing completed cancelled
+processing: completed failed
+completed: reversed
+failed: completed
+cancelled:
+reversed:
+"""
+CAPTURE_EDGES = """
+processing: completed failed
+completed:
+failed: completed
 """
 WEBHOOK_EDGES = """
 pending: parked applied unconfirmed
@@ -56,8 +69,10 @@ def edges(text: str) -> set[tuple[str, str]]:
         (attempts.TRANSITIONS, ATTEMPT_EDGES),
         (late_payments.TRANSITIONS, LATE_EDGES),
         (webhooks.TRANSITIONS, WEBHOOK_EDGES),
+        (refunds.TRANSITIONS, REFUND_EDGES),
+        (captures.TRANSITIONS, CAPTURE_EDGES),
     ],
-    ids=["intent", "attempt", "late_payment", "webhook"],
+    ids=["intent", "attempt", "late_payment", "webhook", "refund", "capture"],
 )
 def test_lead_only_where_the_design_says(transitions, expected):
     legal = edges(expected)

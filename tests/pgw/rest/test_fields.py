@@ -129,6 +129,8 @@ def test_of_a_step_is_shown(partner):
         "created_at": step["created_at"],
         "payment_intent_id": intent["id"],
         "attempt_id": None,
+        "capture_id": None,
+        "refund_id": None,
         "sequence": 1,
         "from_status": None,
         "to_status": "requires_confirmation",

@@ -1,0 +1,101 @@
+"""Finding out what became of refunds and captures whose outcome is open, and sending those that nobody sent.
+
+They are claimed and asked about like attempts; see `resolution`. Where the provider was reached and never heard of one, the
+same call is made again under the same key.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernel.logs import get_logger
+from kernel.tenancy import Scope, SystemScope, TenantScope
+from mpac.pgw import conf
+from mpac.pgw.adapters.port import NeverHeard, OperationOutcome
+from mpac.pgw.db import atomic, db
+from mpac.pgw.domain.probing import CLAIM_LEASE
+from mpac.pgw.services.asking import in_threads
+from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.operations import Operation, prepare_refund
+from mpac.pgw.services.refund_truth import apply_refund_truth
+
+logger = get_logger(__name__)
+
+CLAIM_DUE = """
+    UPDATE {table} SET next_probe_at = %s, probes = probes + 1
+    WHERE id IN (
+        SELECT id FROM {table} WHERE next_probe_at <= %s ORDER BY next_probe_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, psp_id, merchant_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Refunds or captures: where they lie, how their provider is called, how its answer is stored."""
+
+    table: str
+    prepare: Callable[[Scope, uuid.UUID, dt.datetime], Operation]
+    apply: Callable[[Operation, OperationOutcome, LearnedFrom, dt.datetime], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the probe said and, when the call was made again, what that said."""
+
+    operation: Operation
+    probed: OperationOutcome | None = None
+    reissued: OperationOutcome | None = None
+
+
+REFUNDS = _Kind(
+    "refunds",
+    lambda scope, key, now: prepare_refund(scope=scope, refund_id=key, now=now),
+    lambda operation, outcome, learned_from, now: apply_refund_truth(
+        scope=operation.scope, refund_id=operation.key, outcome=outcome, learned_from=learned_from, now=now
+    ),
+)
+
+
+def resolve_due_refunds(*, now: dt.datetime) -> int:
+    """Ask about one batch of due refunds and return how many there were. One that fails does not hold up the others."""
+    return _resolve(REFUNDS, now=now)
+
+
+def _resolve(kind: _Kind, *, now: dt.datetime) -> int:
+    with atomic(SystemScope("resolver")):
+        claim = CLAIM_DUE.format(table=kind.table)
+        claims = db.execute(claim, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
+    operations = []
+    for key, psp_id, merchant_id in claims:
+        try:
+            operations.append(kind.prepare(TenantScope(psp_id, merchant_id), key, now))
+        except Exception:
+            logger.exception("an operation cannot be asked about", table=kind.table, operation=str(key))
+    for answer in in_threads(_ask, operations):
+        try:
+            _apply(kind, answer, now=now)
+        except Exception:
+            logger.exception(
+                "an operation could not be resolved", table=kind.table, operation=str(answer.operation.key)
+            )
+    return len(claims)
+
+
+def _ask(operation: Operation) -> _Answer:
+    try:
+        probed = operation.probe()
+        return _Answer(operation, probed, operation.issue() if isinstance(probed, NeverHeard) else None)
+    except Exception:
+        logger.exception("a provider could not be asked", operation=str(operation.key))
+        return _Answer(operation)
+
+
+def _apply(kind: _Kind, answer: _Answer, *, now: dt.datetime) -> None:
+    for outcome, learned_from in (
+        (answer.probed, LearnedFrom.PROBE),
+        (answer.reissued, LearnedFrom.REISSUE),
+    ):
+        if outcome is not None:
+            kind.apply(answer.operation, outcome, learned_from, now)

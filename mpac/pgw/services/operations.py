@@ -1,0 +1,51 @@
+"""Asking a provider for a refund or a capture, or about one: read what is needed, then call with no transaction open."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernel.crypto import CryptoError
+from kernel.logs import get_logger
+from kernel.tenancy import Scope
+from mpac.pgw.adapters.port import NotProcessed, OperationOutcome, Unknown
+from mpac.pgw.adapters.registry import find_adapter
+from mpac.pgw.db import atomic
+from mpac.pgw.selectors.refunds import get_refund
+from mpac.pgw.services.accounts import refund_request
+
+logger = get_logger(__name__)
+
+NOT_CALLED = NotProcessed(code="account_gone", message="There is no account to call with.")
+NOT_ASKED = Unknown(code="account_gone", message="There is no account to ask with.")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A refund or capture with all that is needed to call its provider without a database."""
+
+    key: uuid.UUID
+    scope: Scope
+    issue: Callable[[], OperationOutcome]
+    probe: Callable[[], OperationOutcome]
+
+
+def prepare_refund(
+    *, scope: Scope, refund_id: uuid.UUID, now: dt.datetime, timeout_s: float | None = None
+) -> Operation:
+    """Read a refund and open its account. Raises NotFound."""
+    with atomic(scope):
+        refund = get_refund(refund_id)
+        adapter = find_adapter(refund.provider)
+        try:
+            request = refund_request(refund, now=now, timeout_s=timeout_s)
+        except CryptoError:
+            adapter = None
+    if adapter is None:
+        return _unreachable(scope, refund_id)
+    return Operation(refund_id, scope, lambda: adapter.refund(request), lambda: adapter.probe_refund(request))
+
+
+def _unreachable(scope: Scope, key: uuid.UUID) -> Operation:
+    logger.warning("an operation's account cannot be opened", operation=str(key))
+    return Operation(key, scope, lambda: NOT_CALLED, lambda: NOT_ASKED)
