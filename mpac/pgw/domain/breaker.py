@@ -125,6 +125,15 @@ def recent(breaker: Breaker, policy: Policy, *, now: datetime) -> Calls:
     return _sum(_counted(breaker.buckets, Calls(), policy, now))
 
 
+def _judged(breaker: Breaker, trials: Calls, policy: Policy, now: datetime) -> Breaker:
+    if trials.failed or trials.slow:
+        return _rest(breaker, policy, now)
+    passed = breaker.passed + trials.calls
+    if passed >= policy.trials:
+        return Breaker()
+    return replace(breaker, passed=passed, trial_until=None)
+
+
 def _counted(buckets: tuple[Bucket, ...], calls: Calls, policy: Policy, now: datetime) -> tuple[Bucket, ...]:
     """The buckets with `calls` in the present one and without those that have left the window."""
     slot = int(now.timestamp() // (policy.window.total_seconds() / policy.buckets))
