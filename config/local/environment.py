@@ -93,6 +93,8 @@ def _computed(options: Options, secrets: Secrets, addresses: Addresses) -> dict[
         "MPAC_WS_URL": options.ws_url,
         "MPAC_SIMULATOR_URL": options.simulator_url,
         "MPAC_SCB_BASE_URL": f"{options.simulator_url}/scb",
+        "MPAC_STRIPE_BASE_URL": f"{options.simulator_url}/stripe",
+        "MPAC_OMISE_BASE_URL": f"{options.simulator_url}/omise",
         "MPAC_PORT": str(options.port),
         "MPAC_WS_PORT": str(options.ws_port),
         "MPAC_SIM_PORT": str(options.sim_port),

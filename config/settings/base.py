@@ -150,8 +150,12 @@ MPAC_STATE_DIR = path("MPAC_STATE_DIR", ".mpac")
 MPAC_KEKS = key_encryption_keys()
 MPAC_SERVICE_KEYS = service_keys()
 MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
+MPAC_STRIPE_BASE_URL = env.str("MPAC_STRIPE_BASE_URL", default="")
+MPAC_OMISE_BASE_URL = env.str("MPAC_OMISE_BASE_URL", default="")
 MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
+MPAC_PROVIDER_CONCURRENCY = env.int("MPAC_PROVIDER_CONCURRENCY", default=16)
+MPAC_BREAKERS_ENFORCED = env.bool("MPAC_BREAKERS_ENFORCED", default=True)
 MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
 MPAC_RATE_LIMITS = {
     "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),

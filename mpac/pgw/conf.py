@@ -17,6 +17,12 @@ MAX_NOTICES_PER_ATTEMPT = 20
 PROBE_BATCH = 40
 PROBE_THREADS = 8
 SWEEP_BATCH = 200
+# After the first account, this many others are tried while each provably did nothing.
+MAX_FAILOVERS = 2
+# How old the rules and breakers that a process goes by may be, and how long it may keep good news to itself.
+RULES_RECALLED_S = 2
+BREAKERS_RECALLED_S = 1
+CALLS_KEPT_S = 5
 
 # Largest amount per currency in minor units, per method where it differs. One place, not a constant in the schema.
 AMOUNT_LIMITS: dict[str, int] = {"THB": 200_000_000, "JPY": 100_000_000}
@@ -34,9 +40,24 @@ def provider_timeout_s() -> float:
     return float(settings.MPAC_PROVIDER_TIMEOUT_S)
 
 
+def provider_concurrency() -> int:
+    """How many calls one process may have under way at one account."""
+    return int(settings.MPAC_PROVIDER_CONCURRENCY)
+
+
+def breakers_enforced() -> bool:
+    """Whether the breaker of a new account keeps calls away, or is only watched at first."""
+    return bool(settings.MPAC_BREAKERS_ENFORCED)
+
+
 def scb_base_url() -> str:
     """Where SCB's API lives, without a slash at its end."""
     return str(settings.MPAC_SCB_BASE_URL).rstrip("/")
+
+
+def provider_base_url(provider: str) -> str:
+    """Where a provider's API lives, without a slash at its end; empty until an operator has set it."""
+    return str(getattr(settings, f"MPAC_{provider.upper()}_BASE_URL", "")).rstrip("/")
 
 
 def client_secret_key() -> bytes:

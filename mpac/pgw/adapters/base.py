@@ -7,9 +7,20 @@ from mpac.pgw.adapters.port import (
     OperationOutcome,
     Outcome,
     RefundRequest,
+    Unknown,
 )
 
 NOT_SUPPORTED = NotProcessed(code="not_supported", message="The provider has no such call.")
+CAPTURED_ONCE = NotProcessed(
+    code="multiple_capture_not_supported", message="The provider captures a charge once."
+)
+INCOMPLETE = NotProcessed(code="credentials_incomplete", message="The account's credentials are incomplete.")
+NOT_ASKED = Unknown(code="credentials_incomplete", message="The account's credentials are incomplete.")
+NO_TOKEN = NotProcessed(code="payment_token_missing", message="A card charge needs a token.")
+NOT_HELD = NotProcessed(code="capture_not_supported", message="This method cannot hold money.")
+OTHER_CURRENCY = NotProcessed(code="currency_not_supported", message="This method has another currency.")
+INEXACT = NotProcessed(code="amount_not_exact", message="The provider cannot express this amount.")
+GARBLED = Unknown(code="garbled", message="The provider's answer cannot be read.")
 
 
 class ChargesOnly:

@@ -47,6 +47,13 @@ class Capabilities:
     refund: RefundSupport = RefundSupport.NONE
     disputes: bool = False
     statement: str | None = None  # the profile that reads its settlement files
+    # Methods that take fewer currencies than the others.
+    method_currencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def accepts(self, *, method: str, currency: str) -> bool:
+        """Whether the provider takes this currency in this way."""
+        currencies = self.method_currencies.get(method, self.currencies)
+        return method in self.methods and currency in currencies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

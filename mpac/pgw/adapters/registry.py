@@ -1,23 +1,31 @@
 """The adapters that this deployment knows, by provider name."""
 
+from mpac.pgw.adapters.omise.adapter import OmiseAdapter
 from mpac.pgw.adapters.port import Adapter, WebhookTrust
 from mpac.pgw.adapters.scb.adapter import ScbAdapter
+from mpac.pgw.adapters.stripe.adapter import StripeAdapter
 
 
 class AdapterRefused(TypeError):
-    """The adapter cannot be registered: it has no way to establish the truth of a callback."""
+    """The adapter cannot be registered: it lacks what the gateway cannot do without."""
 
 
 _adapters: dict[str, Adapter] = {}
 
 
 def register(adapter: Adapter) -> None:
-    """Make `adapter` known. Raises AdapterRefused unless a callback can be checked by signature or by asking."""
+    """Make `adapter` known.
+
+    Raises AdapterRefused unless a callback can be checked, by signature or by asking, and what it holds can be let go.
+    """
     if not callable(getattr(adapter, "read_webhook", None)):
         message = f"{adapter.name} has no webhook check"
         raise AdapterRefused(message)
     if adapter.capabilities.webhook_trust is WebhookTrust.HINT and not adapter.capabilities.probe:
         message = f"{adapter.name}'s callbacks are unsigned and it cannot be asked"
+        raise AdapterRefused(message)
+    if adapter.capabilities.manual_capture and not adapter.capabilities.void:
+        message = f"{adapter.name} holds money and never lets held money go"
         raise AdapterRefused(message)
     _adapters[adapter.name] = adapter
 
@@ -32,4 +40,6 @@ def list_adapters() -> tuple[Adapter, ...]:
     return tuple(_adapters[name] for name in sorted(_adapters))
 
 
+register(OmiseAdapter())
 register(ScbAdapter())
+register(StripeAdapter())

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -17,6 +17,8 @@ from mpac.pgw.adapters.scb.adapter import ScbAdapter
 from mpac.pgw.adapters.scb.client import ScbClient
 from mpac.pgw.domain import promptpay
 from mpac.pgw.domain.keys import provider_key
+from tests.pgw.adapters.contract import Kit, Stage
+from tests.simulator.conftest import PLAIN, Running
 
 Answer = Callable[[httpx2.Request], httpx2.Response]
 BILLER = "123456789012345"
@@ -99,6 +101,22 @@ def qr(body: dict[str, str], **changes: Any) -> str:
         "mcc": "7011",
     }
     return promptpay.encode(promptpay.BillPayment(**{**values, **changes}))
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    """The simulator, serving."""
+    running = Running(PLAIN)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def stage(running: Running, kit: Kit, settings: Any) -> Iterator[Stage]:
+    """The provider of the test's kit with an empty memory."""
+    with httpx2.HTTPTransport() as transport:
+        yield Stage(running, kit, settings, transport)
+    running.may_go_on.set()
 
 
 @pytest.fixture

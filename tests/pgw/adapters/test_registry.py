@@ -26,8 +26,13 @@ class SignedAndUnaskable(FakeAdapter):
     )
 
 
-@pytest.mark.parametrize("adapter", [WithoutWebhookCheck(), Unaskable()])
-def test_refuses_an_adapter_that_cannot_tell_a_forged_callback(adapter):
+class Clinging(FakeAdapter):
+    name = "clinging"
+    capabilities = dataclasses.replace(FakeAdapter.capabilities, manual_capture=True)
+
+
+@pytest.mark.parametrize("adapter", [WithoutWebhookCheck(), Unaskable(), Clinging()])
+def test_refuses_an_adapter_that_cannot_tell_a_forged_callback_or_let_held_money_go(adapter):
     with pytest.raises(registry.AdapterRefused):
         registry.register(adapter)
     assert registry.find_adapter(adapter.name) is None
@@ -39,5 +44,7 @@ def test_takes_an_adapter_whose_callbacks_are_signed():
     registry._adapters.pop("signed")
 
 
-def test_knows_scb():
-    assert [adapter.name for adapter in registry.list_adapters()] == ["scb"]
+def test_lists_the_providers_by_name():
+    names = [adapter.name for adapter in registry.list_adapters()]
+    assert names == sorted(names)
+    assert {"omise", "scb", "stripe"} <= set(names)

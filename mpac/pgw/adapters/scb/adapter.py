@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from kernel.clock import rfc3339
 from mpac.pgw import conf
-from mpac.pgw.adapters.base import ChargesOnly
+from mpac.pgw.adapters.base import GARBLED, INCOMPLETE, NOT_ASKED, ChargesOnly
+from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
@@ -26,8 +27,8 @@ from mpac.pgw.adapters.port import (
     WebhookTrust,
 )
 from mpac.pgw.adapters.scb import protocol
-from mpac.pgw.adapters.scb.client import Failure, ScbClient
-from mpac.pgw.adapters.scb.protocol import Garbled, Reply
+from mpac.pgw.adapters.scb.client import ScbClient
+from mpac.pgw.adapters.scb.protocol import Reply
 from mpac.pgw.domain import promptpay
 from mpac.pgw.domain.methods import PaymentMethodCode
 
@@ -58,9 +59,7 @@ class ScbAdapter(ChargesOnly):
     def create(self, request: ChargeRequest) -> Outcome:
         """Register the QR. Creating it again under its key gives the same QR, since the key is its first reference."""
         if not _is_complete(request):
-            return NotProcessed(
-                code="credentials_incomplete", message="The account's credentials are incomplete."
-            )
+            return INCOMPLETE
         expected = _expected_qr(request)
         try:
             promptpay.encode(expected)
@@ -77,14 +76,13 @@ class ScbAdapter(ChargesOnly):
             "POST", CREATE_PATH, account=request.account, timeout_s=timeout_s, json=body
         )
         if isinstance(reply, Failure):
-            verdict = NotProcessed if reply.kind == "never_sent" else Unknown
-            return verdict(code=reply.code, message=reply.message)
+            return reply.outcome()
         return _created(reply, request, expected)
 
     def probe(self, request: ChargeRequest) -> Outcome:
         """Ask for the payments of every day on which this charge may have been paid."""
         if not _is_complete(request):
-            return Unknown(code="credentials_incomplete", message="The account's credentials are incomplete.")
+            return NOT_ASKED
         timeout_s = request.timeout_s or conf.provider_timeout_s()
         payments: list[ProviderPayment] = []
         doubt: Unknown | None = None
@@ -114,7 +112,7 @@ class ScbAdapter(ChargesOnly):
             "GET", INQUIRY_PATH, account=request.account, timeout_s=timeout_s, params=parameters
         )
         if isinstance(reply, Failure):
-            return Unknown(code=reply.code, message=reply.message)
+            return reply.doubt()
         if reply.code == protocol.NOT_FOUND:
             return []
         if reply.code != protocol.SUCCESS:
@@ -122,7 +120,7 @@ class ScbAdapter(ChargesOnly):
         try:
             return protocol.read_payments(reply.data, reference1=request.provider_key)
         except Garbled:
-            return Unknown(code="garbled", message="The bank's answer cannot be read.")
+            return GARBLED
 
 
 def _created(reply: Reply, request: ChargeRequest, expected: promptpay.BillPayment) -> Outcome:
@@ -169,7 +167,7 @@ def _expected_qr(request: ChargeRequest) -> promptpay.BillPayment:
 
 
 def _is_complete(request: ChargeRequest) -> bool:
-    return all(request.account.credentials.get(name) for name in REQUIRED_CREDENTIALS)
+    return is_sendable(*(request.account.credentials.get(name) for name in REQUIRED_CREDENTIALS))
 
 
 def _biller_id(request: ChargeRequest) -> str:

@@ -3,46 +3,21 @@
 Nothing is retried here but a call that the bank refused for an expired token, which proves that it was not processed.
 """
 
-import os
-import threading
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import httpx2
+import msgspec
 
 from mpac.pgw import conf
+from mpac.pgw.adapters.http import Failure, Garbled, HttpClient
 from mpac.pgw.adapters.port import ProviderAccount
-from mpac.pgw.adapters.scb.protocol import (
-    MAX_BODY_BYTES,
-    SUCCESS,
-    TOKEN_EXPIRED,
-    Garbled,
-    Reply,
-    read_reply,
-)
+from mpac.pgw.adapters.scb.protocol import SUCCESS, TOKEN_EXPIRED, Reply, read_reply
 
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - a path, not a secret
-CONNECT_TIMEOUT_S = 2.0
 # A token is given up this long before its end, so that no call starts with one that dies on the way.
 TOKEN_MARGIN_S = 60.0
-_NEVER_SENT = (
-    httpx2.ConnectError,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.UnsupportedProtocol,
-    httpx2.InvalidURL,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """No readable answer. `never_sent` proves that the bank processed nothing; `unclear` proves nothing."""
-
-    kind: Literal["never_sent", "unclear"]
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +30,7 @@ class ScbClient:
     """SCB's API for any number of accounts. Safe to share between threads and across forks."""
 
     def __init__(self, *, transport: httpx2.BaseTransport | None = None) -> None:
-        self._transport = transport
-        self._lock = threading.Lock()
-        self._http: tuple[int, httpx2.Client] | None = None
+        self._http = HttpClient(transport=transport)
         self._tokens: dict[tuple[str, str], _Token] = {}
 
     def call(
@@ -105,30 +78,32 @@ class ScbClient:
         return text
 
     def _send(
-        self, method: str, path: str, *, headers: dict[str, str], deadline: float, **content: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str],
+        deadline: float,
+        json: dict[str, str] | None = None,
+        params: dict[str, str] | None = None,
     ) -> Reply | Failure:
-        left = max(deadline - time.monotonic(), 0.001)
-        timeout = httpx2.Timeout(left, connect=min(CONNECT_TIMEOUT_S, left))
-        url = conf.scb_base_url() + path
+        content = None
+        if json is not None:
+            headers, content = headers | {"content-type": "application/json"}, msgspec.json.encode(json)
+        answer = self._http.send(
+            method,
+            conf.scb_base_url() + path,
+            headers=headers,
+            timeout_s=max(deadline - time.monotonic(), 0.001),
+            params=params,
+            content=content,
+        )
+        if isinstance(answer, Failure):
+            return answer
         try:
-            with self._client().stream(method, url, headers=headers, timeout=timeout, **content) as answer:
-                return read_reply(answer.status_code, _read(answer, deadline=deadline))
-        except _NEVER_SENT as error:
-            return Failure("never_sent", "not_reached", type(error).__name__)
-        except httpx2.TimeoutException as error:
-            return Failure("unclear", "timeout", type(error).__name__)
-        except httpx2.HTTPError as error:
-            return Failure("unclear", "connection_lost", type(error).__name__)
+            return read_reply(answer.status, answer.body)
         except Garbled:
             return Failure("unclear", "garbled", "The bank's answer cannot be read.")
-
-    def _client(self) -> httpx2.Client:
-        """The connection pool of this process; a forked child makes its own."""
-        with self._lock:
-            if self._http is None or self._http[0] != os.getpid():
-                client = httpx2.Client(transport=self._transport, follow_redirects=False, trust_env=False)
-                self._http = (os.getpid(), client)
-            return self._http[1]
 
 
 def _headers(account: ProviderAccount) -> dict[str, str]:
@@ -137,17 +112,3 @@ def _headers(account: ProviderAccount) -> dict[str, str]:
         "requestUId": str(uuid.uuid4()),
         "accept-language": "EN",
     }
-
-
-def _read(answer: httpx2.Response, *, deadline: float) -> bytes:
-    """The whole body, within the deadline even when it drips. Raises Garbled or ReadTimeout."""
-    body = bytearray()
-    for piece in answer.iter_bytes():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            message = "the answer is too long"
-            raise Garbled(message)
-        if time.monotonic() > deadline:
-            message = "the answer came too slowly"
-            raise httpx2.ReadTimeout(message)
-    return bytes(body)

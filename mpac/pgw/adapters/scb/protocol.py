@@ -10,6 +10,7 @@ import msgspec
 
 from kernel.errors import DomainError
 from kernel.money import Money
+from mpac.pgw.adapters.http import Garbled
 from mpac.pgw.adapters.port import ChargeRequest, ProviderPayment, WebhookHint
 from mpac.pgw.errors import WebhookMalformed
 
@@ -26,11 +27,6 @@ BANGKOK = dt.timezone(dt.timedelta(hours=7))
 MIDNIGHT_MARGIN = dt.timedelta(minutes=5)
 BILL_PAYMENT_EVENT = "00300100"
 CURRENCIES = {"764": "THB"}
-MAX_BODY_BYTES = 1024 * 1024
-
-
-class Garbled(ValueError):
-    """The bank's answer cannot be read."""
 
 
 class _Status(msgspec.Struct):

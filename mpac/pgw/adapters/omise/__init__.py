@@ -1,0 +1,1 @@
+"""Omise (Opn): cards by token, and PromptPay."""

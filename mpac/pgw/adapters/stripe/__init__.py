@@ -1,0 +1,1 @@
+"""Stripe: cards by token, and PromptPay."""
