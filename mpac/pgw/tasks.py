@@ -6,7 +6,7 @@ from kernel.jobs import job
 from mpac.pgw.db import db
 from mpac.pgw.services.expiry import expire_untried
 from mpac.pgw.services.inbound import retry_webhooks
-from mpac.pgw.services.operation_resolution import resolve_due_refunds
+from mpac.pgw.services.operation_resolution import resolve_due_captures, resolve_due_refunds
 from mpac.pgw.services.resolution import resolve_due_attempts
 
 
@@ -14,6 +14,12 @@ from mpac.pgw.services.resolution import resolve_due_attempts
 def resolve_attempts(*, now: dt.datetime) -> int:
     """Ask about attempts whose outcome is open or may still change."""
     return resolve_due_attempts(now=now)
+
+
+@job("pgw.resolve_captures", every_s=2, db=db)
+def resolve_captures(*, now: dt.datetime) -> int:
+    """Ask about captures whose outcome is open, and send those that nobody sent."""
+    return resolve_due_captures(now=now)
 
 
 @job("pgw.resolve_refunds", every_s=2, db=db)

@@ -107,6 +107,8 @@ CASES: dict[str, Case] = {
     "payment_intents.get": READ,
     "payment_intents.confirm": Case(body={"provider": PROVIDER}, alone={"provider": 400}),
     "payment_intents.cancel": ACTION,
+    "payment_intents.capture": ACTION,
+    "captures.list": READ,
     "payment_intents.attempts": READ,
     "payment_intents.events": READ,
     # That only a refund of the same intent can be tried again has a test of its own.
@@ -175,6 +177,7 @@ PLAIN_FIELDS = frozenset(
         "discounts",
         "enabled",
         "expires_in",
+        "final",
         "grant_type",
         "items",
         "limit",

@@ -8,13 +8,13 @@ from mpac.pgw.adapters import registry
 from tests.architecture import world as worlds
 from tests.architecture.answers import contents
 from tests.architecture.world import World
-from tests.pgw.doubles import FakeAdapter
+from tests.pgw.doubles import HoldingAdapter
 
 
 @pytest.fixture
 def world(api) -> Iterator[World]:
     for name in (worlds.HOME_PROVIDER, worlds.OTHER_PROVIDER):
-        adapter = FakeAdapter()
+        adapter = HoldingAdapter()
         adapter.name = name
         registry.register(adapter)
     yield worlds.build(api)

@@ -91,7 +91,7 @@ def test_a_notice_does_not_say_which_payments_there_are(api, world):
     ]
     assert answers[0][0] == 200
     assert answers[0] == answers[1]
-    assert partner.call(api, "GET", intent).json()["status"] == "requires_action"
+    assert partner.call(api, "GET", intent).json()["status"] == "requires_capture"
 
 
 def test_a_label_that_another_tenant_uses_is_free(api, world, untouched):

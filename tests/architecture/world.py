@@ -247,11 +247,11 @@ def furnish(
 def wish(names: Mapping[str, Any]) -> dict[str, Any]:
     """A payment intent of a place."""
     where = {name: names[name] for name in ("merchant_id", "store_id")}
-    return where | {"amount": 12550, "currency": "THB", "method": "qr_code"}
+    return where | {"amount": 12550, "currency": "THB", "method": "qr_code", "capture_method": "manual"}
 
 
 def refund_of(place: Place, intent_id: str) -> str:
-    """Take the money of an intent at its provider, give a part of it back, and return the refund's identifier."""
+    """Take the money of an intent at its provider, which makes a capture, give a part of it back, and name the refund."""
     scope, now = TenantScope(place.names["psp_id"], place.names["merchant_id"]), clock.now()
     key = ids.decode("pi", intent_id)
     intent = confirmation.current_intent(scope=scope, intent_id=key)

@@ -4,7 +4,7 @@ import datetime as dt
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -14,9 +14,11 @@ from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
     Approved,
+    Authorized,
     Capabilities,
     CaptureRequest,
     ChargeRequest,
+    Declined,
     Done,
     NeverHeard,
     OperationOutcome,
@@ -28,6 +30,7 @@ from mpac.pgw.adapters.port import (
     RefundSupport,
     Reversed,
     Unknown,
+    Voided,
     WebhookHint,
     WebhookTrust,
 )
@@ -182,3 +185,133 @@ class RefundingAdapter(FakeAdapter):
     def _reference(self, prefix: str) -> str:
         self._count += 1
         return f"{prefix}{self._count:06}"
+
+
+class HoldingAdapter(RefundingAdapter):
+    """A provider of cards: it takes money at once or holds it, to be captured in parts or let go; `holds` is its truth.
+
+    `on_capture`, `on_probe_capture` and `on_void` queue behaviours as `on_create` does.
+    """
+
+    capabilities = replace(
+        RefundingAdapter.capabilities,
+        manual_capture=True,
+        partial_capture=True,
+        multiple_capture=True,
+        void=True,
+        customer_initiated=False,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.holds: dict[str, Hold] = {}
+        self.captured: list[CaptureRequest] = []
+        self.voided: list[ChargeRequest] = []
+        self.on_capture: list[Operation] = []
+        self.on_probe_capture: list[Operation] = []
+        self.on_void: list[Behaviour] = []
+
+    def create(self, request: ChargeRequest) -> Outcome:
+        if request.capture or self.on_create:
+            return super().create(request)
+        with self._lock:
+            self.created.append(request)
+        return self.hold(request)
+
+    def hold(self, request: ChargeRequest) -> Outcome:
+        """Hold the money, once under its key."""
+        with self._lock:
+            self.holds.setdefault(request.provider_key, Hold(request.amount))
+        return self.tell(request)
+
+    def hold_and_hang(self, request: ChargeRequest) -> Outcome:
+        self.hold(request)
+        return TIMEOUT
+
+    def tell(self, request: ChargeRequest) -> Outcome:
+        hold = self.holds.get(request.provider_key)
+        if hold is None or request.provider_key in self.payments:
+            return super().tell(request)
+        if hold.captures:
+            return Approved(payments=tuple(_payment(done) for done in hold.captures.values()))
+        held = Authorized(reference=f"HOLD-{request.provider_key}", amount=hold.amount)
+        return Voided() if hold.released else held
+
+    def capture(self, request: CaptureRequest) -> OperationOutcome:
+        with self._lock:
+            self.captured.append(request)
+            behaviour = self.on_capture.pop(0) if self.on_capture else self.take
+        return behaviour(request)
+
+    def probe_capture(self, request: CaptureRequest) -> OperationOutcome:
+        behaviour = self.on_probe_capture.pop(0) if self.on_probe_capture else self.tell_capture
+        return behaviour(request)
+
+    def take(self, request: CaptureRequest) -> OperationOutcome:
+        """Take held money, once under its key."""
+        with self._lock:
+            hold = self.holds[request.charge.provider_key]
+            known = hold.captures.get(request.operation_key)
+            if known is None and (hold.released or request.amount.amount_minor > hold.left):
+                return Declined(code="not_held", message="That much is not held.")
+            if known is None:
+                known = Done(reference=self._reference("TOOK"), amount=request.amount)
+                hold.captures[request.operation_key] = known
+                hold.released = request.final or not hold.left
+        return known
+
+    def take_and_hang(self, request: CaptureRequest) -> OperationOutcome:
+        self.take(request)
+        return TIMEOUT
+
+    def tell_capture(self, request: CaptureRequest) -> OperationOutcome:
+        hold = self.holds[request.charge.provider_key]
+        return hold.captures.get(request.operation_key, NeverHeard())
+
+    def void(self, request: ChargeRequest) -> Outcome:
+        with self._lock:
+            self.voided.append(request)
+            behaviour = self.on_void.pop(0) if self.on_void else self.let_go
+        return behaviour(request)
+
+    def let_go(self, request: ChargeRequest) -> Outcome:
+        """Let go what is left of a hold, if anything is."""
+        with self._lock:
+            hold = self.holds.get(request.provider_key)
+            if hold is None:
+                return Voided()
+            if not hold.left and hold.captures:
+                return Approved(payments=tuple(_payment(done) for done in hold.captures.values()))
+            hold.released = True
+        return Voided()
+
+    def let_go_and_hang(self, request: ChargeRequest) -> Outcome:
+        self.let_go(request)
+        return TIMEOUT
+
+    def taken(self) -> int:
+        """What payers have really paid, in minor units."""
+        held = sum(hold.taken for hold in self.holds.values())
+        paid = [payment for payments in self.payments.values() for payment in payments]
+        return held + sum(payment.amount.amount_minor for payment in paid)
+
+
+@dataclass
+class Hold:
+    """Held money, what was taken of it under which key, and whether the rest was let go."""
+
+    amount: Money
+    captures: dict[str, Done] = field(default_factory=dict)
+    released: bool = False
+
+    @property
+    def taken(self) -> int:
+        return sum(done.amount.amount_minor for done in self.captures.values())
+
+    @property
+    def left(self) -> int:
+        return 0 if self.released else self.amount.amount_minor - self.taken
+
+
+def _payment(done: Done) -> ProviderPayment:
+    return ProviderPayment(reference=done.reference, amount=done.amount)

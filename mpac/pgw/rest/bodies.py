@@ -14,6 +14,7 @@ from mpac.pgw.domain.intents import IntentStatus
 from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod
 from mpac.pgw.selectors.intents import IntentFilters
+from mpac.pgw.services.captures import NewCapture
 from mpac.pgw.services.creation import NewIntent
 from mpac.pgw.services.refunds import NewRefund
 
@@ -67,6 +68,23 @@ class ConfirmIntent(Body, kw_only=True):
 
     method: MethodName | None = None
     provider: Name | None = None
+
+
+class CaptureIntent(Body, kw_only=True):
+    """Held money to take; without an amount it is all that is left. What a `final` capture leaves is let go."""
+
+    amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_AMOUNT)] | None = None
+    final: bool = True
+
+    def wanted(self, *, intent_id: uuid.UUID, idempotency_key: str, requested_by: str) -> NewCapture:
+        """The same for the service."""
+        return NewCapture(
+            intent_id=intent_id,
+            amount_minor=self.amount,
+            final=self.final,
+            idempotency_key=idempotency_key,
+            requested_by=requested_by,
+        )
 
 
 class CreateRefund(Body, kw_only=True):

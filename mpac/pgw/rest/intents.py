@@ -13,18 +13,21 @@ from kernel.rest import Endpoint, Page, PageQuery, Request, Steps, operation, pa
 from mpac.pgw.db import atomic, db
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.rest.authentication import client_secret
-from mpac.pgw.rest.bodies import ConfirmIntent, CreateIntent, ListIntents, NoFields
+from mpac.pgw.rest.bodies import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, NoFields
 from mpac.pgw.rest.views import (
     AttemptView,
+    CaptureView,
     IntentEventView,
     IntentView,
     attempt_view,
+    capture_view,
     intent_event_view,
     intent_view,
     secret_intent_view,
 )
 from mpac.pgw.selectors import intents as select
-from mpac.pgw.services import cancellation, confirmation, creation, hot
+from mpac.pgw.selectors.captures import list_captures
+from mpac.pgw.services import cancellation, captures, confirmation, creation, hot
 
 CALLERS = frozenset({"partner", "device"})
 WITH_SECRET = CALLERS | {"intent"}
@@ -184,6 +187,55 @@ class CancelIntentEndpoint(IntentEndpoint):
             return intent_view(intent)
 
         return Steps(begin=begin, finish=finish)
+
+
+class CaptureIntentEndpoint(IntentEndpoint):
+    """Taking held money."""
+
+    @operation(
+        "payment_intents.capture",
+        summary="Capture money that is held for a payment intent",
+        body=CaptureIntent,
+        response=IntentView,
+        idempotent="steps",
+    )
+    def post(self, request: Request, intent_id: str, body: CaptureIntent) -> Steps:
+        principal: Principal = request.user
+        opened: list[uuid.UUID] = []
+
+        def begin() -> str:
+            wanted = body.wanted(
+                intent_id=self.own_intent(intent_id).pk,
+                idempotency_key=self.scoped_key,
+                requested_by=f"{principal.kind}:{principal.subject}",
+            )
+            capture, is_ours = captures.begin_capture(wanted=wanted, now=self.now)
+            if is_ours:
+                opened.append(capture.pk)
+            return intent_id
+
+        def finish(resource_id: str) -> IntentView:
+            scope = principal.scope()
+            if opened:
+                call = captures.dispatch_capture
+                return intent_view(call(scope=scope, capture_id=opened[0], now=self.now))
+            return intent_view(confirmation.current_intent(scope=scope, intent_id=decode("pi", resource_id)))
+
+        return Steps(begin=begin, finish=finish)
+
+
+class IntentCapturesEndpoint(IntentEndpoint):
+    """The captures of one intent."""
+
+    @operation(
+        "captures.list",
+        summary="List the captures of a payment intent, newest first",
+        query=PageQuery,
+        response=Page[CaptureView],
+    )
+    def get(self, request: Request, intent_id: str, query: PageQuery) -> Page[CaptureView]:
+        with atomic(request.user.scope()):
+            return paginate(list_captures(self.own_intent(intent_id)), query, capture_view)
 
 
 class IntentAttemptsEndpoint(IntentEndpoint):

@@ -8,7 +8,7 @@ import msgspec
 from kernel.ids import encode
 from kernel.rest import View
 from mpac.pgw.domain.intents import IntentStatus
-from mpac.pgw.models import IntentEvent, PaymentAttempt, PaymentIntent, Refund
+from mpac.pgw.models import Capture, IntentEvent, PaymentAttempt, PaymentIntent, Refund
 from mpac.pgw.rest.authentication import client_secret
 from mpac.pgw.selectors.intents import last_error
 
@@ -38,6 +38,7 @@ class IntentView(View, kw_only=True):
     livemode: bool
     expires_at: dt.datetime
     cancel_requested_at: dt.datetime | None
+    capture_before: dt.datetime | None
     client_secret: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -57,6 +58,23 @@ class AttemptView(View, kw_only=True):
     currency: str
     last_error: dict[str, str] | None
     next_probe_at: dt.datetime | None
+
+
+class CaptureView(View, kw_only=True):
+    """Held money taken, all of it or a part."""
+
+    id: str
+    object: str = "capture"
+    created_at: dt.datetime
+    payment_intent_id: str
+    status: str
+    amount: int
+    currency: str
+    final: bool
+    provider: str
+    provider_reference: str | None
+    last_error: dict[str, str] | None
+    livemode: bool
 
 
 class RefundView(View, kw_only=True):
@@ -122,7 +140,7 @@ def intent_view(intent: PaymentIntent) -> IntentView:
         created_at=intent.created_at,
         status=str(intent.status),
         amount=intent.amount_minor,
-        amount_capturable=intent.authorized_minor - intent.captured_minor,
+        amount_capturable=_capturable(intent),
         amount_received=intent.captured_minor,
         amount_refunded=intent.refunded_minor,
         currency=intent.currency,
@@ -139,7 +157,15 @@ def intent_view(intent: PaymentIntent) -> IntentView:
         livemode=intent.livemode,
         expires_at=intent.expires_at,
         cancel_requested_at=intent.cancel_requested_at,
+        capture_before=intent.capture_before,
     )
+
+
+def _capturable(intent: PaymentIntent) -> int:
+    """What may be captured now: held, not captured, and not on its way."""
+    if intent.status != IntentStatus.REQUIRES_CAPTURE:
+        return 0
+    return int(intent.authorized_minor - intent.captured_minor)
 
 
 def secret_intent_view(intent: PaymentIntent) -> IntentView:
@@ -164,6 +190,23 @@ def attempt_view(attempt: PaymentAttempt) -> AttemptView:
         currency=attempt.currency,
         last_error=last_error(attempt),
         next_probe_at=attempt.next_probe_at,
+    )
+
+
+def capture_view(capture: Capture) -> CaptureView:
+    """A capture as the API shows it."""
+    return CaptureView(
+        id=encode("cap", capture.pk),
+        created_at=capture.created_at,
+        payment_intent_id=encode("pi", capture.intent_id),
+        status=str(capture.status),
+        amount=capture.amount_minor,
+        currency=capture.currency,
+        final=capture.final,
+        provider=capture.provider,
+        provider_reference=capture.provider_reference,
+        last_error=last_error(capture),
+        livemode=capture.livemode,
     )
 
 

@@ -10,7 +10,7 @@ from kernel.errors import NotFound
 from kernel.ids import encode
 from mpac.pgw.domain.intents import IntentStatus
 from mpac.pgw.dto import PaymentIntentDTO
-from mpac.pgw.models import IntentEvent, PaymentAttempt, PaymentIntent, Refund
+from mpac.pgw.models import Capture, IntentEvent, PaymentAttempt, PaymentIntent, Refund
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def intent_dto(intent: PaymentIntent) -> PaymentIntentDTO:
     )
 
 
-def last_error(row: PaymentIntent | PaymentAttempt | Refund) -> dict[str, str] | None:
+def last_error(row: PaymentIntent | PaymentAttempt | Capture | Refund) -> dict[str, str] | None:
     """Why the last try did not work, or None."""
     if row.error_code is None:
         return None

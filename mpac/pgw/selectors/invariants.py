@@ -100,7 +100,7 @@ REFERENCE_TWICE = """
 """
 STUCK = """
     SELECT a.id, a.status, a.next_probe_at FROM payment_attempts a
-    WHERE a.status IN ('sent', 'unknown') AND a.status_at < now() - make_interval(mins => %(minutes)s)
+    WHERE a.status IN ('sent', 'unknown', 'authorized') AND a.status_at < now() - make_interval(mins => %(minutes)s)
       AND (a.next_probe_at IS NULL OR a.next_probe_at < now() - make_interval(mins => %(minutes)s)) LIMIT 20
 """
 UNASKED = """

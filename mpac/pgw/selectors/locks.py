@@ -3,7 +3,7 @@
 import uuid
 
 from kernel.errors import NotFound
-from mpac.pgw.models import LatePayment, PaymentAttempt, PaymentIntent, Refund
+from mpac.pgw.models import Capture, LatePayment, PaymentAttempt, PaymentIntent, Refund
 
 
 def lock_intent(intent_id: uuid.UUID) -> PaymentIntent:
@@ -52,3 +52,15 @@ def lock_refund_with_intent(refund_id: uuid.UUID) -> Refund:
     attempt.intent = intent
     refund.intent, refund.attempt = intent, attempt
     return refund
+
+
+def lock_capture_with_intent(capture_id: uuid.UUID) -> Capture:
+    """A capture, its attempt and its intent, all locked, the intent first. Raises NotFound."""
+    attempt_id = Capture.objects.filter(pk=capture_id).values_list("attempt_id", flat=True).first()
+    if attempt_id is None:
+        raise NotFound
+    intent, attempt = lock_attempt_with_intent(attempt_id)
+    capture: Capture = Capture.objects.select_for_update().get(pk=capture_id)
+    attempt.intent = intent
+    capture.intent, capture.attempt = intent, attempt
+    return capture

@@ -48,6 +48,12 @@ class Question:
             return NO_ACCOUNT
         return self.adapter.create(self.request)
 
+    def void(self) -> Outcome:
+        """Let go what the charge holds."""
+        if self.adapter is None or self.request is None:
+            return NO_ACCOUNT
+        return self.adapter.void(self.request)
+
 
 def prepare_question(
     *, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime, timeout_s: float | None = None
@@ -78,6 +84,14 @@ def probe_attempt(
         scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=learned_from, now=now
     )
     return intent, outcome
+
+
+def void_hold(*, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
+    """Let held money go once and store the answer; returns the intent as it then stands. Raises NotFound."""
+    outcome = prepare_question(scope=scope, attempt_id=attempt_id, now=now).void()
+    return apply_provider_truth(
+        scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=LearnedFrom.ANSWER, now=now
+    )
 
 
 def in_threads(ask: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:

@@ -12,12 +12,15 @@ from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.intents import get_intent
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.announcements import announce
-from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.asking import probe_attempt, void_hold
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.steps import illegal, move_intent
 
 UNTRIED = frozenset({IntentStatus.REQUIRES_PAYMENT_METHOD, IntentStatus.REQUIRES_CONFIRMATION})
-WITH_PROVIDER = frozenset({IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION})
+WITH_PROVIDER = frozenset(
+    {IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION, IntentStatus.REQUIRES_CAPTURE}
+)
+TAKEN_UP = (AttemptStatus.UNKNOWN, AttemptStatus.AUTHORIZED)
 
 
 def cancel_intent(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
@@ -40,34 +43,34 @@ def begin_cancellation(*, intent_id: uuid.UUID, now: dt.datetime) -> None:
     if intent.status in UNTRIED:
         move_intent(intent, IntentStatus.CANCELLED, actor="caller", now=now)
         announce(PaymentIntentCancelled, intent, now=now)
-    elif intent.status in WITH_PROVIDER:
+    elif intent.status in WITH_PROVIDER and not intent.captured_minor:
         if intent.cancel_requested_at is None:
             PaymentIntent.objects.filter(pk=intent.pk).update(cancel_requested_at=now, updated_at=now)
-        # The resolver takes it up at once if the probe below does not settle it.
-        PaymentAttempt.objects.filter(intent=intent, status=AttemptStatus.UNKNOWN).update(next_probe_at=now)
+        # The resolver takes it up at once if the question below does not settle it.
+        PaymentAttempt.objects.filter(intent=intent, status__in=TAKEN_UP).update(next_probe_at=now)
     elif intent.status != IntentStatus.CANCELLED:
         raise illegal(intent)
 
 
 def finish_cancellation(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
-    """Ask the provider once whether a shown QR was paid, and settle the intent by the answer.
+    """Settle the intent by the provider's word: ask once whether a shown QR was paid, or have held money let go.
 
     Raises IllegalIntentTransition when the money turned out to be there.
     """
     with atomic(scope):
         intent = get_intent(intent_id)
-        shown = _shown_attempt(intent)
-    if shown is not None:
-        intent, _ = probe_attempt(scope=scope, attempt_id=shown, learned_from=LearnedFrom.PROBE, now=now)
+        attempt_id = _open_attempt(intent)
+    if attempt_id is not None and intent.status == IntentStatus.REQUIRES_ACTION:
+        intent, _ = probe_attempt(scope=scope, attempt_id=attempt_id, learned_from=LearnedFrom.PROBE, now=now)
+    elif attempt_id is not None and intent.status == IntentStatus.REQUIRES_CAPTURE:
+        intent = void_hold(scope=scope, attempt_id=attempt_id, now=now)
     if intent.status == IntentStatus.SUCCEEDED:
         raise illegal(intent)
     return intent
 
 
-def _shown_attempt(intent: PaymentIntent) -> uuid.UUID | None:
-    """The attempt whose QR a customer may be looking at."""
-    if intent.status != IntentStatus.REQUIRES_ACTION:
-        return None
+def _open_attempt(intent: PaymentIntent) -> uuid.UUID | None:
+    """The attempt whose QR a customer may be looking at, or which holds money."""
     found: uuid.UUID | None = (
         PaymentAttempt.objects.filter(intent=intent, status__in=OPEN).values_list("pk", flat=True).first()
     )

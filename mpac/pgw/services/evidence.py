@@ -47,6 +47,11 @@ def counts_first(attempt: PaymentAttempt, kind: MovementKind, reference: str) ->
     return bool(db.execute(COUNT_ONCE, values))
 
 
+def remember_attempt(case: Case, **said: Any) -> None:
+    """Keep what the provider said about the attempt of a case."""
+    remember(case.attempt, learned_from=case.learned_from, **said)
+
+
 def remember(
     attempt: PaymentAttempt,
     *,

@@ -16,8 +16,9 @@ from mpac.pgw.adapters.port import NeverHeard, OperationOutcome
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.probing import CLAIM_LEASE
 from mpac.pgw.services.asking import in_threads
+from mpac.pgw.services.capture_truth import apply_capture_truth
 from mpac.pgw.services.evidence import LearnedFrom
-from mpac.pgw.services.operations import Operation, prepare_refund
+from mpac.pgw.services.operations import Operation, prepare_capture, prepare_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
 
 logger = get_logger(__name__)
@@ -56,6 +57,20 @@ REFUNDS = _Kind(
         scope=operation.scope, refund_id=operation.key, outcome=outcome, learned_from=learned_from, now=now
     ),
 )
+
+
+CAPTURES = _Kind(
+    "captures",
+    lambda scope, key, now: prepare_capture(scope=scope, capture_id=key, now=now),
+    lambda operation, outcome, learned_from, now: apply_capture_truth(
+        scope=operation.scope, capture_id=operation.key, outcome=outcome, learned_from=learned_from, now=now
+    ),
+)
+
+
+def resolve_due_captures(*, now: dt.datetime) -> int:
+    """The same for captures."""
+    return _resolve(CAPTURES, now=now)
 
 
 def resolve_due_refunds(*, now: dt.datetime) -> int:

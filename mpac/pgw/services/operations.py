@@ -11,8 +11,9 @@ from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import NotProcessed, OperationOutcome, Unknown
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
+from mpac.pgw.selectors.captures import get_capture
 from mpac.pgw.selectors.refunds import get_refund
-from mpac.pgw.services.accounts import refund_request
+from mpac.pgw.services.accounts import capture_request, refund_request
 
 logger = get_logger(__name__)
 
@@ -44,6 +45,24 @@ def prepare_refund(
     if adapter is None:
         return _unreachable(scope, refund_id)
     return Operation(refund_id, scope, lambda: adapter.refund(request), lambda: adapter.probe_refund(request))
+
+
+def prepare_capture(
+    *, scope: Scope, capture_id: uuid.UUID, now: dt.datetime, timeout_s: float | None = None
+) -> Operation:
+    """Read a capture and open its account. Raises NotFound."""
+    with atomic(scope):
+        capture = get_capture(capture_id)
+        adapter = find_adapter(capture.provider)
+        try:
+            request = capture_request(capture, now=now, timeout_s=timeout_s)
+        except CryptoError:
+            adapter = None
+    if adapter is None:
+        return _unreachable(scope, capture_id)
+    return Operation(
+        capture_id, scope, lambda: adapter.capture(request), lambda: adapter.probe_capture(request)
+    )
 
 
 def _unreachable(scope: Scope, key: uuid.UUID) -> Operation:

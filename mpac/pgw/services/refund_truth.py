@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
 from kernel.logs import get_logger
 from kernel.money import Money
@@ -21,7 +20,6 @@ from mpac.pgw.adapters.port import (
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.late_payments import LatePaymentStatus
 from mpac.pgw.domain.movements import MovementKind
-from mpac.pgw.domain.probing import MAX_REISSUES, next_operation_probe_at
 from mpac.pgw.domain.refunds import LIVE, RefundStatus
 from mpac.pgw.events import RefundCompleted, RefundFailed, RefundReversed
 from mpac.pgw.models import Refund
@@ -30,6 +28,7 @@ from mpac.pgw.services import sums
 from mpac.pgw.services.announcements import announce_refund
 from mpac.pgw.services.evidence import LearnedFrom, counts_first, remember
 from mpac.pgw.services.steps import move_late_payment, move_refund
+from mpac.pgw.services.tries import ask_about_operation_later, proves_refusal
 
 logger = get_logger(__name__)
 
@@ -66,9 +65,9 @@ def apply_refund_truth(
                 _reversed(case, outcome)
             case Declined():
                 _failed(case, code=outcome.code, message=outcome.message)
-            case NotProcessed():
-                _not_processed(case, outcome)
-            case Unknown():
+            case NotProcessed() if proves_refusal(case.refund, learned_from=learned_from):
+                _failed(case, code=outcome.code, message=outcome.message)
+            case NotProcessed() | Unknown():
                 _ask_again_later(case, code=outcome.code, message=outcome.message)
             case NeverHeard():
                 _ask_again_later(case)
@@ -162,15 +161,6 @@ def _failed(case: _Case, *, code: str, message: str) -> None:
     announce_refund(RefundFailed, refund, now=case.now)
 
 
-def _not_processed(case: _Case, outcome: NotProcessed) -> None:
-    """Proof for the first call alone; a repeated call that is refused says nothing about the one before it."""
-    tired = case.learned_from is LearnedFrom.REISSUE and case.refund.probes >= MAX_REISSUES
-    if case.learned_from is LearnedFrom.ANSWER or tired:
-        _failed(case, code=outcome.code, message=outcome.message)
-    else:
-        _ask_again_later(case, code=outcome.code, message=outcome.message)
-
-
 def _doubt(case: _Case, outcome: Done, *, code: str) -> None:
     """The provider's word does not fit what we know: kept and shown, and left to people."""
     logger.warning("a refund's outcome is in doubt", refund=str(case.refund.pk), code=code)
@@ -184,19 +174,15 @@ def _doubt(case: _Case, outcome: Done, *, code: str) -> None:
 def _ask_again_later(
     case: _Case, *, reference: str | None = None, code: str | None = None, message: str | None = None
 ) -> None:
-    """Nothing was decided. A hint, which anybody can send, cannot put the next question off."""
-    refund = case.refund
-    if refund.status != RefundStatus.PROCESSING:
-        return
-    known = reference or refund.provider_reference
-    changes: dict[str, Any] = {"provider_reference": known, "error_code": code, "error_message": message}
-    if case.learned_from is not LearnedFrom.WEBHOOK:
-        changes["next_probe_at"] = next_operation_probe_at(
-            probes=refund.probes, accepted=known is not None, now=case.now
+    if case.refund.status == RefundStatus.PROCESSING:
+        ask_about_operation_later(
+            case.refund,
+            learned_from=case.learned_from,
+            now=case.now,
+            reference=reference,
+            code=code,
+            message=message,
         )
-    Refund.objects.filter(pk=refund.pk, version=refund.version).update(**changes)
-    for name, value in changes.items():
-        setattr(refund, name, value)
 
 
 def _remember(

@@ -6,18 +6,20 @@ threads touch no database.
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from kernel.logs import get_logger
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import conf
-from mpac.pgw.adapters.port import Outcome, Pending
+from mpac.pgw.adapters.port import Authorized, Outcome, Pending
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.probing import CLAIM_LEASE, MAX_REISSUES
 from mpac.pgw.services.asking import Question, in_threads, prepare_question
 from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.holds import is_unwanted
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
@@ -34,11 +36,10 @@ CLAIM_DUE = """
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the probe said and, when the call was made again, what that said."""
+    """What was said about an attempt, in its order."""
 
     question: Question
-    probed: Outcome | None = None
-    reissued: Outcome | None = None
+    said: tuple[tuple[Outcome, LearnedFrom], ...] = ()
 
 
 def resolve_due_attempts(*, now: dt.datetime) -> int:
@@ -72,24 +73,32 @@ def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
 
 def _ask(question: Question, *, now: dt.datetime) -> _Answer:
     try:
-        probed = question.probe()
-        again = isinstance(probed, Pending) and _may_reissue(question, now=now)
-        return _Answer(question, probed, question.create() if again else None)
+        return _Answer(question, tuple(_conversation(question, now=now)))
     except Exception:
         logger.exception("a provider could not be asked", attempt=str(question.attempt.pk))
         return _Answer(question)
 
 
+def _conversation(question: Question, *, now: dt.datetime) -> Iterator[tuple[Outcome, LearnedFrom]]:
+    """Ask, and do at once what the answer calls for: repeat a call that never arrived, let go what nobody wants held."""
+    unwanted = is_unwanted(question.attempt, now=now)
+    if question.attempt.status == AttemptStatus.AUTHORIZED and unwanted:
+        yield question.void(), LearnedFrom.ANSWER
+        return
+    probed = question.probe()
+    yield probed, LearnedFrom.PROBE
+    if isinstance(probed, Authorized) and unwanted:
+        yield question.void(), LearnedFrom.ANSWER
+    elif isinstance(probed, Pending) and _may_reissue(question, now=now):
+        yield question.create(), LearnedFrom.REISSUE
+
+
 def _apply(answer: _Answer, *, now: dt.datetime) -> None:
-    for outcome, learned_from in (
-        (answer.probed, LearnedFrom.PROBE),
-        (answer.reissued, LearnedFrom.REISSUE),
-    ):
-        if outcome is not None:
-            apply_provider_truth(
-                scope=answer.question.scope,
-                attempt_id=answer.question.attempt.pk,
-                outcome=outcome,
-                learned_from=learned_from,
-                now=now,
-            )
+    for outcome, learned_from in answer.said:
+        apply_provider_truth(
+            scope=answer.question.scope,
+            attempt_id=answer.question.attempt.pk,
+            outcome=outcome,
+            learned_from=learned_from,
+            now=now,
+        )

@@ -7,15 +7,14 @@ known is undone: a later, weaker message never takes a stronger truth back.
 
 import datetime as dt
 import uuid
-from typing import Any
 
 from kernel.logs import get_logger
 from kernel.money import Money
 from kernel.tenancy import Scope
-from mpac.pgw import conf
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
+    Authorized,
     Declined,
     NotProcessed,
     Outcome,
@@ -31,21 +30,20 @@ from mpac.pgw.domain.attempts import OPEN, AttemptStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
 from mpac.pgw.domain.late_payments import LateReason
 from mpac.pgw.domain.lateness import reason_for
+from mpac.pgw.domain.methods import CaptureMethod
 from mpac.pgw.domain.movements import MovementKind
 from mpac.pgw.events import (
     PaymentIntentActionRequired,
-    PaymentIntentCancelled,
-    PaymentIntentDeclined,
-    PaymentIntentExpired,
-    PaymentIntentFailed,
     PaymentIntentSucceeded,
 )
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.locks import lock_attempt_with_intent
 from mpac.pgw.services.announcements import announce
-from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, remember
+from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, remember_attempt
+from mpac.pgw.services.holds import hold, release, take_held
 from mpac.pgw.services.late_money import receive_late
 from mpac.pgw.services.steps import move_attempt, move_intent, walk_intent
+from mpac.pgw.services.tries import ask_again_later, end_try, give_up
 
 logger = get_logger(__name__)
 
@@ -61,14 +59,12 @@ def apply_provider_truth(
         match outcome:
             case Approved(payments=payments):
                 _approved(case, payments)
+            case Authorized():
+                _authorized(case, outcome)
             case ActionRequired():
                 _action_required(case, outcome)
-            case Declined():
-                _refused(case, AttemptStatus.DECLINED, code=outcome.code, message=outcome.message)
-            case NotProcessed():
-                _not_processed(case, outcome)
-            case Unknown():
-                _unknown(case, outcome)
+            case Declined() | NotProcessed() | Unknown():
+                _no_money(case, outcome)
             case Voided():
                 _voided(case)
             case Pending():
@@ -86,20 +82,30 @@ def _approved(case: Case, payments: tuple[ProviderPayment, ...]) -> None:
         _pending(case)
 
 
+def _authorized(case: Case, outcome: Authorized) -> None:
+    if case.attempt.status in OPEN - {AttemptStatus.AUTHORIZED}:
+        hold(case, reference=outcome.reference, amount=outcome.amount, until=outcome.expires_at)
+    else:
+        ask_again_later(case)
+
+
 def _take(case: Case, payment: ProviderPayment) -> None:
     """Money seen for the first time: it completes the intent, or it is late."""
     intent, attempt = case.intent, case.attempt
-    _remember(
+    remember_attempt(
         case,
         status="captured",
         amount=payment.amount,
         reference=payment.reference,
         details=payment.details,
     )
+    if _is_of_a_hold(case, payment):
+        take_held(case, payment)
+        return
     if payment.amount != Money(attempt.amount_minor, attempt.currency):
         receive_late(attempt, payment, reason=LateReason.WRONG_AMOUNT, now=case.now)
         return
-    if intent.status == IntentStatus.SUCCEEDED or _has_captured(intent):
+    if intent.captured_minor or intent.capturing_minor or _has_captured(intent):
         receive_late(attempt, payment, reason=LateReason.DUPLICATE, now=case.now)
         return
     move_attempt(
@@ -132,9 +138,9 @@ def _action_required(case: Case, outcome: ActionRequired) -> None:
         return
     if intent.status in ENDED or intent.cancel_requested_at is not None:
         # Nobody has seen it yet, and nobody will.
-        _give_up(case, reason="never shown")
+        give_up(case, reason="never shown")
         return
-    _remember(case, status="requires_action", reference=outcome.provider_reference)
+    remember_attempt(case, status="requires_action", reference=outcome.provider_reference)
     move_attempt(
         attempt,
         AttemptStatus.REQUIRES_ACTION,
@@ -151,11 +157,25 @@ def _action_required(case: Case, outcome: ActionRequired) -> None:
     announce(PaymentIntentActionRequired, intent, now=case.now, next_action=shown)
 
 
+def _no_money(case: Case, outcome: Declined | NotProcessed | Unknown) -> None:
+    match outcome:
+        case Declined():
+            _refused(case, AttemptStatus.DECLINED, code=outcome.code, message=outcome.message)
+        case NotProcessed():
+            _not_processed(case, outcome)
+        case Unknown():
+            _unknown(case, outcome)
+
+
 def _refused(case: Case, status: AttemptStatus, *, code: str, message: str) -> None:
     """This try is over without money; the intent waits for another one or fails."""
-    if case.attempt.status not in OPEN:
+    if case.attempt.status == AttemptStatus.AUTHORIZED:
+        release(case, reason=code)
         return
-    _remember(case, status=status, error_code=code)
+    if case.attempt.status not in OPEN:
+        ask_again_later(case)
+        return
+    remember_attempt(case, status=status, error_code=code)
     move_attempt(
         case.attempt,
         status,
@@ -165,7 +185,7 @@ def _refused(case: Case, status: AttemptStatus, *, code: str, message: str) -> N
         error_code=code,
         error_message=message,
     )
-    _end_try(case, code=code, message=message)
+    end_try(case, code=code, message=message)
 
 
 def _not_processed(case: Case, outcome: NotProcessed) -> None:
@@ -173,7 +193,7 @@ def _not_processed(case: Case, outcome: NotProcessed) -> None:
         _refused(case, AttemptStatus.ERROR, code=outcome.code, message=outcome.message)
     elif case.learned_from is LearnedFrom.REISSUE and _is_harmless(case):
         # The repeated call was refused and the probe before it found no money.
-        _give_up(case, reason=outcome.code)
+        give_up(case, reason=outcome.code)
     else:
         _unknown(case, Unknown(code=outcome.code, message=outcome.message))
 
@@ -182,7 +202,7 @@ def _unknown(case: Case, outcome: Unknown) -> None:
     """Nothing was learned: never a refusal, only another question later."""
     attempt = case.attempt
     if attempt.status == AttemptStatus.SENT and case.learned_from is not LearnedFrom.WEBHOOK:
-        _remember(case, status="unknown", error_code=outcome.code)
+        remember_attempt(case, status="unknown", error_code=outcome.code)
         move_attempt(
             attempt,
             AttemptStatus.UNKNOWN,
@@ -193,12 +213,16 @@ def _unknown(case: Case, outcome: Unknown) -> None:
             error_message=outcome.message,
         )
     else:
-        _ask_again_later(case)
+        ask_again_later(case)
 
 
 def _voided(case: Case) -> None:
-    if case.attempt.status in OPEN:
-        _give_up(case, reason="voided")
+    if case.attempt.status == AttemptStatus.AUTHORIZED:
+        release(case, reason="voided")
+    elif case.attempt.status in OPEN:
+        give_up(case, reason="voided")
+    else:
+        ask_again_later(case)
 
 
 def _pending(case: Case) -> None:
@@ -214,58 +238,10 @@ def _pending(case: Case) -> None:
     over = intent.cancel_requested_at is not None or intent.status in ENDED or intent.expires_at <= case.now
     if attempt.status == AttemptStatus.UNKNOWN:
         over = _is_harmless(case) and (over or _is_exhausted(attempt))
-    if over and attempt.status in OPEN:
-        _give_up(case, reason="no money found")
+    if over and attempt.status in OPEN - {AttemptStatus.AUTHORIZED}:  # held money is let go by a void alone
+        give_up(case, reason="no money found")
     else:
-        _ask_again_later(case)
-
-
-def _ask_again_later(case: Case) -> None:
-    """Ask when the attempt's state says so, or never. A hint, which anybody can send, cannot put it off."""
-    attempt = case.attempt
-    if case.learned_from is LearnedFrom.WEBHOOK:
-        return
-    attempt.next_probe_at = probing.next_probe_at(
-        status=AttemptStatus(attempt.status), probes=attempt.probes, opened_at=attempt.status_at, now=case.now
-    )
-    PaymentAttempt.objects.filter(pk=attempt.pk, version=attempt.version).update(
-        next_probe_at=attempt.next_probe_at
-    )
-
-
-def _give_up(case: Case, *, reason: str) -> None:
-    """Close an open attempt on proof of no charge, and its intent with it. The attempt stays under watch."""
-    intent, attempt = case.intent, case.attempt
-    _remember(case, status="voided", error_code=reason)
-    move_attempt(attempt, AttemptStatus.VOIDED, actor=case.learned_from, now=case.now, reason=reason)
-    if intent.status == IntentStatus.REQUIRES_ACTION and intent.cancel_requested_at is None:
-        move_intent(intent, IntentStatus.EXPIRED, actor=case.learned_from, now=case.now)
-        announce(PaymentIntentExpired, intent, now=case.now)
-    elif intent.status not in ENDED:
-        _end_try(case, code="provider_unavailable", message="The provider could not be reached in time.")
-
-
-def _end_try(case: Case, *, code: str, message: str) -> None:
-    intent = case.intent
-    error = {"error_code": code, "error_message": message}
-    if intent.status not in {IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION}:
-        return
-    if intent.cancel_requested_at is not None:
-        move_intent(intent, IntentStatus.CANCELLED, actor=case.learned_from, now=case.now)
-        announce(PaymentIntentCancelled, intent, now=case.now)
-    elif case.attempt.number < conf.MAX_ATTEMPTS[intent.source] and intent.expires_at > case.now:
-        move_intent(
-            intent,
-            IntentStatus.REQUIRES_PAYMENT_METHOD,
-            actor=case.learned_from,
-            now=case.now,
-            reason=code,
-            **error,
-        )
-        announce(PaymentIntentDeclined, intent, now=case.now, **error)
-    else:
-        move_intent(intent, IntentStatus.FAILED, actor=case.learned_from, now=case.now, reason=code, **error)
-        announce(PaymentIntentFailed, intent, now=case.now, **error)
+        ask_again_later(case)
 
 
 def _is_harmless(case: Case) -> bool:
@@ -279,9 +255,16 @@ def _is_exhausted(attempt: PaymentAttempt) -> bool:
     return attempt.probes >= probing.MAX_REISSUES
 
 
+def _is_of_a_hold(case: Case, payment: ProviderPayment) -> bool:
+    """Whether the money was taken, all of it or a part, out of what is held for the caller to capture."""
+    intent, attempt = case.intent, case.attempt
+    is_held = attempt.status in OPEN and intent.status not in ENDED
+    return (
+        is_held
+        and intent.capture_method == CaptureMethod.MANUAL
+        and payment.amount.currency == attempt.currency
+    )
+
+
 def _has_captured(intent: PaymentIntent) -> bool:
     return bool(PaymentAttempt.objects.filter(intent=intent, status=AttemptStatus.CAPTURED).exists())
-
-
-def _remember(case: Case, **said: Any) -> None:
-    remember(case.attempt, learned_from=case.learned_from, **said)

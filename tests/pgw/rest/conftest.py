@@ -1,5 +1,6 @@
 """A partner's server and a terminal that speak HTTP, on a store whose provider is the fake one."""
 
+import datetime as dt
 import itertools
 
 import msgspec
@@ -99,3 +100,8 @@ def stranger(api, partner, now) -> Caller:
     tenant = make_tenant()
     mirror(tenant, now)
     return Caller(api, make_api_key(tenant.psp), tenant)
+
+
+@pytest.fixture
+def later(now):
+    return lambda seconds: now + dt.timedelta(seconds=seconds)

@@ -1,7 +1,5 @@
 """Refunds over HTTP ..."""
 
-import datetime as dt
-
 import pytest
 
 from kernel import ids
@@ -20,11 +18,6 @@ def provider(database):
     registry.register(adapter)
     yield adapter
     registry._adapters.pop("fake")
-
-
-@pytest.fixture
-def later(now):
-    return lambda seconds: now + dt.timedelta(seconds=seconds)
 
 
 @pytest.fixture

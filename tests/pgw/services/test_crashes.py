@@ -1,4 +1,4 @@
-"""A process dies at every crash point of a refund, and it ends as if it had not.
+"""A process dies at every crash point of a refund or capture, and it ends as if it had not.
 
 Death is an exception that nobody catches: every point lies between transactions, so it leaves what a killed process leaves.
 That a real process really dies at such a point is seen in `tests/journeys/test_crashes.py`.
@@ -7,13 +7,15 @@ That a real process really dies at such a point is seen in `tests/journeys/test_
 import pytest
 
 from kernel import crashpoints
+from mpac.pgw.services import captures as capturing_service
 from mpac.pgw.services import refunds as refunding_service
-from mpac.pgw.services.operation_resolution import resolve_due_refunds
+from mpac.pgw.services.operation_resolution import resolve_due_captures, resolve_due_refunds
 
 pytestmark = pytest.mark.usefixtures("healthy")
 
 OF_REFUNDS = ("pgw.refund_sent", "pgw.refund_answered", "pgw.refund_committed")
-POINTS = OF_REFUNDS
+OF_CAPTURES = ("pgw.capture_sent", "pgw.capture_answered", "pgw.capture_committed")
+POINTS = (*OF_REFUNDS, *OF_CAPTURES)
 
 
 class Killed(BaseException):
@@ -21,8 +23,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def provider(refunding):
-    return refunding
+def provider(holding):
+    return holding
 
 
 @pytest.fixture
@@ -53,3 +55,19 @@ def test_of_a_refund_gives_the_money_back_once(gateway, provider, refunds, die_a
         resolve_due_refunds(now=gateway.later(second))
     assert refunds.get(refund).status == "completed"
     assert (refunds.sums(intent), provider.given_back(), len(provider.refunds)) == ((0, 5000), 5000, 1)
+
+
+@pytest.mark.parametrize("point", OF_CAPTURES)
+def test_of_a_capture_takes_the_money_once(gateway, provider, captures, die_at, point):
+    intent = captures.held()
+    die_at(capturing_service, point)
+    with pytest.raises(Killed):
+        captures.take(intent, 5000)
+    assert gateway.intent(intent).status == (
+        "succeeded" if point == "pgw.capture_committed" else "processing"
+    )
+
+    for second in range(0, 120, 2):
+        resolve_due_captures(now=gateway.later(second))
+    assert gateway.intent(intent).status == "succeeded"
+    assert (captures.sums(intent), provider.taken(), len(captures.all())) == ((5000, 0, 5000), 5000, 1)
