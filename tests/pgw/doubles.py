@@ -26,6 +26,7 @@ from mpac.pgw.adapters.port import (
     Pending,
     ProviderAccount,
     ProviderPayment,
+    RefundNews,
     RefundRequest,
     RefundSupport,
     Reversed,
@@ -177,6 +178,21 @@ class RefundingAdapter(FakeAdapter):
 
     def tell_refund(self, request: RefundRequest) -> OperationOutcome:
         return self.refunds.get(request.operation_key, NeverHeard())
+
+    def read_webhook(
+        self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
+    ) -> WebhookHint:
+        """A notice of a refund tells what the provider's books say; anybody can send one while `webhook_trust` is HINT."""
+        hint = super().read_webhook(headers=headers, body=body, account=account, now=now)
+        key = msgspec.json.decode(body, type=dict[str, str]).get("refund", "")
+        news = RefundNews(operation_key=key, outcome=self.refunds.get(key, NeverHeard())) if key else None
+        return replace(hint, refund=news)
+
+    def refund_notice(self, operation_key: str, about: str = "news") -> bytes:
+        """The provider's notice of what became of a refund."""
+        return msgspec.json.encode(
+            {"key": "", "reference": f"{operation_key}:{about}", "refund": operation_key}
+        )
 
     def given_back(self) -> int:
         """What payers really have back, in minor units."""
