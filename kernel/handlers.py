@@ -32,6 +32,7 @@ class Handler:
     function: Function
     system: str | None
     own_transaction: bool
+    identified: bool
 
     def scope(self, event: Event) -> Scope:
         if self.system or event.psp_id is None:
@@ -46,31 +47,46 @@ class Handler:
         with self.db.atomic(scope):
             if not self.db.execute(RECEIPT, [self.consumer, event_id]):
                 return False
-            self.function(event, now=now)
+            self._call(event, event_id=event_id, now=now)
         return True
 
     def _handle_outside(self, event: Event, scope: Scope, *, event_id: uuid.UUID, now: dt.datetime) -> bool:
         with self.db.atomic(scope):
             if self.db.execute(SEEN, [self.consumer, event_id]):
                 return False
-        self.function(event, now=now)
+        self._call(event, event_id=event_id, now=now)
         with self.db.atomic(scope):
             self.db.execute(RECEIPT, [self.consumer, event_id])
         return True
+
+    def _call(self, event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> None:
+        if self.identified:
+            self.function(event, event_id=event_id, now=now)
+        else:
+            self.function(event, now=now)
 
 
 _handlers: dict[str, list[Handler]] = {}
 
 
 def handles(
-    event: type[E], *, db: ContextDb, consumer: str, system: str | None = None, own_transaction: bool = True
+    event: type[E],
+    *,
+    db: ContextDb,
+    consumer: str,
+    system: str | None = None,
+    own_transaction: bool = True,
+    identified: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function `(event, *, now)` as the reaction of `consumer` to `event`."""
+    """Register a function `(event, *, now)` as the reaction of `consumer` to `event`.
+
+    An `identified` one also takes `event_id`, for what is to carry the event's own identity.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         existing = _handlers.setdefault(event.type, [])
         if all(handler.consumer != consumer for handler in existing):
-            existing.append(Handler(consumer, event, db, function, system, own_transaction))
+            existing.append(Handler(consumer, event, db, function, system, own_transaction, identified))
         return function
 
     return register

@@ -21,7 +21,13 @@ SCOPE = SystemScope("upkeep")
 
 CLAIM = "INSERT INTO job_runs (job, slot, error, handled) VALUES (%s, %s, '', 0) ON CONFLICT DO NOTHING RETURNING 1"
 FINISH = "UPDATE job_runs SET finished_at = now(), handled = %s, error = %s WHERE job = %s AND slot = %s"
-LAST = "SELECT job, max(slot) FROM job_runs WHERE job = ANY(%s) GROUP BY job"
+# A run without an end is still going on, or its process died; after this long it is taken for dead.
+DEAD_AFTER = dt.timedelta(seconds=60)
+RUNNING = "SELECT count(*) FROM job_runs WHERE job = %s AND slot > %s AND finished_at IS NULL"
+# One look into the index a job; grouping would read every run of the week.
+LAST = (
+    "SELECT name, (SELECT max(slot) FROM job_runs WHERE job = name) FROM unnest(%s::text[]) AS names (name)"
+)
 
 
 class JobFunction(Protocol):
@@ -36,6 +42,7 @@ class Job:
     every_s: int
     db: ContextDb
     function: JobFunction
+    at_once: int | None = None
 
     def slot(self, now: dt.datetime) -> dt.datetime:
         epoch = int(now.timestamp())
@@ -45,11 +52,17 @@ class Job:
 _jobs: dict[str, Job] = {}
 
 
-def job(name: str, *, every_s: int, db: ContextDb) -> Callable[[JobFunction], JobFunction]:
-    """Register a function `(*, now) -> int` as the job `name`."""
+def job(
+    name: str, *, every_s: int, db: ContextDb, at_once: int | None = None
+) -> Callable[[JobFunction], JobFunction]:
+    """Register a function `(*, now) -> int` as the job `name`.
+
+    A run may last longer than `every_s`. With `at_once`, a slot is let go when that many runs are still going on, so that a
+    slow job never takes all the workers.
+    """
 
     def register(function: JobFunction) -> JobFunction:
-        _jobs[name] = Job(name, every_s, db, function)
+        _jobs[name] = Job(name, every_s, db, function, at_once)
         return function
 
     return register
@@ -65,6 +78,10 @@ def run_slot(name: str, *, now: dt.datetime) -> int:
     found = _jobs[name]
     slot = found.slot(now)
     with found.db.atomic(SCOPE):
+        if found.at_once is not None:
+            ((running,),) = found.db.execute(RUNNING, [name, now - DEAD_AFTER])
+            if running >= found.at_once:
+                return 0
         if not found.db.execute(CLAIM, [name, slot]):
             return 0
     handled, error = 0, ""

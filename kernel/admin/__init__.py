@@ -3,9 +3,10 @@
 A context registers its models with `ConsoleAdmin`, names its `db` and the columns worth a list, and gets the rest: each
 page runs, rendering included, in one transaction with the viewer's scope, so that row-level security holds for the
 console as for the API; money, states, identifiers and instants show themselves readably; columns that hold secrets are
-not shown even when nobody thought of them. Whatever changes data goes through a service, not through here.
+not shown even when nobody thought of them. Whatever changes data goes through a service: a `RowAction` asks and calls one.
 """
 
+from kernel.admin.actions import RowAction
 from kernel.admin.columns import KindIn
 from kernel.admin.pages import SECRET, ConsoleAdmin, PlatformAdmin
 from kernel.admin.plumbing import register_plumbing
@@ -18,6 +19,7 @@ __all__ = [
     "ConsoleSite",
     "KindIn",
     "PlatformAdmin",
+    "RowAction",
     "console_scope",
     "find_console_scope",
     "register_plumbing",

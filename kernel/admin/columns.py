@@ -27,11 +27,22 @@ Link = Callable[[str, Any], str]
 EMPTY = "-"
 
 GOOD = frozenset(
-    {"accepted", "active", "applied", "captured", "completed", "delivered", "finished", "paid", "ready"}
-    | {"returned", "succeeded"}
+    {"accepted", "active", "applied", "captured", "completed", "delivered", "enabled", "finished", "paid"}
+    | {"ready", "returned", "succeeded"}
 )
 BAD = frozenset(
-    {"declined", "disputed", "error", "expired", "failed", "parked", "retired", "return_due", "revoked"}
+    {
+        "declined",
+        "disabled",
+        "disputed",
+        "error",
+        "expired",
+        "failed",
+        "parked",
+        "retired",
+        "return_due",
+        "revoked",
+    }
     | {"unconfirmed"}
 )
 WAITING = frozenset(

@@ -4,10 +4,12 @@ import functools
 import operator
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
@@ -16,16 +18,22 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.template.response import SimpleTemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
-from kernel import ids
+from kernel import clock, ids
+from kernel.admin.actions import RowAction, actor_of
 from kernel.admin.columns import Kind, Show, column, may_be
 from kernel.admin.scope import console_scope, find_console_scope
 from kernel.db import ContextDb
+from kernel.errors import DomainError
+from kernel.logs import get_logger
 from kernel.tenancy import SystemScope
+
+logger = get_logger(__name__)
 
 SECRET = re.compile(
     r"_(?:sealed|hash|encrypted|secret)$|^(?:password|secret|fingerprint|nonce|credentials|body|raw_body|headers)$"
@@ -71,7 +79,8 @@ class ConsoleAdmin(ModelAdmin):
     `kind` is what rows are called where others refer to them: the prefix of their TypeIDs, or a word of the trade for
     integer keys. `references` says what the columns that name other rows name; `currency` is the path to the currency of
     the money columns. `attention` names conditions that a person should look at, with the lookups that find such rows.
-    `platform_only` hides the model from everybody but the platform's operators.
+    `row_actions` are what some people may do from a row's page. `platform_only` hides the model from everybody but the
+    platform's operators.
     """
 
     db: ClassVar[ContextDb]
@@ -81,6 +90,7 @@ class ConsoleAdmin(ModelAdmin):
     references: ClassVar[Mapping[str, Kind]] = {}
     currency: ClassVar[str] = "currency"
     attention: ClassVar[Mapping[str, Lookups]] = {}
+    row_actions: ClassVar[Sequence[RowAction]] = ()
 
     actions = None
     list_per_page = 50
@@ -100,10 +110,68 @@ class ConsoleAdmin(ModelAdmin):
         context = {"title": capfirst(str(self.opts.verbose_name)), **(extra_context or {})}
         if object_id is not None:
             key = unquote(object_id)
-            context |= {"list_url": self.list_url(), "related": self._related(request, key)}
+            context |= {
+                "list_url": self.list_url(),
+                "related": self._related(request, key),
+                "row_actions": [
+                    (action.words, self._action_url(key, action))
+                    for action in self.row_actions
+                    if action.is_open_to(request)
+                ],
+            }
             if name := self._public_name(key):
                 context["subtitle"] = name
         return self._in_scope(request, super().changeform_view, request, object_id, form_url, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path(
+                f"<path:object_id>/{action.name}/",
+                self.admin_site.admin_view(partial(self.action_view, action=action)),
+                name=f"{self.opts.app_label}_{self.opts.model_name}_{action.name}",
+            )
+            for action in self.row_actions
+        ]
+        return [*own, *super().get_urls()]
+
+    def action_view(self, request: HttpRequest, object_id: str, *, action: RowAction) -> HttpResponse:
+        """Ask whether to do it, and do it when the answer comes. Nothing is done by looking."""
+        if not action.is_open_to(request):
+            raise PermissionDenied
+        key = unquote(object_id)
+        with self.db.atomic(console_scope(request)):
+            row = self.get_object(request, key)
+        if row is None:
+            raise Http404
+        if request.method == "POST":
+            self._act(request, row, action)
+            return redirect(self.url_of(key))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": action.words,
+            "subtitle": self._public_name(key) or str(row),
+            "action": action,
+            "list_url": self.list_url(),
+            "row_url": self.url_of(key),
+        }
+        return render(request, "console/confirm.html", context)
+
+    def _act(self, request: HttpRequest, row: Any, action: RowAction) -> None:
+        actor = actor_of(request)
+        try:
+            said = action.run(row, actor, clock.now())
+        except DomainError as refused:
+            messages.error(request, refused.message)
+            return
+        logger.info(
+            "console action", action=action.name, table=self.opts.db_table, row=str(row.pk), actor=actor
+        )
+        messages.success(request, said)
+
+    def _action_url(self, key: str, action: RowAction) -> str:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{action.name}"
+        return reverse(name, args=[key])
 
     def history_view(self, request: HttpRequest, object_id: Any, extra_context: Any = None) -> HttpResponse:
         """The console writes nothing, so it has no history of its own; each context keeps that of its states."""

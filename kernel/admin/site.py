@@ -130,7 +130,9 @@ class ConsoleSite(OTPAdminSite):
         return sections.setdefault(label, fresh)
 
     def _page_of(self, kind: str) -> ConsoleAdmin | None:
-        return next((page for page in self.pages() if kind and page.kind == kind), None)
+        """What partners and people look at comes before the plumbing that carries the same identifiers."""
+        pages = sorted(self.pages(), key=lambda page: page.plumbing)
+        return next((page for page in pages if kind and page.kind == kind), None)
 
     def _notices(self, request: HttpRequest) -> list[Notice]:
         """Conditions that pages ask attention for, where rows meet them; each is counted no further than it is shown."""

@@ -25,6 +25,11 @@ REQUIRED_LEVELS: dict[Role, tuple[bool, bool, bool]] = {
 
 CONSOLE_ROLES = frozenset(Role) - {Role.CASHIER}
 
+# What somebody in the console may do beyond looking, and in which roles. Looking needs no entry.
+CONSOLE_PERMISSIONS: dict[str, frozenset[Role]] = {
+    "pgw.resend_webhooks": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+}
+
 
 def fits(role: Role, *, psp_id: int | None, merchant_id: int | None, store_id: int | None) -> bool:
     """Whether a membership of `role` may be pinned to these levels; an auditor may be pinned anywhere below a PSP."""

@@ -12,7 +12,7 @@ from kernel import clock
 from kernel.schema import TableRules
 from kernel.tenancy import Scope, SystemScope, TenantScope
 from mpac.portal.db import atomic
-from mpac.portal.domain.roles import CONSOLE_ROLES, Role
+from mpac.portal.domain.roles import CONSOLE_PERMISSIONS, CONSOLE_ROLES, Role
 from mpac.portal.models.membership import Membership
 
 
@@ -88,8 +88,13 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
         return widest_scope([held for held in self.memberships_held() if held.role in CONSOLE_ROLES])
 
     def has_perm(self, perm: str, _obj: Any = None) -> bool:
-        """The console is read-only: whoever may enter may look, and nobody may write through it."""
-        return self.is_staff and perm.rpartition(".")[2].startswith("view_")
+        """Whoever may enter the console may look; what may be done in it hangs on the role."""
+        if not self.is_staff:
+            return False
+        if perm.rpartition(".")[2].startswith("view_"):
+            return True
+        may = CONSOLE_PERMISSIONS.get(perm, frozenset())
+        return any(membership.role in may for membership in self.memberships_held())
 
     def has_perms(self, perm_list: list[str], obj: Any = None) -> bool:
         return all(self.has_perm(perm, obj) for perm in perm_list)
