@@ -24,6 +24,19 @@ RULES_RECALLED_S = 2
 BREAKERS_RECALLED_S = 1
 CALLS_KEPT_S = 5
 
+# Partners' webhooks. An endpoint is called a few times at once at most, so that a slow one holds up nobody else.
+MAX_ENDPOINTS = 16
+WEBHOOK_TIMEOUT_S = 15.0
+MAX_WEBHOOK_ANSWER_BYTES = 16 * 1024
+SENDS_PER_ENDPOINT = 4
+SEND_THREADS = 32
+SENDERS_AT_ONCE = 2
+# A sender takes on new calls for this long and then ends those it has; the next slot's sender goes on.
+SENDER_WINDOW_S = 10.0
+MAX_RESENT = 10_000
+DEFAULT_SECRET_OVERLAP_S = 24 * 3600
+MAX_SECRET_OVERLAP_S = 7 * 24 * 3600
+
 # Largest amount per currency in minor units, per method where it differs. One place, not a constant in the schema.
 AMOUNT_LIMITS: dict[str, int] = {"THB": 200_000_000, "JPY": 100_000_000}
 DEFAULT_AMOUNT_LIMIT = 10**12
@@ -63,3 +76,10 @@ def provider_base_url(provider: str) -> str:
 def client_secret_key() -> bytes:
     """The key that client secrets are derived with."""
     return str(settings.SECRET_KEY).encode()
+
+
+def trusted_webhook_hosts() -> frozenset[str]:
+    """`host:port` pairs on a developer's own machine that may be called by plain HTTP. There are none in production."""
+    if settings.MPAC_ENV not in {"local", "test"}:
+        return frozenset()
+    return frozenset(settings.MPAC_WEBHOOK_TRUSTED_HOSTS)

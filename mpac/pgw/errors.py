@@ -10,11 +10,15 @@ Conflict
 |-- RefundSpansCaptures      no single capture covers the amount
 |-- RefundNotRetriable       the refund is not one that another may replace
 |-- IllegalRefundTransition  the refund's state does not lead there
-`-- SecondPersonNeeded       this person has had a hand in the refund already
+|-- SecondPersonNeeded       this person has had a hand in the refund already
+|-- TooManyEndpoints         the partner has as many webhook endpoints as one may have
+|-- NobodyListens            no enabled endpoint wants the event
+`-- EndpointDisabled         nothing is sent to a disabled endpoint
 Invalid
 |-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
 |-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
-`-- WebhookMalformed, WebhookRefused
+|-- WebhookMalformed, WebhookRefused
+`-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents
 """
 
 from kernel.errors import Conflict, Invalid
@@ -144,3 +148,39 @@ class WebhookRefused(Invalid):
     """The notice does not carry this provider's signature."""
 
     code = "webhook_refused"
+
+
+class TooManyEndpoints(Conflict):
+    """There are as many webhook endpoints as one partner may have; change or reuse one."""
+
+    code = "too_many_endpoints"
+
+
+class NobodyListens(Conflict):
+    """No enabled webhook endpoint wants this type of event."""
+
+    code = "nobody_listens"
+
+
+class EndpointDisabled(Conflict):
+    """The webhook endpoint is disabled; enable it first."""
+
+    code = "endpoint_disabled"
+
+
+class WebhookUrlRefused(Invalid):
+    """The URL cannot be a webhook endpoint."""
+
+    code = "webhook_url_refused"
+
+
+class EventTypeUnknown(Invalid):
+    """There is no such type of event."""
+
+    code = "event_type_unknown"
+
+
+class TooManyEvents(Invalid):
+    """There are too many events in this range; narrow it down."""
+
+    code = "too_many_events"

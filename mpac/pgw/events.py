@@ -1,6 +1,10 @@
-"""What happens at the gateway. The aggregate is the payment intent; `status` is the intent's state after the event."""
+"""What happens at the gateway.
+
+The aggregate is the payment intent; `status` is the intent's state after the event. A partner's webhook endpoint is one, too.
+"""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from kernel.events import Event
@@ -183,3 +187,16 @@ class RefundReversed(RefundFact):
     """The money came back, because the payer's bank could not book it."""
 
     type: ClassVar[str] = "pgw.refund_reversed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookEndpointDisabled(Event):
+    """We stopped calling a partner's endpoint. The partner's other endpoints and the console say so."""
+
+    type: ClassVar[str] = "pgw.webhook_endpoint_disabled"
+
+    endpoint_id: str
+    url: str
+    reason: str
+    failing_since: datetime | None
+    livemode: bool

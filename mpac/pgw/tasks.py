@@ -3,10 +3,12 @@
 import datetime as dt
 
 from kernel.jobs import job
+from mpac.pgw import conf
 from mpac.pgw.db import db
 from mpac.pgw.services.expiry import expire_untried
 from mpac.pgw.services.inbound import retry_webhooks
 from mpac.pgw.services.operation_resolution import resolve_due_captures, resolve_due_refunds
+from mpac.pgw.services.partner_calls import give_up_webhooks, send_due_webhooks
 from mpac.pgw.services.resolution import resolve_due_attempts
 
 
@@ -38,3 +40,15 @@ def retry_inbound(*, now: dt.datetime) -> int:
 def expire_intents(*, now: dt.datetime) -> int:
     """End intents that nobody paid in time."""
     return expire_untried(now=now)
+
+
+@job("pgw.call_partners", every_s=1, db=db, at_once=conf.SENDERS_AT_ONCE)
+def call_partners(*, now: dt.datetime) -> int:
+    """Send partners what they are to be told."""
+    return send_due_webhooks(now=now)
+
+
+@job("pgw.give_up_webhooks", every_s=600, db=db)
+def give_up(*, now: dt.datetime) -> int:
+    """End what ran out while nobody was called."""
+    return give_up_webhooks(now=now)

@@ -47,18 +47,20 @@ def traces(answer: HttpResponse, world: World, visitor: Visitor) -> list[Any]:
 
 
 def contents(superuser: Any, names: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
-    """Count and digest of home's rows in every table that has tenants."""
+    """Count and digest of home's rows in every table that has tenants; of its own mode, where a table knows modes."""
     columns: dict[str, set[str]] = {}
     for table, column in superuser.execute(
         "SELECT format('%%I.%%I', n.nspname, c.relname), a.attname FROM pg_attribute a"
         " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
-        "   AND a.attname IN ('psp_id', 'merchant_id', 'store_id')",
+        "   AND a.attname IN ('psp_id', 'merchant_id', 'store_id', 'livemode')",
         [list(settings.MPAC_CONTEXTS)],
     ):
         columns.setdefault(table, set()).add(column)
     found = {}
     for table, tenant in columns.items():
+        if tenant == {"livemode"}:
+            continue
         mine = " AND ".join(
             f"coalesce({column}, {names[column]}) = {names[column]}" for column in sorted(tenant)
         )

@@ -32,7 +32,7 @@ class Case:
 
 
 PSP, MERCHANT, STORE, PROVIDER = Name("psp_id"), Name("merchant_id"), Name("store_id"), Name("provider")
-REFERENCE = Name("reference")
+REFERENCE, EVENT = Name("reference"), Name("event_id")
 INTENT = {"amount": 12550, "currency": "THB", "merchant_id": MERCHANT, "store_id": STORE, "method": "qr_code"}
 PROFILE = {"code": "NEW", "name": "New", "country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
 REASON = Case(body={"reason": "lost"})
@@ -115,6 +115,22 @@ CASES: dict[str, Case] = {
     "refunds.create": Case(body={"reason": "returned"}, public=frozenset({"retry_of"})),
     "refunds.list": READ,
     "refunds.get": READ,
+    "webhook_endpoints.list": LIST,
+    "webhook_endpoints.create": Case(body={"url": "https://hooks.example.com/"}, refusal=201),
+    "webhook_endpoints.get": READ,
+    "webhook_endpoints.update": Case(body={"description": "New"}),
+    "webhook_endpoints.disable": READ,
+    "webhook_endpoints.rotate_secret": ACTION,
+    "webhook_endpoints.resend": Case(
+        body={"created_from": "2026-01-01T00:00:00Z", "created_before": "2100-01-01T00:00:00Z"}
+    ),
+    "webhook_endpoints.deliveries": Case(query={"event_id": EVENT}, alone={"event_id": 200}),
+    "webhook_deliveries.attempts": READ,
+    "events.list": Case(
+        query={"merchant_id": MERCHANT, "store_id": STORE, "object_id": Name("intent_id")}, refusal=200
+    ),
+    "events.get": READ,
+    "events.resend": Case(body={"webhook_endpoint_id": Name("endpoint_id")}),
     "webhooks.receive": Case(
         body={"key": "no-such-attempt", "reference": "BANK1"}, refusal=200, public=frozenset({"provider"})
     ),
@@ -135,6 +151,9 @@ MISSING: dict[str, Any] = {
     "payment_id": ids.encode("pay", ids.uuid7()),
     "intent_id": ids.encode("pi", ids.uuid7()),
     "refund_id": ids.encode("re", ids.uuid7()),
+    "endpoint_id": ids.encode("we", ids.uuid7()),
+    "event_id": ids.encode("evt", ids.uuid7()),
+    "delivery_id": ids.encode("wd", ids.uuid7()),
     "provider": "nowhere",
     "account": "NO-ACCOUNT",
     "reference": "NO-REFERENCE",
@@ -145,9 +164,18 @@ MISSING: dict[str, Any] = {
 # Fields that name an object, where a caller can put one that is not theirs. In a query a code or a reference finds an
 # object too; in a body it only labels the new one.
 NAMING_FIELDS = frozenset(
-    {"psp_id", "client_partner_id", "merchant_id", "store_id", "provider", "provider_name", "retry_of"}
+    {
+        "webhook_endpoint_id",
+        "psp_id",
+        "client_partner_id",
+        "merchant_id",
+        "store_id",
+        "provider",
+        "provider_name",
+        "retry_of",
+    }
 )
-NAMING_FILTERS = NAMING_FIELDS | {"code", "reference", "client_reference"}
+NAMING_FILTERS = NAMING_FIELDS | {"event_id", "object_id", "code", "reference", "client_reference"}
 # Fields that name nothing: values, labels, and references that are only repeated.
 PLAIN_FIELDS = frozenset(
     {
@@ -176,6 +204,7 @@ PLAIN_FIELDS = frozenset(
         "discount",
         "discounts",
         "enabled",
+        "event_types",
         "expires_in",
         "final",
         "grant_type",
@@ -188,6 +217,7 @@ PLAIN_FIELDS = frozenset(
         "model",
         "modifiers",
         "name",
+        "overlap",
         "payment",
         "price",
         "product_id",
@@ -210,7 +240,9 @@ PLAIN_FIELDS = frozenset(
         "tendered",
         "time_zone",
         "tip",
+        "type",
         "unit_price",
+        "url",
         "version",
     }
 )

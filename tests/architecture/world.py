@@ -22,11 +22,14 @@ from kernel import clock, ids, signing
 from kernel.money import Money
 from kernel.tenancy import TenantScope
 from mpac.pgw.adapters import registry
+from mpac.pgw.adapters.partners.client import Call, CallRecord
 from mpac.pgw.db import atomic
+from mpac.pgw.db import db as pgw_db
 from mpac.pgw.models import PaymentAttempt
 from mpac.pgw.services import confirmation
 from mpac.pgw.services.asking import probe_attempt
 from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.partner_calls import send_due_webhooks
 from mpac.pgw.services.refunds import NewRefund, refund_intent
 from mpac.portal import conf
 from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
@@ -37,6 +40,7 @@ from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.verification import token_verifier
 from mpac.smarttab.selectors import stores
 from mpac.sync.services.mirror import copy_merchant
+from tests.delivery import deliver_all
 from tests.portal.factories import (
     SEED,
     make_api_key,
@@ -217,6 +221,7 @@ def furnish(
         "merchant_code": merchant.code,
         "store_code": store.code,
         "activation_code": registered.activation_code,
+        "hook_url": f"https://{code.lower()}.example.com/hook",
     }
     place = Place(names, [])
     device = Visitor(code, "device", place, device_token(place))
@@ -236,12 +241,32 @@ def furnish(
         "intent_id": intent["id"],
         "refund_id": refund_of(place, partner.made(http, "/v1/payment-intents", wish(names))["id"]),
         "client_secret": intent["client_secret"],
+        **listen(http, partner, intent["id"], names["hook_url"]),
     }
     private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "refund_id", "client_secret")
+    private += ("endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
     place.texts.extend(("store", text) for text in (store.code, store.name))
     return place
+
+
+def listen(http: Client, partner: Visitor, intent_id: str, url: str) -> dict[str, Any]:
+    """Have the partner of a place told of its intent, at an endpoint of its own."""
+    endpoint = partner.made(http, "/v1/webhook-endpoints", {"url": url})["id"]
+    deliver_all([pgw_db])
+    (event,) = partner.call(http, "GET", f"/v1/events?object_id={intent_id}").json()["data"]
+    asked = partner.call(http, "POST", f"/v1/events/{event['id']}/resend", {"webhook_endpoint_id": endpoint})
+    assert asked.status_code == 200, asked.content
+    send_due_webhooks(now=clock.now(), send=answered)
+    path = f"/v1/webhook-endpoints/{endpoint}/deliveries?event_id={event['id']}"
+    (delivery,) = partner.call(http, "GET", path).json()["data"]
+    return {"endpoint_id": endpoint, "event_id": event["id"], "delivery_id": delivery["id"]}
+
+
+def answered(call: Call) -> CallRecord:
+    """What an endpoint that is well says."""
+    return CallRecord(request_headers={}, request_body=call.body.decode(), status_code=204)
 
 
 def wish(names: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import mpac
 from kernel.crashpoints import CRASHPOINTS
 from tests.journeys.conftest import until
 from tests.pgw.services.test_crashes import POINTS as OF_OPERATIONS
+from tests.pgw.services.test_partner_calls import POINTS as OF_PARTNERS
 
 WHILE_PAYING = (
     "smarttab.payment_begun",
@@ -90,7 +91,7 @@ def test_every_declared_point_is_in_the_table():
     importlib.import_module("config.urls")  # registers the path converters that the contexts' URLs use
     for module in pkgutil.walk_packages(mpac.__path__, "mpac."):
         importlib.import_module(module.name)
-    assert {*POINTS, *OF_OPERATIONS} == set(CRASHPOINTS)
+    assert {*POINTS, *OF_OPERATIONS, *OF_PARTNERS} == set(CRASHPOINTS)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from mpac.pgw.models.intents import IntentEvent, PaymentIntent
 from mpac.pgw.models.late_payments import LatePayment
 from mpac.pgw.models.lookups import Currency, PaymentMethod
 from mpac.pgw.models.mirror import ClientPartner, Merchant, Store, StoreProviderConfig
+from mpac.pgw.models.partner_webhooks import DeliveryAttempt, PartnerEvent, WebhookDelivery, WebhookEndpoint
 from mpac.pgw.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
 from mpac.pgw.models.refunds import Refund
 from mpac.pgw.models.transactions import PaymentTransaction, ProviderReference
@@ -15,6 +16,7 @@ __all__ = [
     "Capture",
     "ClientPartner",
     "Currency",
+    "DeliveryAttempt",
     "IdempotencyKey",
     "InboxEntry",
     "IntentEvent",
@@ -23,6 +25,7 @@ __all__ = [
     "Merchant",
     "Nonce",
     "OutboxMessage",
+    "PartnerEvent",
     "PaymentAttempt",
     "PaymentIntent",
     "PaymentMethod",
@@ -31,6 +34,8 @@ __all__ = [
     "Refund",
     "Store",
     "StoreProviderConfig",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "WebhookEvent",
     "WebhookKey",
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mpac.pgw.rest import intents, refunds, sync, webhooks
+from mpac.pgw.rest import intents, partner_events, refunds, sync, webhook_endpoints, webhooks
 
 urlpatterns = [
     path("payment-intents", intents.IntentsEndpoint.as_view()),
@@ -17,5 +17,18 @@ urlpatterns = [
     path("refunds/<str:refund_id>", refunds.OneRefundEndpoint.as_view()),
     path("webhooks/<str:provider>", webhooks.WebhooksEndpoint.as_view()),
     path("webhooks/<str:provider>/<str:account>", webhooks.WebhooksEndpoint.as_view()),
+    path("webhook-endpoints", webhook_endpoints.WebhookEndpointsEndpoint.as_view()),
+    path("webhook-endpoints/<str:endpoint_id>", webhook_endpoints.OneWebhookEndpointEndpoint.as_view()),
+    path(
+        "webhook-endpoints/<str:endpoint_id>/rotate-secret", webhook_endpoints.RotateSecretEndpoint.as_view()
+    ),
+    path("webhook-endpoints/<str:endpoint_id>/resend", webhook_endpoints.ResendRangeEndpoint.as_view()),
+    path("webhook-endpoints/<str:endpoint_id>/deliveries", webhook_endpoints.DeliveriesEndpoint.as_view()),
+    path(
+        "webhook-deliveries/<str:delivery_id>/attempts", webhook_endpoints.DeliveryAttemptsEndpoint.as_view()
+    ),
+    path("events", partner_events.EventsEndpoint.as_view()),
+    path("events/<str:event_id>", partner_events.OneEventEndpoint.as_view()),
+    path("events/<str:event_id>/resend", partner_events.ResendEventEndpoint.as_view()),
     path("sync/merchants", sync.SyncMerchantsEndpoint.as_view()),
 ]

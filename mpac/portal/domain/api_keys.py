@@ -17,6 +17,8 @@ ALL_SCOPES = (
     "devices:write",
     "payments:read",
     "payments:write",
+    "webhooks:read",
+    "webhooks:write",
 )
 
 

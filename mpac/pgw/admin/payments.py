@@ -1,40 +1,18 @@
-"""The gateway in the console: what it mirrors, what it charges, and what providers said about it."""
+"""Payments: intents, attempts, captures, refunds, and what was learned about them."""
 
 from django.contrib import admin
 
-from kernel.admin import ConsoleAdmin, PlatformAdmin, register_plumbing
-from mpac.pgw.db import db
+from mpac.pgw.admin.base import WHERE, GatewayAdmin
 from mpac.pgw.models import (
     Capture,
-    ClientPartner,
-    Currency,
-    IdempotencyKey,
-    InboxEntry,
     IntentEvent,
-    JobRun,
     LatePayment,
-    Merchant,
-    Nonce,
-    OutboxMessage,
     PaymentAttempt,
     PaymentIntent,
-    PaymentMethod,
     PaymentTransaction,
     ProviderReference,
     Refund,
-    Store,
-    StoreProviderConfig,
-    WebhookEvent,
-    WebhookKey,
 )
-
-WHERE = ("psp_id", "merchant_id", "store_id")
-
-
-class GatewayAdmin(ConsoleAdmin):
-    """Pages of the gateway's tenant tables."""
-
-    db = db
 
 
 @admin.register(PaymentIntent)
@@ -105,10 +83,10 @@ class RefundAdmin(GatewayAdmin):
     kind = "re"
     references = {"intent": "pi", "attempt": "att", "retry_of": "re"}
     attention = {
-        "refunds that people have to send": {"status": "pending", "evidence_by__isnull": "True"},
-        "refunds that a second person has to look at": {"status": "pending", "evidence_by__isnull": "False"},
-        "refunds that failed": {"status": "failed", "refund__isnull": "True"},
-        "refunds that came back": {"status": "reversed", "refund__isnull": "True"},
+        "refunds that people have to send": {"status": "pending", "evidence_by__isnull": True},
+        "refunds that a second person has to look at": {"status": "pending", "evidence_by__isnull": False},
+        "refunds that failed": {"status": "failed", "refund__isnull": True},
+        "refunds that came back": {"status": "reversed", "refund__isnull": True},
     }
     list_display = (
         *("id", "status", "amount_minor", "reason", "manual", "provider", "provider_reference", "intent"),
@@ -192,115 +170,3 @@ class LatePaymentAdmin(GatewayAdmin):
     search_fields = ("provider_reference__exact",)
     search_help_text = "an intent's or attempt's identifier, or the provider's reference"
     ordering = ("-id",)
-
-
-@admin.register(WebhookKey)
-class WebhookKeyAdmin(GatewayAdmin):
-    """Notices of providers, each once, and how far they came."""
-
-    attention = {"notices about nothing that we know": {"status": "parked"}}
-    list_display = (
-        *("created_at", "status", "provider", "provider_key", "provider_reference", "deliveries", "tries"),
-        *("next_try_at", "last_error", "psp_id", "merchant_id"),
-    )
-    list_filter = ("status", "created_at")
-    search_fields = ("provider_key__exact", "provider_reference__exact")
-    search_help_text = "our key at the provider, or the provider's reference"
-    ordering = ("-id",)
-
-
-@admin.register(WebhookEvent)
-class WebhookEventAdmin(GatewayAdmin):
-    """Deliveries as they came; their bytes and headers are not shown."""
-
-    list_display = ("created_at", "provider", "dedupe_key", "remote_address", "psp_id", "merchant_id")
-    list_filter = ("created_at",)
-    search_fields = ("dedupe_key__exact",)
-    ordering = ("-id",)
-
-
-@admin.register(ClientPartner)
-class ClientPartnerAdmin(GatewayAdmin):
-    """Mirrored payment service providers."""
-
-    list_display = (
-        "psp_id",
-        "name",
-        "is_active",
-        "rate_limit_per_minute",
-        "version",
-        "deleted_at",
-        "synced_at",
-    )
-    list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("psp_id__exact", "name")
-    ordering = ("psp_id",)
-
-
-@admin.register(Merchant)
-class MerchantAdmin(GatewayAdmin):
-    """Mirrored merchants."""
-
-    list_display = (
-        *(
-            "merchant_id",
-            "merchant_code",
-            "name",
-            "psp_id",
-            "is_active",
-            "version",
-            "deleted_at",
-            "synced_at",
-        ),
-    )
-    list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("merchant_id__exact", "merchant_code", "name")
-    ordering = ("-merchant_id",)
-
-
-@admin.register(Store)
-class StoreAdmin(GatewayAdmin):
-    """Mirrored stores."""
-
-    list_display = (
-        *("store_id", "store_code", "name", "psp_id", "merchant_id", "is_active", "version", "deleted_at"),
-        "synced_at",
-    )
-    list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
-    search_fields = ("store_id__exact", "merchant_id__exact", "store_code", "name")
-    ordering = ("-store_id",)
-
-
-@admin.register(StoreProviderConfig)
-class StoreProviderConfigAdmin(GatewayAdmin):
-    """Mirrored provider accounts, without their credentials."""
-
-    list_display = ("provider_name", "enabled", "livemode", "version", "deleted_at", "synced_at", *WHERE)
-    list_filter = ("provider_name", "enabled", "livemode")
-    search_fields = ("store_id__exact", "merchant_id__exact")
-    ordering = ("-id",)
-
-
-class GatewayPlatformAdmin(PlatformAdmin):
-    """Pages of the gateway's tables that belong to no tenant."""
-
-    db = db
-
-
-@admin.register(Currency)
-class CurrencyAdmin(GatewayPlatformAdmin):
-    """Currencies."""
-
-    list_display = ("code", "name", "symbol", "exponent", "is_active")
-    ordering = ("code",)
-
-
-@admin.register(PaymentMethod)
-class PaymentMethodAdmin(GatewayPlatformAdmin):
-    """Payment methods."""
-
-    list_display = ("code", "name", "is_active")
-    ordering = ("code",)
-
-
-register_plumbing(db, OutboxMessage, InboxEntry, IdempotencyKey, Nonce, JobRun)

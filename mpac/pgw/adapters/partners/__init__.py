@@ -1,0 +1,1 @@
+"""Partners' own servers: calls to the webhook endpoints that they have named."""

@@ -1,0 +1,91 @@
+"""What is mirrored from portal, and the lookups that all tenants share."""
+
+from django.contrib import admin
+
+from mpac.pgw.admin.base import WHERE, GatewayAdmin, GatewayPlatformAdmin
+from mpac.pgw.models import (
+    ClientPartner,
+    Currency,
+    Merchant,
+    PaymentMethod,
+    Store,
+    StoreProviderConfig,
+)
+
+
+@admin.register(ClientPartner)
+class ClientPartnerAdmin(GatewayAdmin):
+    """Mirrored payment service providers."""
+
+    list_display = (
+        "psp_id",
+        "name",
+        "is_active",
+        "rate_limit_per_minute",
+        "version",
+        "deleted_at",
+        "synced_at",
+    )
+    list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("psp_id__exact", "name")
+    ordering = ("psp_id",)
+
+
+@admin.register(Merchant)
+class MerchantAdmin(GatewayAdmin):
+    """Mirrored merchants."""
+
+    list_display = (
+        *(
+            "merchant_id",
+            "merchant_code",
+            "name",
+            "psp_id",
+            "is_active",
+            "version",
+            "deleted_at",
+            "synced_at",
+        ),
+    )
+    list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("merchant_id__exact", "merchant_code", "name")
+    ordering = ("-merchant_id",)
+
+
+@admin.register(Store)
+class StoreAdmin(GatewayAdmin):
+    """Mirrored stores."""
+
+    list_display = (
+        *("store_id", "store_code", "name", "psp_id", "merchant_id", "is_active", "version", "deleted_at"),
+        "synced_at",
+    )
+    list_filter = ("is_active", ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("store_id__exact", "merchant_id__exact", "store_code", "name")
+    ordering = ("-store_id",)
+
+
+@admin.register(StoreProviderConfig)
+class StoreProviderConfigAdmin(GatewayAdmin):
+    """Mirrored provider accounts, without their credentials."""
+
+    list_display = ("provider_name", "enabled", "livemode", "version", "deleted_at", "synced_at", *WHERE)
+    list_filter = ("provider_name", "enabled", "livemode")
+    search_fields = ("store_id__exact", "merchant_id__exact")
+    ordering = ("-id",)
+
+
+@admin.register(Currency)
+class CurrencyAdmin(GatewayPlatformAdmin):
+    """Currencies."""
+
+    list_display = ("code", "name", "symbol", "exponent", "is_active")
+    ordering = ("code",)
+
+
+@admin.register(PaymentMethod)
+class PaymentMethodAdmin(GatewayPlatformAdmin):
+    """Payment methods."""
+
+    list_display = ("code", "name", "is_active")
+    ordering = ("code",)

@@ -1,0 +1,150 @@
+"""What partners are told: keeping it, and opening its way to the endpoints that want it, for the first time or again."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kernel.events import Event
+from kernel.ids import created_at_of, parse, uuid7
+from kernel.tenancy import TenantScope
+from mpac.pgw import conf
+from mpac.pgw.db import atomic, db
+from mpac.pgw.domain.partner_events import TOLD, data_of, envelope, wants
+from mpac.pgw.domain.partner_webhooks import WINDOW, DeliveryStatus, EndpointStatus
+from mpac.pgw.errors import EndpointDisabled, NobodyListens, TooManyEvents
+from mpac.pgw.models import PartnerEvent, WebhookDelivery, WebhookEndpoint
+from mpac.pgw.selectors.partner_webhooks import (
+    EventFilters,
+    get_endpoint,
+    get_event,
+    list_events,
+    list_listeners,
+)
+
+BATCH = 500
+# Events of one object come one after the other; one that was parked and replayed may meet its successor here.
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+LAST_SEQUENCE = """
+    SELECT coalesce(max(sequence), 0) FROM partner_events
+    WHERE psp_id = %s AND object_id = %s AND created_at >= %s
+"""
+
+
+def record_event(event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> PartnerEvent:
+    """Keep one of our events as what its partner is told, and open a delivery to every endpoint that wants it.
+
+    Needs an open transaction; the caller sees to it that an event is recorded once.
+    """
+    psp_id, livemode = int(event.psp_id or 0), bool(event.payload()["livemode"])
+    told = PartnerEvent(
+        id=event_id,
+        psp_id=psp_id,
+        merchant_id=event.merchant_id,
+        store_id=event.store_id,
+        livemode=livemode,
+        type=TOLD[type(event)],
+        object_id=event.aggregate_id,
+        sequence=_next_sequence(psp_id, event.aggregate_id),
+        data=data_of(event),
+    )
+    told.save(force_insert=True)
+    listeners = list_listeners(psp_id=psp_id, livemode=livemode, kind=told.type)
+    _open_deliveries([(told, endpoint) for endpoint in listeners], now=now)
+    return told
+
+
+def resend_event(
+    *, scope: TenantScope, event_id: uuid.UUID, endpoint_id: uuid.UUID | None, now: dt.datetime
+) -> PartnerEvent:
+    """Send an event anew, to one endpoint or to all that want it. Raises NotFound, EndpointDisabled and NobodyListens."""
+    with atomic(scope):
+        told = get_event(event_id)
+        listeners: Sequence[WebhookEndpoint]
+        if endpoint_id is not None:
+            listeners = [_enabled_endpoint(endpoint_id)]
+        else:
+            listeners = list_listeners(psp_id=told.psp_id, livemode=told.livemode, kind=told.type)
+        if not listeners:
+            raise NobodyListens
+        _open_deliveries([(told, endpoint) for endpoint in listeners], now=now)
+    return told
+
+
+def resend_range(
+    *,
+    scope: TenantScope,
+    endpoint_id: uuid.UUID,
+    created_from: dt.datetime,
+    created_before: dt.datetime,
+    now: dt.datetime,
+) -> int:
+    """Send an endpoint all events of a time that its filter lets through, delivered or not; returns how many.
+
+    Raises NotFound, EndpointDisabled and TooManyEvents.
+    """
+    with atomic(scope):
+        endpoint = _enabled_endpoint(endpoint_id)
+        within = EventFilters(created_from=created_from, created_before=created_before)
+        found = list(
+            list_events(within).filter(livemode=endpoint.livemode).order_by("pk")[: conf.MAX_RESENT + 1]
+        )
+        if len(found) > conf.MAX_RESENT:
+            raise TooManyEvents
+        wanted = [(told, endpoint) for told in found if wants(endpoint.event_types, told.type)]
+        _open_deliveries(wanted, now=now)
+    return len(wanted)
+
+
+def as_told(told: PartnerEvent) -> dict[str, Any]:
+    """An event as its partner reads it, the same in every answer and every call."""
+    return envelope(
+        event_id=told.pk,
+        created_at=told.created_at,
+        kind=told.type,
+        livemode=told.livemode,
+        merchant_id=told.merchant_id,
+        store_id=told.store_id,
+        object_id=told.object_id,
+        sequence=told.sequence,
+        data=told.data,
+    )
+
+
+def _enabled_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint:
+    endpoint = get_endpoint(endpoint_id)
+    if endpoint.status != EndpointStatus.ENABLED:
+        raise EndpointDisabled
+    return endpoint
+
+
+def _next_sequence(psp_id: int, object_id: str) -> int:
+    _kind, key = parse(object_id)
+    db.execute(ONE_AT_A_TIME, [f"pgw.partner_events:{object_id}"])
+    last: int = db.execute(LAST_SEQUENCE, [psp_id, object_id, created_at_of(key)])[0][0]
+    return last + 1
+
+
+def _open_deliveries(pairs: Iterable[tuple[PartnerEvent, WebhookEndpoint]], *, now: dt.datetime) -> None:
+    """A delivery for each pair, or the one that is there again from its beginning."""
+    WebhookDelivery.objects.bulk_create(
+        [
+            WebhookDelivery(
+                id=uuid7(at=told.created_at),
+                created_at=told.created_at,
+                psp_id=told.psp_id,
+                livemode=told.livemode,
+                endpoint=endpoint,
+                event_id=told.pk,
+                event_type=told.type,
+                status=DeliveryStatus.PENDING,
+                next_try_at=now,
+                expires_at=now + WINDOW,
+            )
+            for told, endpoint in pairs
+        ],
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["psp_id", "endpoint", "event_id", "created_at"],
+        update_fields=["status", "tries", "next_try_at", "expires_at"],
+    )
