@@ -33,6 +33,7 @@ class Charge(msgspec.Struct, kw_only=True, tag="charge"):
     reference2: str = ""
     reference3: str = ""
     qr_payload: str = ""
+    picture: str = ""  # where the code is shown as a picture, if the merchant gets nothing else
     method: str = "qr_code"
     status: Literal["pending", "authorized", "paid", "failed", "voided"] = "pending"
     asked: int = 0  # what was asked for at the beginning
@@ -163,7 +164,10 @@ class Truth:
         return None if number is None else self._charges[number]
 
     def find_shown(self, code: str) -> list[Charge]:
-        """Charges that a customer pays by this code, oldest first; the tags of a bank's code may come in any order."""
+        """Charges that a customer pays by this code or by its picture, oldest first.
+
+        The tags of a bank's code may come in any order.
+        """
         numbers = self._by_code.get(_scanned(code), [])
         return [self._charges[number] for number in numbers]
 
@@ -221,6 +225,11 @@ class Truth:
         charge.details = {**charge.details, **details}
         return self._enter(charge)
 
+    def note(self, charge: Charge, **details: Any) -> Charge:
+        """Keep something more about a charge."""
+        charge.details = {**charge.details, **details}
+        return self._enter(charge)
+
     def give_back(self, refund: Refund) -> Refund:
         """Enter a refund, or what became of it."""
         return self._enter(refund)
@@ -271,8 +280,8 @@ class Truth:
     def _keep_charge(self, charge: Charge) -> None:
         if charge.number not in self._charges:
             self._by_reference[charge.provider, charge.biller_id, charge.reference].append(charge.number)
-            if charge.qr_payload:
-                self._by_code[_scanned(charge.qr_payload)].append(charge.number)
+            for code in filter(None, (charge.qr_payload, charge.picture)):
+                self._by_code[_scanned(code)].append(charge.number)
         if charge.provider_reference:
             self._by_provider_reference[charge.provider, charge.provider_reference] = charge.number
         self._charges[charge.number] = charge

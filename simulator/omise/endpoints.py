@@ -24,7 +24,7 @@ from simulator.omise.checks import (
     check_metadata,
     refused,
 )
-from simulator.omise.objects import charge_object, page, refund_object
+from simulator.omise.objects import charge_object, page, picture_path, refund_object
 from simulator.scripts import CALLBACKS, Behaviour, Operation
 from simulator.truth import Charge, Refund
 
@@ -69,44 +69,43 @@ class OmiseEndpoints:
         body, fields = await read_form(request)
         wanted = check_charge(fields, now=self._bank.clock())
         call = call_of(request, account=key, body=body)
-        base = str(request.base_url).rstrip("/")
+        base = str(request.base_url).rstrip("/") + request.scope["root_path"]
 
         async def work(behaviour: Behaviour) -> Answer:
             verdict = judge(wanted.token)
             if behaviour is Behaviour.DECLINE:
                 verdict = Verdict(kind="declined", code="generic_decline")
-            charge = self._register(wanted, account=key, verdict=verdict)
+            charge = self._register(wanted, account=key, verdict=verdict, base=base)
             if verdict.kind == "declined":
                 self._bank.truth.end(charge, status="failed", decline_code=verdict.code)
                 self._tell(charge, behaviour)
             else:
                 await self._pay(charge, behaviour, waits=bool(charge.qr_payload))
-            return Answer(body=charge_object(charge, base=base))
+            return Answer(body=charge_object(charge))
 
         return await self._desk.change(call, operation=Operation.CREATE, work=work)
 
     async def list_charges(self, request: Request) -> Response:
         """The merchant's charges by time of creation, oldest first unless asked otherwise."""
         key, query = check_key(request), request.query_params
-        base = str(request.base_url).rstrip("/")
 
         def work(behaviour: Behaviour) -> Answer:
             lies = behaviour is Behaviour.LIE_PENDING
             known = [] if lies else self._bank.truth.charges(provider=PROVIDER, account=key)
             if query.get("order") == "reverse_chronological":
                 known.reverse()
-            within = [self._object(each, base=base) for each in known if _is_within(each, query)]
+            within = [self._object(each) for each in known if _is_within(each, query)]
             return Answer(body=page("/charges", within, **_window(query)))
 
         return await self._desk.ask(refused=_REFUSED_QUESTION, work=work)
 
     async def read(self, request: Request) -> Response:
         """One charge."""
-        charge, base = self._charge(request), str(request.base_url).rstrip("/")
+        charge = self._charge(request)
 
         def work(behaviour: Behaviour) -> Answer:
             lies = behaviour is Behaviour.LIE_PENDING
-            return Answer(body=self._object(charge, base=base, hides_money=lies))
+            return Answer(body=self._object(charge, hides_money=lies))
 
         return await self._desk.ask(refused=_REFUSED_QUESTION, work=work)
 
@@ -223,7 +222,7 @@ class OmiseEndpoints:
                 charge, amount=charge.asked, how=behaviour, late=behaviour is Behaviour.LATE_SUCCESS
             )
 
-    def _register(self, wanted: ChargeRequest, *, account: str, verdict: Verdict) -> Charge:
+    def _register(self, wanted: ChargeRequest, *, account: str, verdict: Verdict, base: str) -> Charge:
         truth, reference = self._bank.truth, f"chrg_test_{token_hex(10)}"
         details: dict[str, Any] = {
             "authorization_type": wanted.authorization_type,
@@ -233,10 +232,11 @@ class OmiseEndpoints:
             "metadata": wanted.metadata,
             "webhook_endpoint": wanted.webhook_endpoint,
         }
-        code = ""
+        code, picture = "", ""
         if not wanted.token:
-            code = _promptpay_code(wanted, reference)
-            details |= {"source": f"src_test_{token_hex(10)}", "document": f"docu_test_{token_hex(10)}"}
+            document = f"docu_test_{token_hex(10)}"
+            code, picture = _promptpay_code(wanted, reference), f"{base}{picture_path(reference, document)}"
+            details |= {"source": f"src_test_{token_hex(10)}", "document": document}
         elif verdict.kind == "challenged":
             code = f"https://pay.omise.co/payments/{reference}/authorize"
             details["authorize_uri"] = code
@@ -250,6 +250,7 @@ class OmiseEndpoints:
             currency=wanted.currency,
             method="card" if wanted.token else "promptpay",
             qr_payload=code,
+            picture=picture,
             created_at=self._bank.clock(),
             details=details,
         )
@@ -262,9 +263,9 @@ class OmiseEndpoints:
             raise refused("not_found", f"charge {reference} was not found", status=HTTPStatus.NOT_FOUND)
         return charge
 
-    def _object(self, charge: Charge, *, base: str = "", hides_money: bool = False) -> dict[str, Any]:
+    def _object(self, charge: Charge, *, hides_money: bool = False) -> dict[str, Any]:
         refunds = self._bank.truth.refunds(of=charge)
-        return charge_object(charge, refunds=refunds, hides_money=hides_money, base=base)
+        return charge_object(charge, refunds=refunds, hides_money=hides_money)
 
     def _tell(self, charge: Charge, behaviour: Behaviour) -> None:
         self._bank.customer.tell(self._bank.houses[PROVIDER].news(charge), how=behaviour)

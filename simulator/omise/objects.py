@@ -13,7 +13,7 @@ _HOLD = timedelta(days=7)
 
 
 def charge_object(
-    charge: Charge, *, refunds: Sequence[Refund] = (), hides_money: bool = False, base: str = ""
+    charge: Charge, *, refunds: Sequence[Refund] = (), hides_money: bool = False
 ) -> dict[str, Any]:
     """A charge; with `hides_money` as it was before any money moved."""
     status = "pending" if hides_money and charge.status in ("authorized", "paid") else charge.status
@@ -48,7 +48,7 @@ def charge_object(
         "paid_at": rfc3339(charge.paid_at) if paid and charge.paid_at else None,
         "refunded_amount": given,
         "reversed": status == "voided" and holds,
-        "source": _source(charge, base=base),
+        "source": _source(charge),
         "status": _STATUSES.get(status) or _ended(status, holds=holds),
     }
 
@@ -104,6 +104,11 @@ def page(kind: str, members: list[dict[str, Any]], *, offset: int, limit: int) -
     }
 
 
+def picture_path(reference: str, document: str) -> str:
+    """Where a code's picture lies."""
+    return f"/charges/{reference}/documents/{document}/downloads/qr.svg"
+
+
 def rfc3339(at: datetime) -> str:
     """`2026-11-21T05:00:00Z`."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -125,11 +130,10 @@ def _card(charge: Charge) -> dict[str, Any] | None:
     return {"object": "card", "brand": "Visa", "last_digits": "4242", "financing": "credit"}
 
 
-def _source(charge: Charge, *, base: str) -> dict[str, Any] | None:
+def _source(charge: Charge) -> dict[str, Any] | None:
     if charge.method != "promptpay":
         return None
-    path = f"/charges/{charge.provider_reference}/documents/{charge.details['document']}/downloads/qr.svg"
-    image = {"object": "document", "kind": "qr", "filename": "qr.svg", "download_uri": base + path}
+    image = {"object": "document", "kind": "qr", "filename": "qr.svg", "download_uri": charge.picture}
     return {
         "object": "source",
         "id": charge.details["source"],
