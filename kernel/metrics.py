@@ -43,6 +43,36 @@ rate_limit_fallbacks = Counter(
     "mpac_rate_limit_fallbacks_total", "Rate-limit decisions made locally because Redis was away."
 )
 rate_limited = Counter("mpac_rate_limited_total", "Requests refused by a rate limit.", ["policy"])
+provider_calls = Counter(
+    "mpac_provider_attempts_total",
+    "Calls to providers, by what was asked and how it ended: success, pending, declined, not_processed or unknown.",
+    ["provider", "operation", "outcome"],
+)
+provider_call_duration = Histogram(
+    "mpac_provider_duration_seconds",
+    "How long providers took to answer, or until we gave up waiting.",
+    ["provider", "operation"],
+    buckets=_SECONDS,
+)
+provider_breaker_changes = Counter(
+    "mpac_provider_breaker_changes_total",
+    "Steps of accounts' circuit breakers, by the state they came to.",
+    ["provider", "state"],
+)
+provider_breakers = Gauge(
+    "mpac_provider_breakers",
+    "Accounts by the state of their circuit breakers.",
+    ["provider", "state"],
+    multiprocess_mode="mostrecent",
+)
+routing_refusals = Counter(
+    "mpac_routing_refusals_total", "Payments for which no account could be chosen, by the reason.", ["reason"]
+)
+failovers = Counter(
+    "mpac_provider_failovers_total",
+    "Payments that went on to another account because the first provably did nothing.",
+    ["provider"],
+)
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
@@ -58,6 +88,12 @@ def observe_outbox(*, context: str, lag_s: float, pending: int, parked: int) -> 
     outbox_lag.labels(context).set(lag_s)
     outbox_pending.labels(context).set(pending)
     outbox_parked.labels(context).set(parked)
+
+
+def observe_provider_call(*, provider: str, operation: str, outcome: str, seconds: float) -> None:
+    """Record one answered, or unanswered, call to a provider."""
+    provider_calls.labels(provider, operation, outcome).inc()
+    provider_call_duration.labels(provider, operation).observe(seconds)
 
 
 def render() -> bytes:

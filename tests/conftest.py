@@ -11,6 +11,7 @@ from django.test import Client
 
 from kernel.logs import configure_logging
 from kernel.ratelimit import forget
+from mpac.pgw.services import breakers, rule_books
 from tests.plugin import TEMPLATE, admin_connection
 
 CLEAN = """
@@ -97,3 +98,10 @@ def logs():
 def fresh_limits():
     """Rate limits start anew for each test."""
     forget()
+
+
+@pytest.fixture(autouse=True)
+def fresh_memory():
+    """What the gateway remembers for a moment is not another test's."""
+    breakers.forget()
+    rule_books.forget()

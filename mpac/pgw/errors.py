@@ -11,17 +11,21 @@ Conflict
 |-- RefundNotRetriable       the refund is not one that another may replace
 |-- IllegalRefundTransition  the refund's state does not lead there
 |-- SecondPersonNeeded       this person has had a hand in the refund already
+|-- RulesOutdated            somebody has published other routing rules meanwhile
 |-- TooManyEndpoints         the partner has as many webhook endpoints as one may have
 |-- NobodyListens            no enabled endpoint wants the event
 `-- EndpointDisabled         nothing is sent to a disabled endpoint
 Invalid
 |-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
 |-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
-|-- WebhookMalformed, WebhookRefused
+|-- WebhookMalformed, WebhookRefused, RulesRefused
 `-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents
+Unavailable
+|-- AccountsBusy             as many calls are under way as the accounts may have
+`-- AccountsResting          the breakers of all accounts are open, and the rules forbid to try
 """
 
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, Unavailable
 
 
 class IllegalIntentTransition(Conflict):
@@ -184,3 +188,27 @@ class TooManyEvents(Invalid):
     """There are too many events in this range; narrow it down."""
 
     code = "too_many_events"
+
+
+class RulesRefused(Invalid):
+    """The routing rules are not right."""
+
+    code = "rules_refused"
+
+
+class RulesOutdated(Conflict):
+    """Somebody else has published routing rules meanwhile."""
+
+    code = "rules_outdated"
+
+
+class AccountsBusy(Unavailable):
+    """The provider is busy; try again in a moment."""
+
+    code = "provider_busy"
+
+
+class AccountsResting(Unavailable):
+    """The provider does not answer well at the moment; try again soon."""
+
+    code = "provider_resting"

@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -51,11 +51,14 @@ class AllResting(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """When a rule holds. A window that ends before it starts goes on after midnight; `days` are those it starts on."""
+    """When a rule holds, from minute to minute, such as "11:00" to "14:30" of days from 1, Monday, to 7, Sunday.
+
+    A window that ends before it starts, or where it starts, goes on after midnight; `days` are those it starts on.
+    """
 
     time_zone: str
-    starts: time = time(0)
-    ends: time = time(0)
+    starts: str = "00:00"
+    ends: str = "00:00"
     days: tuple[int, ...] = EVERY_DAY
 
 
@@ -194,7 +197,7 @@ def applies(rule: Rule, charge: Charge) -> bool:
 def holds_at(hours: Hours, at: datetime) -> bool:
     """Whether an instant lies within the hours, by the clock of their time zone."""
     local = at.astimezone(ZoneInfo(hours.time_zone))
-    clock, today = local.time(), local.isoweekday()
+    clock, today = f"{local:%H:%M}", local.isoweekday()
     if hours.starts < hours.ends:
         return today in hours.days and hours.starts <= clock < hours.ends
     yesterday = (local.date() - timedelta(days=1)).isoweekday()

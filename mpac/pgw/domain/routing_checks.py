@@ -1,5 +1,6 @@
 """What is wrong with a proposed book of rules. Pure."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import available_timezones
@@ -12,6 +13,7 @@ MAX_RULES = 100
 MAX_COSTS = 200
 MAX_NAME = 80
 WHOLE = 100
+CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 METHODS = frozenset(code.value for code in PaymentMethodCode)
 
 
@@ -81,8 +83,8 @@ def _hours(hours: Hours | None, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.time_zone", f"There is no time zone {hours.time_zone!r}.")
     if not hours.days or not set(hours.days) <= set(EVERY_DAY):
         yield Problem(f"{where}.days", "Days are numbers from 1, Monday, to 7, Sunday.")
-    if hours.starts.tzinfo is not None or hours.ends.tzinfo is not None:
-        yield Problem(where, "Times are by the clock of the time zone and have no offset.")
+    if not CLOCK.fullmatch(hours.starts) or not CLOCK.fullmatch(hours.ends):
+        yield Problem(where, "Times are hours and minutes, such as 09:30.")
 
 
 def _split(rule: Rule, where: str) -> Iterator[Problem]:

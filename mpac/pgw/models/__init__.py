@@ -9,6 +9,7 @@ from mpac.pgw.models.mirror import ClientPartner, Merchant, Store, StoreProvider
 from mpac.pgw.models.partner_webhooks import DeliveryAttempt, PartnerEvent, WebhookDelivery, WebhookEndpoint
 from mpac.pgw.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
 from mpac.pgw.models.refunds import Refund
+from mpac.pgw.models.routing import ProviderBreaker, RoutingDecision, RoutingRules
 from mpac.pgw.models.transactions import PaymentTransaction, ProviderReference
 from mpac.pgw.models.webhooks import WebhookEvent, WebhookKey
 
@@ -30,8 +31,11 @@ __all__ = [
     "PaymentIntent",
     "PaymentMethod",
     "PaymentTransaction",
+    "ProviderBreaker",
     "ProviderReference",
     "Refund",
+    "RoutingDecision",
+    "RoutingRules",
     "Store",
     "StoreProviderConfig",
     "WebhookDelivery",

@@ -3,56 +3,14 @@
 import datetime as dt
 
 import msgspec
-from django.db.models import Q
 
 from kernel import ids
 from kernel.crypto import CryptoError, open_sealed
 from kernel.errors import NotFound
 from kernel.money import Money
-from mpac.pgw.adapters.port import Adapter, CaptureRequest, ChargeRequest, ProviderAccount, RefundRequest
-from mpac.pgw.adapters.registry import find_adapter
+from mpac.pgw.adapters.port import CaptureRequest, ChargeRequest, ProviderAccount, RefundRequest
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode
-from mpac.pgw.errors import CaptureNotSupported, ProviderNotUsable, StoreNotUsable
-from mpac.pgw.models import Capture, PaymentAttempt, PaymentIntent, Refund, StoreProviderConfig
-from mpac.pgw.services.creation import store_is_usable
-
-
-def choose_account(
-    intent: PaymentIntent, *, method: str, provider: str | None
-) -> tuple[Adapter, StoreProviderConfig]:
-    """The store's enabled account for this method, currency and amount, at `provider` when one is named.
-
-    An intent outlives its store's good standing; money is taken only while that lasts.
-
-    Raises StoreNotUsable, ProviderNotUsable and CaptureNotSupported.
-    """
-    if not store_is_usable(intent.psp_id, intent.merchant_id, intent.store_id):
-        raise StoreNotUsable
-    configs = (
-        StoreProviderConfig.objects.filter(
-            psp_id=intent.psp_id,
-            merchant_id=intent.merchant_id,
-            store_id=intent.store_id,
-            enabled=True,
-            deleted_at=None,
-        )
-        .filter(Q(livemode=None) | Q(livemode=intent.livemode))
-        .order_by("provider_name")
-    )
-    for config in configs:
-        adapter = find_adapter(config.provider_name)
-        if adapter is None or provider not in (None, config.provider_name):
-            continue
-        can = adapter.capabilities
-        if (
-            method in can.methods
-            and intent.currency in can.currencies
-            and intent.amount_minor <= can.max_amount_minor
-        ):
-            if intent.capture_method == CaptureMethod.MANUAL and not can.manual_capture:
-                raise CaptureNotSupported
-            return adapter, config
-    raise ProviderNotUsable
+from mpac.pgw.models import Capture, PaymentAttempt, Refund, StoreProviderConfig
 
 
 def charge_request(

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from kernel.crypto import CryptoError
@@ -17,6 +18,7 @@ from mpac.pgw.db import atomic
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.intents import get_attempt
 from mpac.pgw.services.accounts import charge_request
+from mpac.pgw.services.calls import measured
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.truth import apply_provider_truth
 
@@ -40,19 +42,19 @@ class Question:
         """What became of the charge, by the provider's word."""
         if self.adapter is None or self.request is None:
             return NO_ACCOUNT
-        return self.adapter.probe(self.request)
+        return measured(self.adapter.name, "probe", partial(self.adapter.probe, self.request))
 
     def create(self) -> Outcome:
         """The same call under the same key once more."""
         if self.adapter is None or self.request is None:
             return NO_ACCOUNT
-        return self.adapter.create(self.request)
+        return measured(self.adapter.name, "reissue", partial(self.adapter.create, self.request))
 
     def void(self) -> Outcome:
         """Let go what the charge holds."""
         if self.adapter is None or self.request is None:
             return NO_ACCOUNT
-        return self.adapter.void(self.request)
+        return measured(self.adapter.name, "void", partial(self.adapter.void, self.request))
 
 
 def prepare_question(

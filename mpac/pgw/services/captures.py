@@ -23,6 +23,7 @@ from mpac.pgw.services.confirmation import current_intent
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.holds import open_capture
 from mpac.pgw.services.operations import prepare_capture
+from mpac.pgw.services.slots import AccountKey, slots
 from mpac.pgw.services.steps import illegal, move_intent
 
 declare("pgw.capture_sent", "pgw.capture_answered", "pgw.capture_committed")
@@ -55,7 +56,7 @@ def begin_capture(*, wanted: NewCapture, now: dt.datetime) -> tuple[Capture, boo
     """Reserve and open a capture in the caller's transaction, or find what this key opened before.
 
     Returns it and whether it was opened now. Raises NotFound, IllegalIntentTransition when nothing waits to be captured or
-    it was called off, CaptureExceedsHold and CaptureNotSupported.
+    it was called off, CaptureExceedsHold, CaptureNotSupported and AccountsBusy.
     """
     intent = lock_intent(wanted.intent_id)
     known = find_capture_by_key(
@@ -81,6 +82,7 @@ def begin_capture(*, wanted: NewCapture, now: dt.datetime) -> tuple[Capture, boo
         requested_by=wanted.requested_by,
         now=now,
     )
+    slots.need(AccountKey.of(capture), capture.pk, now=now)
     move_intent(
         intent,
         IntentStatus.PROCESSING,
@@ -99,7 +101,8 @@ def dispatch_capture(*, scope: Scope, capture_id: uuid.UUID, now: dt.datetime) -
     Only the caller that opened the capture may do this; whoever comes later leaves it to the resolver.
     """
     crashpoint("pgw.capture_sent")
-    outcome = prepare_capture(scope=scope, capture_id=capture_id, now=now).issue()
+    with slots.held(capture_id):
+        outcome = prepare_capture(scope=scope, capture_id=capture_id, now=now).issue()
     crashpoint("pgw.capture_answered")
     intent = apply_capture_truth(
         scope=scope, capture_id=capture_id, outcome=outcome, learned_from=LearnedFrom.ANSWER, now=now

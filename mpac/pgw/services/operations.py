@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kernel.crypto import CryptoError
 from kernel.logs import get_logger
@@ -14,6 +15,7 @@ from mpac.pgw.db import atomic
 from mpac.pgw.selectors.captures import get_capture
 from mpac.pgw.selectors.refunds import get_refund
 from mpac.pgw.services.accounts import capture_request, refund_request
+from mpac.pgw.services.calls import measured
 
 logger = get_logger(__name__)
 
@@ -44,7 +46,12 @@ def prepare_refund(
             adapter = None
     if adapter is None:
         return _unreachable(scope, refund_id)
-    return Operation(refund_id, scope, lambda: adapter.refund(request), lambda: adapter.probe_refund(request))
+    return Operation(
+        refund_id,
+        scope,
+        lambda: measured(adapter.name, "refund", partial(adapter.refund, request)),
+        lambda: measured(adapter.name, "probe_refund", partial(adapter.probe_refund, request)),
+    )
 
 
 def prepare_capture(
@@ -61,7 +68,10 @@ def prepare_capture(
     if adapter is None:
         return _unreachable(scope, capture_id)
     return Operation(
-        capture_id, scope, lambda: adapter.capture(request), lambda: adapter.probe_capture(request)
+        capture_id,
+        scope,
+        lambda: measured(adapter.name, "capture", partial(adapter.capture, request)),
+        lambda: measured(adapter.name, "probe_capture", partial(adapter.probe_capture, request)),
     )
 
 

@@ -26,6 +26,7 @@ from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.operations import prepare_refund
 from mpac.pgw.services.refund_opening import WantedRefund, open_late_refund, open_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
+from mpac.pgw.services.slots import AccountKey, slots
 
 declare("pgw.refund_sent", "pgw.refund_answered", "pgw.refund_committed")
 
@@ -53,7 +54,7 @@ def begin_refund(*, wanted: NewRefund, now: dt.datetime) -> tuple[Refund, bool]:
     """Reserve and open a refund in the caller's transaction, or find what this key opened before.
 
     Returns it and whether the provider is to be called by who opened it. Raises NotFound, RefundExceedsCapture,
-    RefundSpansCaptures, RefundNotRetriable and PartialRefundNotSupported.
+    RefundSpansCaptures, RefundNotRetriable, PartialRefundNotSupported and AccountsBusy.
     """
     intent = lock_intent(wanted.intent_id)
     known = find_refund_by_key(
@@ -78,6 +79,8 @@ def begin_refund(*, wanted: NewRefund, now: dt.datetime) -> tuple[Refund, bool]:
         retry_of=failed,
     )
     refund = open_refund(attempt, opening, now=now)
+    if not refund.manual:
+        slots.need(AccountKey.of(refund), refund.pk, now=now)
     return refund, not refund.manual
 
 
@@ -87,7 +90,8 @@ def dispatch_refund(*, scope: Scope, refund_id: uuid.UUID, now: dt.datetime) -> 
     Only the caller that opened the refund may do this; whoever comes later leaves it to the resolver.
     """
     crashpoint("pgw.refund_sent")
-    outcome = prepare_refund(scope=scope, refund_id=refund_id, now=now).issue()
+    with slots.held(refund_id):
+        outcome = prepare_refund(scope=scope, refund_id=refund_id, now=now).issue()
     crashpoint("pgw.refund_answered")
     refund = apply_refund_truth(
         scope=scope, refund_id=refund_id, outcome=outcome, learned_from=LearnedFrom.ANSWER, now=now

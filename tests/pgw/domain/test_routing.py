@@ -145,7 +145,7 @@ def test_calls_no_resting_account_when_the_book_forbids_it():
 
 
 def test_holds_hours_by_the_clock_of_their_zone():
-    lunch = Hours(time_zone="Asia/Bangkok", starts=dt.time(14), ends=dt.time(15), days=(6,))
+    lunch = Hours(time_zone="Asia/Bangkok", starts="14:00", ends="15:00", days=(6,))
     assert holds_at(lunch, NOW)
     assert holds_at(lunch, NOW + dt.timedelta(minutes=59, seconds=59))
     assert not holds_at(lunch, NOW + dt.timedelta(hours=1))
@@ -154,7 +154,7 @@ def test_holds_hours_by_the_clock_of_their_zone():
 
 
 def test_holds_hours_that_go_on_after_midnight():
-    night = Hours(time_zone="Asia/Bangkok", starts=dt.time(22), ends=dt.time(2), days=(6,))
+    night = Hours(time_zone="Asia/Bangkok", starts="22:00", ends="02:00", days=(6,))
     saturday_22h = NOW + dt.timedelta(hours=8)
     assert not holds_at(night, saturday_22h - dt.timedelta(seconds=1))
     assert holds_at(night, saturday_22h)
@@ -248,7 +248,7 @@ RULE = Rule(name="r", providers=("alpha",))
             book(
                 Rule(
                     name="r",
-                    hours=Hours(time_zone="Asia/Tokyo", starts=dt.time(1, tzinfo=dt.UTC)),
+                    hours=Hours(time_zone="Asia/Tokyo", starts="9:30"),
                     providers=("alpha",),
                 )
             ),
@@ -296,7 +296,7 @@ def test_finds_nothing_wrong_with_a_good_book():
             currencies=("THB",),
             amount_from=100,
             amount_below=5000,
-            hours=Hours(time_zone="Asia/Bangkok", starts=dt.time(11), ends=dt.time(14)),
+            hours=Hours(time_zone="Asia/Bangkok", starts="11:00", ends="14:00"),
             split=(Share(provider="alpha", percent=70), Share(provider="beta", percent=30)),
             providers=("gamma",),
         ),

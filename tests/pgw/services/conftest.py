@@ -9,7 +9,8 @@ from mpac.pgw.models import Capture, PaymentIntent, Refund
 from mpac.pgw.services.captures import NewCapture, capture_intent
 from mpac.pgw.services.refunds import NewRefund, refund_intent
 from tests.pgw.conftest import SCOPE
-from tests.pgw.doubles import HoldingAdapter, RefundingAdapter
+from tests.pgw.doubles import FakeAdapter, HoldingAdapter, RefundingAdapter
+from tests.pgw.services.routes import NAMES, Routes, mirror_three_accounts
 
 
 @pytest.fixture
@@ -107,3 +108,17 @@ class Refunds:
 @pytest.fixture
 def refunds(gateway) -> Refunds:
     return Refunds(gateway)
+
+
+@pytest.fixture
+def routes(provider, now):
+    """The store has accounts at three providers; without rules the first is `fake`."""
+    adapters = {"fake": provider}
+    for name in NAMES[1:]:
+        adapters[name] = FakeAdapter()
+        adapters[name].name = name
+        registry.register(adapters[name])
+    mirror_three_accounts(now=now)
+    yield Routes(adapters, now)
+    for name in NAMES[1:]:
+        registry._adapters.pop(name)
