@@ -229,6 +229,7 @@ class OmiseEndpoints:
             "description": wanted.description,
             "expires_at": wanted.expires_at,
             "holds": wanted.holds,
+            "lapses_at": wanted.expires_at,
             "metadata": wanted.metadata,
             "webhook_endpoint": wanted.webhook_endpoint,
         }
