@@ -16,6 +16,7 @@ SYSTEM_SCOPES: dict[str, str] = {
     "partner_calls": "call the webhook endpoints of all partners",
     "realtime": "read the event logs of connected terminals",
     "relay": "deliver committed events of all tenants",
+    "replay": "decide stored payments again by proposed routing rules, for all tenants",
     "resolver": "ask providers about attempts whose outcome is open",
     "seed": "create the demonstration data",
     "service": "a signed call from another service names the tenant in its body",

@@ -88,6 +88,7 @@ SCOPES = {
     "partner_calls",
     "realtime",
     "relay",
+    "replay",
     "resolver",
     "seed",
     "service",
