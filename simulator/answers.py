@@ -40,14 +40,24 @@ def problem(error: Refused) -> Response:
     return Json(body, status_code=error.status, media_type="application/problem+json")
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """The request's JSON object. Raises Refused: 413 above 64 KiB, 400 when it is no object."""
+async def read_body(request: Request) -> bytes:
+    """The request's raw body. Raises Refused: 413 above 64 KiB."""
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY:
             message = f"a body has at most {MAX_BODY} bytes"
             raise Refused(message, code="body_too_large", status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return bytes(raw)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The request's JSON object. Raises Refused: 413 above 64 KiB, 400 when it is no object."""
+    return parse_object(await read_body(request))
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a body. Raises Refused: 400 when it is none."""
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -14,6 +14,7 @@ from simulator.bank import Bank
 from simulator.control import Control
 from simulator.desk import Declared
 from simulator.omise.endpoints import OmiseEndpoints
+from simulator.paypay.endpoints import PayPayEndpoints
 from simulator.scb.endpoints import ScbEndpoints, refusal
 from simulator.scb.protocol import Refusal
 from simulator.stripe.endpoints import StripeEndpoints
@@ -22,6 +23,7 @@ from simulator.stripe.endpoints import StripeEndpoints
 def create_app(bank: Bank) -> Starlette:
     """The application on this bank."""
     scb, stripe, omise = ScbEndpoints(bank), StripeEndpoints(bank), OmiseEndpoints(bank)
+    paypay = PayPayEndpoints(bank)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -32,6 +34,7 @@ def create_app(bank: Bank) -> Starlette:
         routes=[
             *Control(bank, forget=scb.reset).routes(),
             Mount("/omise", routes=omise.routes()),
+            Mount("/paypay", routes=paypay.routes()),
             Mount("/scb", routes=scb.routes()),
             Mount("/stripe", routes=stripe.routes()),
         ],

@@ -10,6 +10,7 @@ from simulator.customer import Clock, Customer
 from simulator.houses import House
 from simulator.merchants import Merchants
 from simulator.omise.house import OmiseHouse
+from simulator.paypay.house import PayPayHouse
 from simulator.returns import Returns
 from simulator.scb.house import ScbHouse
 from simulator.scripts import Scripts
@@ -40,6 +41,7 @@ class Bank:
         self.merchants = Merchants(settings.journal and settings.journal.with_suffix(".merchants.json"))
         self.houses: dict[str, House] = {
             "omise": OmiseHouse(self.truth, self.merchants, clock),
+            "paypay": PayPayHouse(self.merchants),
             "scb": ScbHouse(url=settings.callback_url),
             "stripe": StripeHouse(self.truth, self.merchants, clock),
         }

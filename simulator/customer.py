@@ -77,6 +77,7 @@ class Customer:
         PaymentRefused 409 when the code was paid, or can no longer be.
         """
         plan = self._plans.get(charge.number, Behaviour.OK)
+        self.lapse(charge)
         if charge.status in ("failed", "voided"):
             raise PaymentRefused("this code is void", code="code_void", status=HTTPStatus.CONFLICT)
         if charge.status in ("paid", "authorized") or charge.number in self._promised:
@@ -86,6 +87,18 @@ class Customer:
         how = next((shown for shown in (plan, behaviour) if shown in CALLBACKS), Behaviour.OK)
         self.settle(charge, amount=amount, how=how, late=Behaviour.LATE_SUCCESS in (behaviour, plan))
         return charge
+
+    def lapse(self, charge: Charge) -> None:
+        """End a code that has outlived its time, if it has one; a payment that is on its way still arrives."""
+        until = charge.details.get("lapses_at")
+        waits = charge.status == "pending" and charge.number not in self._promised
+        if waits and until and datetime.fromisoformat(until) <= self._clock():
+            self._truth.end(charge, status="voided", lapsed=True)
+
+    def call_off(self, charge: Charge) -> None:
+        """Let a charge go before money moved; a payment that was on its way does not arrive any more."""
+        self._promised.discard(charge.number)
+        self._truth.end(charge, status="voided")
 
     def settle(self, charge: Charge, *, amount: int, how: Behaviour, late: bool) -> None:
         """Move the money, now or some seconds later, and tell the merchant."""

@@ -5,17 +5,13 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from simulator.answers import MAX_BODY, Refused
+from simulator.answers import read_body
 
 
 async def read_form(request: Request) -> tuple[bytes, dict[str, Any]]:
     """The raw body and its fields, nested by the brackets in their names. Raises Refused above 64 KiB."""
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MAX_BODY:
-            raise Refused(f"a body has at most {MAX_BODY} bytes", code="body_too_large", status=413)
-    return bytes(raw), nested(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
+    raw = await read_body(request)
+    return raw, nested(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def nested(pairs: list[tuple[str, str]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class House:
     """One provider's way of doing what all of them do. Whoever tells nothing of a kind of news keeps the default."""
 
     name: str
+    refunds_come_back = True  # the payer's bank may be unable to book one
 
     def payment_reference(self, charge: Charge, *, now: datetime) -> str:
         """The provider's reference of a payment made now."""

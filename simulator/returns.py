@@ -76,6 +76,8 @@ class Returns:
         refund = self._truth.find_refund(provider=provider, provider_reference=provider_reference)
         if refund is None or refund.status not in ("pending", "done"):
             raise Refused("no such refund on its way", code="refund_unknown", status=HTTPStatus.NOT_FOUND)
+        if refund.status == "done" and not self._houses[provider].refunds_come_back:
+            raise Refused("this refund is final", code="refund_final", status=HTTPStatus.CONFLICT)
         refund.status = "reversed" if refund.status == "done" else "failed"
         self._truth.give_back(refund)
         self._customer.tell(self._houses[provider].refund_news(refund), how=Behaviour.OK)

@@ -80,8 +80,13 @@ _CARDS = _CHARGES | {Operation.CAPTURE, Operation.VOID, Operation.REFUND}
 # Which operations a provider has.
 PROVIDERS: Mapping[str, frozenset[Operation]] = {
     "omise": _CARDS,
+    "paypay": _CARDS,
     "scb": _CHARGES | {Operation.TOKEN},
     "stripe": _CARDS,
+}
+# What providers cannot show because they have nothing of the kind: some tell nobody that money went back.
+_LACKS: Mapping[tuple[str, Operation], frozenset[Behaviour]] = {
+    ("paypay", Operation.REFUND): CALLBACKS,
 }
 # `*` speaks of the bank's service, not of the customer's phone: that one goes on answering.
 _SHOWN_BY_STAR = SHOWS | {Operation.PAY: CALLBACKS | {Behaviour.LATE_SUCCESS}}
@@ -126,8 +131,8 @@ class Scripts:
         at = _HOMES.get(shown, _member(Operation, "operation", named))
         if at not in PROVIDERS[provider]:
             raise ScriptRefused(f"{provider} has no {at}; it has: {_listed(PROVIDERS[provider])}")
-        if shown not in SHOWS[at]:
-            able = [where for where in PROVIDERS[provider] if shown in SHOWS[where]]
+        if shown not in _shown_at(provider, at):
+            able = [where for where in PROVIDERS[provider] if shown in _shown_at(provider, where)]
             raise ScriptRefused(f"{at} cannot show {shown}; these can: {_listed(able)}")
         self._scripts[provider, at] = script
 
@@ -136,7 +141,8 @@ class Scripts:
         for name, shows in ((operation, SHOWS), (EVERY_OPERATION, _SHOWN_BY_STAR)):
             key = (provider, str(name))
             script = self._scripts.get(key)
-            if script is None or script.behaviour not in shows[operation]:
+            lacked = _LACKS.get((provider, operation), frozenset())
+            if script is None or script.behaviour not in shows[operation] - lacked:
                 continue
             if script.times is not None:
                 script.times -= 1
@@ -160,6 +166,10 @@ class Scripts:
     def reset(self, *, provider: str | None = None) -> None:
         """Behave again."""
         self._scripts = {key: kept for key, kept in self._scripts.items() if provider and key[0] != provider}
+
+
+def _shown_at(provider: str, operation: Operation) -> frozenset[Behaviour]:
+    return SHOWS[operation] - _LACKS.get((provider, operation), frozenset())
 
 
 def _member(words: type[_Word], kind: str, value: object) -> _Word:

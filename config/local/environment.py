@@ -95,6 +95,7 @@ def _computed(options: Options, secrets: Secrets, addresses: Addresses) -> dict[
         "MPAC_SCB_BASE_URL": f"{options.simulator_url}/scb",
         "MPAC_STRIPE_BASE_URL": f"{options.simulator_url}/stripe",
         "MPAC_OMISE_BASE_URL": f"{options.simulator_url}/omise",
+        "MPAC_PAYPAY_BASE_URL": f"{options.simulator_url}/paypay",
         "MPAC_PORT": str(options.port),
         "MPAC_WS_PORT": str(options.ws_port),
         "MPAC_SIM_PORT": str(options.sim_port),

@@ -1,6 +1,7 @@
 """The adapters that this deployment knows, by provider name."""
 
 from mpac.pgw.adapters.omise.adapter import OmiseAdapter
+from mpac.pgw.adapters.paypay.adapter import PayPayAdapter
 from mpac.pgw.adapters.port import Adapter, WebhookTrust
 from mpac.pgw.adapters.scb.adapter import ScbAdapter
 from mpac.pgw.adapters.stripe.adapter import StripeAdapter
@@ -41,5 +42,6 @@ def list_adapters() -> tuple[Adapter, ...]:
 
 
 register(OmiseAdapter())
+register(PayPayAdapter())
 register(ScbAdapter())
 register(StripeAdapter())

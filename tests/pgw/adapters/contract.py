@@ -64,6 +64,11 @@ class Kit:
     refuses: tuple[Money, ...] = ()
     sign: Callable[[bytes, str, dt.datetime], dict[str, str]] | None = None
     secrets: tuple[str, str] = ("", "")  # two secrets of the provider's own shape
+    options: Mapping[str, str] = field(default_factory=dict)  # what the stand-in has to know of its merchant
+    # A code whose answer was lost cannot be had again; the charge is ended instead.
+    shows_once: bool = False
+    refunds_wait: bool = True  # a refund may be taken up now and carried out later
+    refunds_come_back: bool = True  # a refund that was carried out may return
 
     @property
     def capabilities(self) -> Capabilities:
@@ -115,6 +120,7 @@ class Stage:
                 "key": self.kit.credentials[self.kit.merchant_key],
                 "webhook_url": f"http://merchant.test/{self.kit.name}",
                 "webhook_secrets": [secret for secret in secrets if secret],
+                "options": dict(self.kit.options),
             }
             assert self.running.http.post("/__merchants", json=entry).status_code == 200
 
@@ -151,18 +157,23 @@ class Stage:
         self.running.settle()
 
     def customer_pays(self, request: ChargeRequest) -> None:
-        """The customer scans what the provider shows for this charge."""
-        [code] = {each["qr_payload"] for each in self.books() if each["reference"] == request.provider_key}
-        answer = self.running.pay(code)
+        """The customer scans what the provider shows for this charge, or showed last."""
+        codes = [each["qr_payload"] for each in self.books() if each["reference"] == request.provider_key]
+        answer = self.running.pay(codes[-1])
         assert answer.status_code == 200, answer.text
         self.settle()
 
-    def pay(self, request: ChargeRequest) -> ChargeRequest:
-        """Take the money of a charge to its end; the request as it stands then, with the provider's reference."""
+    def charged(self, request: ChargeRequest) -> Outcome:
+        """What comes of a charge when its customer does what they are shown."""
         outcome = self.adapter.create(request)
         if isinstance(outcome, ActionRequired):
             self.customer_pays(request)
             outcome = self.adapter.probe(known(request, outcome))
+        return outcome
+
+    def pay(self, request: ChargeRequest) -> ChargeRequest:
+        """Take the money of a charge to its end; the request as it stands then, with the provider's reference."""
+        outcome = self.charged(request)
         self.settle()
         assert isinstance(outcome, Approved), outcome
         return known(request, outcome)
