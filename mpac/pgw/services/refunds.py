@@ -11,6 +11,7 @@ from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import RefundSupport
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
+from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.refunds import LIVE, RETRIABLE
 from mpac.pgw.errors import (
     PartialRefundNotSupported,
@@ -151,20 +152,18 @@ def _check_support(intent: PaymentIntent, attempt: PaymentAttempt, amount_minor:
 
 
 def _payment_reference(attempt: PaymentAttempt, amount_minor: int) -> str:
-    """The movement of money to give back: the charge, or the smallest of its captures that still covers the amount.
+    """The movement of money to give back: the charge, or that of its captures which the amount fits best.
 
     The intent is locked, so that what is left of each capture cannot change meanwhile. Raises RefundSpansCaptures.
     """
-    captures = Capture.objects.filter(attempt=attempt, status="completed")
-    left = {
-        str(capture.provider_reference): capture.amount_minor for capture in captures.order_by("amount_minor")
-    }
+    captures = Capture.objects.filter(attempt=attempt, status=CaptureStatus.COMPLETED).order_by("pk")
+    left = {str(capture.provider_reference): int(capture.amount_minor) for capture in captures}
     if not left:
         return attempt.provider_reference or attempt.provider_key
     given = Refund.objects.filter(attempt=attempt, late_payment=None, status__in=LIVE)
     for reference, given_minor in given.values_list("payment_reference", "amount_minor"):
         left[reference] -= given_minor
-    for reference, left_minor in left.items():
-        if left_minor >= amount_minor:
-            return reference
-    raise RefundSpansCaptures
+    fitting = [reference for reference in left if left[reference] >= amount_minor]
+    if not fitting:
+        raise RefundSpansCaptures
+    return min(fitting, key=left.__getitem__)

@@ -191,7 +191,7 @@ def _refused(case: Case, status: AttemptStatus, *, code: str, message: str) -> N
 def _not_processed(case: Case, outcome: NotProcessed) -> None:
     if case.attempt.status == AttemptStatus.SENT and case.learned_from is LearnedFrom.ANSWER:
         _refused(case, AttemptStatus.ERROR, code=outcome.code, message=outcome.message)
-    elif case.learned_from is LearnedFrom.REISSUE and _is_harmless(case):
+    elif case.learned_from is LearnedFrom.REISSUE and (_is_harmless(case) or _is_forgotten(case.attempt)):
         # The repeated call was refused and the probe before it found no money.
         give_up(case, reason=outcome.code)
     else:
@@ -237,7 +237,7 @@ def _pending(case: Case) -> None:
         return
     over = intent.cancel_requested_at is not None or intent.status in ENDED or intent.expires_at <= case.now
     if attempt.status == AttemptStatus.UNKNOWN:
-        over = _is_harmless(case) and (over or _is_exhausted(attempt))
+        over = _may_give_up(case, wished=over)
     if over and attempt.status in OPEN - {AttemptStatus.AUTHORIZED}:  # held money is let go by a void alone
         give_up(case, reason="no money found")
     else:
@@ -251,8 +251,19 @@ def _is_harmless(case: Case) -> bool:
     return never_shown and adapter is not None and adapter.capabilities.customer_initiated
 
 
-def _is_exhausted(attempt: PaymentAttempt) -> bool:
-    return attempt.probes >= probing.MAX_REISSUES
+def _may_give_up(case: Case, *, wished: bool) -> bool:
+    """Whether a charge that its provider knows nothing about is taken for one that never was.
+
+    Where no money moves without the customer, that is when nobody wants it or its call was repeated in vain. Elsewhere both
+    must be: our call might still arrive, and what it did is found under watch and undone.
+    """
+    if _is_harmless(case):
+        return wished or case.attempt.probes >= probing.MAX_REISSUES
+    return wished and _is_forgotten(case.attempt)
+
+
+def _is_forgotten(attempt: PaymentAttempt) -> bool:
+    return attempt.status == AttemptStatus.UNKNOWN and attempt.probes >= probing.FORGOTTEN_AFTER
 
 
 def _is_of_a_hold(case: Case, payment: ProviderPayment) -> bool:

@@ -458,6 +458,38 @@ def test_is_let_go_when_it_was_called_off_before_it_was_known(gateway, captures,
     assert provider.holds[gateway.attempt(intent).provider_key].released
 
 
+def test_that_never_came_about_is_called_off_within_two_minutes(gateway, captures, provider):
+    provider.on_create.append(answers(TIMEOUT))
+    intent = captures.held()
+    cancel(gateway, intent)
+    resolve(gateway, seconds=60)
+    assert status_of(gateway, intent) == ("processing", "unknown")
+    resolve(gateway, seconds=120)
+    assert status_of(gateway, intent) == ("cancelled", "voided")
+    assert len(provider.created) == 1
+
+
+def test_that_came_about_after_it_was_given_up_is_let_go(gateway, captures, provider):
+    """The call arrived at last, minutes after it was sent."""
+    provider.on_create.append(answers(TIMEOUT))
+    intent = captures.held()
+    cancel(gateway, intent)
+    resolve(gateway, seconds=120)
+    provider.hold(provider.created[0])
+    resolve(gateway, seconds=300)
+    assert status_of(gateway, intent) == ("cancelled", "voided")
+    assert provider.holds[gateway.attempt(intent).provider_key].released
+
+
+def test_that_is_refused_whenever_it_is_asked_for_again_is_given_up(gateway, captures, provider):
+    provider.on_create += [answers(TIMEOUT), *[answers(REFUSED)] * 50]
+    intent = captures.held()
+    resolve(gateway, seconds=60)
+    assert status_of(gateway, intent) == ("processing", "unknown")
+    resolve(gateway, seconds=120)
+    assert status_of(gateway, intent) == ("failed", "voided")
+
+
 def test_is_let_go_when_it_was_taken_for_declined(gateway, captures, provider):
     """The provider had said no, and then it turns out that it holds the money all the same."""
     provider.on_create.append(lambda request: provider.hold(request) and NO)
