@@ -1,5 +1,7 @@
 """Omise's stand-in speaks as Omise documents it."""
 
+from datetime import timedelta
+
 import httpx2
 import pytest
 
@@ -140,3 +142,9 @@ def test_no_more_is_given_back_than_was_taken(bank: Running) -> None:
     assert bank.http.post(path, data={"amount": "551"}, headers=sent).json()["code"] == "failed_refund"
     assert bank.http.get(f"/omise/charges/{reference}", headers=sent).json()["refunded_amount"] == 12000
     assert bank.http.get(f"{path}/rfnd_unknown", headers=sent).status_code == 404
+
+
+def test_a_code_dies_at_the_end_that_was_asked_for(bank: Running) -> None:
+    make(bank, "omise", fields=PROMPTPAY | {"expires_at": "2026-11-21T05:10:00Z"})
+    bank.now += timedelta(minutes=10)
+    assert bank.pay(code(bank)).json()["code"] == "code_void"
