@@ -135,20 +135,39 @@ def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
 
 
 def _deliver(db: ContextDb, message: Claimed) -> None:
+    """Hand an event to all who react to it. One who fails keeps it from no other; their receipts make trying again safe."""
     now = clock.now()
     try:
         event = events.load(message.type, base=message.base, payload=message.payload)
-        for handler in handlers.handlers_of(message.type):
-            handler.handle(event, event_id=message.id, now=now)
+        failures = _handle(event, message, now=now)
     except Exception as error:
-        logger.exception(
-            "handler failed", event_type=message.type, event_id=str(message.id), tries=message.tries
-        )
-        _postpone(db, message, error, now=now)
+        logger.exception("event cannot be read", event_type=message.type, event_id=str(message.id))
+        failures = [error]
+    if failures:
+        outage = next((error for error in failures if isinstance(error, OUTAGES)), None)
+        _postpone(db, message, outage or failures[0], now=now)
         return
     with db.atomic(SCOPE):
         db.execute("SET LOCAL synchronous_commit = off")
         db.execute(DELIVERED, [now, message.id, message.created_at])
+
+
+def _handle(event: events.Event, message: Claimed, *, now: dt.datetime) -> list[Exception]:
+    """Let every handler react, and return what went wrong."""
+    failures: list[Exception] = []
+    for handler in handlers.handlers_of(message.type):
+        try:
+            handler.handle(event, event_id=message.id, now=now)
+        except Exception as error:
+            logger.exception(
+                "handler failed",
+                consumer=handler.consumer,
+                event_type=message.type,
+                event_id=str(message.id),
+                tries=message.tries,
+            )
+            failures.append(error)
+    return failures
 
 
 def _postpone(db: ContextDb, message: Claimed, error: Exception, *, now: dt.datetime) -> None:

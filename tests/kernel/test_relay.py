@@ -105,6 +105,21 @@ def test_keeps_the_order_of_an_aggregate_while_a_handler_fails(log):
     assert log.seen == ["c", "a", "b"]
 
 
+def test_brings_an_event_to_everybody_although_one_of_them_fails(log):
+    seen = []
+    handlers.handles(Happened, db=PORTAL, consumer="portal.other")(
+        lambda event, *, now: seen.append(event.what)
+    )
+    log.failing.add("a")
+    happen("a")
+    happen("b")
+    assert deliver_due(DB, now=clock.now()) == 1
+    assert (log.seen, seen, pending()) == ([], ["a"], 2)
+    log.failing.clear()
+    deliver_all([DB], now=lambda: clock.now() + dt.timedelta(minutes=5))
+    assert (log.seen, seen, pending()) == (["a", "b"], ["a", "b"], 0)
+
+
 def test_parks_an_event_after_its_last_try_and_goes_on_with_the_next(log):
     log.failing = {"a"}
     happen("a")
