@@ -17,6 +17,7 @@ import pytest
 
 from config.local.state import forget
 from simulator.terminal.client import Terminal
+from tests.receiver import Receiver
 
 ROOT = Path(__file__).parent.parent.parent
 START_S = 120.0
@@ -176,11 +177,18 @@ def free_ports(count: int) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+def receiver() -> Iterator[Receiver]:
+    """A partner's server, which the platform may call by plain HTTP."""
+    with Receiver() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[RunningPlatform]:
     """The platform of all journeys of this worker."""
     platform = RunningPlatform(tmp_path_factory.mktemp("platform") / "state")
     try:
-        platform.start(MPAC_PROVIDER_TIMEOUT_S="2")
+        platform.start(MPAC_PROVIDER_TIMEOUT_S="2", MPAC_WEBHOOK_TRUSTED_HOSTS=f"127.0.0.1:{receiver.port}")
         yield platform
     finally:
         platform.stop()

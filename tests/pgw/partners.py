@@ -124,7 +124,7 @@ def fill(count, endpoints, *, now):
     with atomic(ALL_TENANTS):
         PartnerEvent.objects.bulk_create(told)
         for made in endpoints:
-            pairs = [(event, made.endpoint) for event in told]
+            pairs = [(event, made.endpoint.pk) for event in told]
             partner_events._open_deliveries(
                 pairs, now=now - dt.timedelta(hours=1) if made is endpoints[0] else now
             )

@@ -6,6 +6,7 @@ from kernel import ids
 from kernel.handlers import handlers_of
 from kernel.tenancy import TenantScope
 from mpac.pgw import events
+from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.partner_events import TOLD
 from tests.pgw.partners import deliveries, endpoint, events_told, relay
 
@@ -89,7 +90,7 @@ def test_keeps_events_that_nobody_listens_to(database, now):
 
 
 def test_tells_a_sale_in_its_order(gateway):
-    intent = gateway.shown()
+    intent = gateway.shown(source=Source.API)
     relay()
     found = [(told.type.removeprefix("payment_intent."), told.sequence) for told in events_told()]
     assert found == [("created", 1), ("processing", 2), ("action_required", 3)]

@@ -5,12 +5,14 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+
 from kernel.events import Event
 from kernel.ids import created_at_of, parse, uuid7
 from kernel.tenancy import TenantScope
 from mpac.pgw import conf
 from mpac.pgw.db import atomic, db
-from mpac.pgw.domain.partner_events import TOLD, data_of, envelope, wants
+from mpac.pgw.domain.partner_events import ALL, TOLD, data_of, envelope, wants
 from mpac.pgw.domain.partner_webhooks import WINDOW, DeliveryStatus, EndpointStatus
 from mpac.pgw.errors import EndpointDisabled, NobodyListens, TooManyEvents
 from mpac.pgw.models import PartnerEvent, WebhookDelivery, WebhookEndpoint
@@ -25,33 +27,47 @@ from mpac.pgw.selectors.partner_webhooks import (
 BATCH = 500
 # Events of one object come one after the other; one that was parked and replayed may meet its successor here.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-LAST_SEQUENCE = """
-    SELECT coalesce(max(sequence), 0) FROM partner_events
-    WHERE psp_id = %s AND object_id = %s AND created_at >= %s
+# Every event of every intent passes here, so that keeping it and asking who wants it is one statement.
+RECORD = """
+    WITH told AS (
+        INSERT INTO partner_events (id, created_at, psp_id, merchant_id, store_id, livemode, type, object_id, sequence, data)
+        SELECT %(id)s, %(created_at)s, %(psp_id)s, %(merchant_id)s, %(store_id)s, %(livemode)s, %(type)s, %(object_id)s,
+               1 + coalesce(max(sequence), 0), %(data)s::jsonb
+        FROM partner_events
+        WHERE psp_id = %(psp_id)s AND object_id = %(object_id)s AND created_at >= %(object_created_at)s
+        RETURNING 1
+    )
+    SELECT e.id FROM told, webhook_endpoints e
+    WHERE e.psp_id = %(psp_id)s AND e.livemode = %(livemode)s AND e.status = 'enabled' AND e.event_types ?| %(wanted)s
 """
 
 
-def record_event(event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> PartnerEvent:
+def record_event(event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> None:
     """Keep one of our events as what its partner is told, and open a delivery to every endpoint that wants it.
 
     Needs an open transaction; the caller sees to it that an event is recorded once.
     """
-    psp_id, livemode = int(event.psp_id or 0), bool(event.payload()["livemode"])
-    told = PartnerEvent(
-        id=event_id,
-        psp_id=psp_id,
-        merchant_id=event.merchant_id,
-        store_id=event.store_id,
-        livemode=livemode,
-        type=TOLD[type(event)],
-        object_id=event.aggregate_id,
-        sequence=_next_sequence(psp_id, event.aggregate_id),
-        data=data_of(event),
-    )
-    told.save(force_insert=True)
-    listeners = list_listeners(psp_id=psp_id, livemode=livemode, kind=told.type)
-    _open_deliveries([(told, endpoint) for endpoint in listeners], now=now)
-    return told
+    kind, object_id, created_at = TOLD[type(event)], event.aggregate_id, created_at_of(event_id)
+    psp_id = int(event.psp_id or 0)
+    values = {
+        "id": event_id,
+        "created_at": created_at,
+        "psp_id": psp_id,
+        "merchant_id": event.merchant_id,
+        "store_id": event.store_id,
+        "livemode": event.payload()["livemode"],
+        "type": kind,
+        "object_id": object_id,
+        "object_created_at": created_at_of(parse(object_id)[1]),
+        "data": orjson.dumps(data_of(event)).decode(),
+        "wanted": [ALL, kind],
+    }
+    db.execute(ONE_AT_A_TIME, [f"pgw.partner_events:{object_id}"])
+    if listeners := db.execute(RECORD, values):
+        told = PartnerEvent(
+            id=event_id, created_at=created_at, psp_id=psp_id, livemode=values["livemode"], type=kind
+        )
+        _open_deliveries([(told, endpoint_id) for (endpoint_id,) in listeners], now=now)
 
 
 def resend_event(
@@ -67,7 +83,7 @@ def resend_event(
             listeners = list_listeners(psp_id=told.psp_id, livemode=told.livemode, kind=told.type)
         if not listeners:
             raise NobodyListens
-        _open_deliveries([(told, endpoint) for endpoint in listeners], now=now)
+        _open_deliveries([(told, endpoint.pk) for endpoint in listeners], now=now)
     return told
 
 
@@ -91,7 +107,7 @@ def resend_range(
         )
         if len(found) > conf.MAX_RESENT:
             raise TooManyEvents
-        wanted = [(told, endpoint) for told in found if wants(endpoint.event_types, told.type)]
+        wanted = [(told, endpoint.pk) for told in found if wants(endpoint.event_types, told.type)]
         _open_deliveries(wanted, now=now)
     return len(wanted)
 
@@ -118,14 +134,7 @@ def _enabled_endpoint(endpoint_id: uuid.UUID) -> WebhookEndpoint:
     return endpoint
 
 
-def _next_sequence(psp_id: int, object_id: str) -> int:
-    _kind, key = parse(object_id)
-    db.execute(ONE_AT_A_TIME, [f"pgw.partner_events:{object_id}"])
-    last: int = db.execute(LAST_SEQUENCE, [psp_id, object_id, created_at_of(key)])[0][0]
-    return last + 1
-
-
-def _open_deliveries(pairs: Iterable[tuple[PartnerEvent, WebhookEndpoint]], *, now: dt.datetime) -> None:
+def _open_deliveries(pairs: Iterable[tuple[PartnerEvent, uuid.UUID]], *, now: dt.datetime) -> None:
     """A delivery for each pair, or the one that is there again from its beginning."""
     WebhookDelivery.objects.bulk_create(
         [
@@ -134,14 +143,14 @@ def _open_deliveries(pairs: Iterable[tuple[PartnerEvent, WebhookEndpoint]], *, n
                 created_at=told.created_at,
                 psp_id=told.psp_id,
                 livemode=told.livemode,
-                endpoint=endpoint,
+                endpoint_id=endpoint_id,
                 event_id=told.pk,
                 event_type=told.type,
                 status=DeliveryStatus.PENDING,
                 next_try_at=now,
                 expires_at=now + WINDOW,
             )
-            for told, endpoint in pairs
+            for told, endpoint_id in pairs
         ],
         batch_size=BATCH,
         update_conflicts=True,

@@ -12,6 +12,7 @@ from kernel import clock, crashpoints, ids
 from kernel.money import Money
 from mpac.pgw import conf
 from mpac.pgw.db import atomic
+from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.partner_webhooks import LEASE, WINDOW
 from mpac.pgw.models import WebhookDelivery
 from mpac.pgw.services import partner_calls, partner_events
@@ -269,7 +270,7 @@ def test_anew_when_an_event_is_asked_for_again(told, sent, now):
 
 
 def test_anew_about_all_events_of_a_time_that_its_filter_lets_through(gateway, sent, now):
-    gateway.shown()
+    gateway.shown(source=Source.API)
     relay()
     made = endpoint(now=now, event_types=["payment_intent.processing", "payment_intent.action_required"])
     day = dt.timedelta(days=1)
