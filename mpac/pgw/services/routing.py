@@ -175,7 +175,7 @@ def _bar(
         Bar.OTHER_PROVIDER_WANTED: wanted not in (None, adapter.name),
         Bar.TRIED: adapter.name in tried,
         Bar.METHOD: method not in can.methods,
-        Bar.CURRENCY: intent.currency not in can.currencies,
+        Bar.CURRENCY: not can.accepts(method=method, currency=intent.currency),
         Bar.AMOUNT: intent.amount_minor > can.max_amount_minor,
         Bar.CAPTURE: intent.capture_method == CaptureMethod.MANUAL and not can.manual_capture,
     }

@@ -124,6 +124,17 @@ def test_splits_by_the_intent_and_by_nothing_else(gateway, routes):
         assert decision.point in range(100)
 
 
+def test_passes_over_a_provider_whose_method_has_another_currency(gateway, routes):
+    yen = {"qr_code": frozenset({"JPY"})}
+    routes["fake"].capabilities = replace(routes["fake"].capabilities, method_currencies=yen)
+    intent = gateway.shown()
+
+    (decision,) = routes.decisions(intent)
+    assert decision.provider == "other"
+    barred = {each["provider"]: each["barred"] for each in decision.candidates}
+    assert barred == {"fake": "currency", "other": None, "third": None}
+
+
 def test_refuses_when_the_rules_leave_nobody(gateway, routes):
     routes["third"].capabilities = replace(routes["third"].capabilities, max_amount_minor=1)
     routes.publish({"name": "r", "providers": ["third"], "only_listed": True})
