@@ -1,5 +1,6 @@
 """The pages of one model: a list, and a row in groups of columns with the way to what belongs to it."""
 
+import datetime as dt
 import functools
 import operator
 import re
@@ -17,6 +18,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import SimpleTemplateResponse
@@ -25,7 +27,7 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
 from kernel import clock, ids
-from kernel.admin.actions import RowAction, actor_of
+from kernel.admin.actions import RowAction, actor_of, refuse
 from kernel.admin.columns import Kind, Show, column, may_be
 from kernel.admin.scope import console_scope, find_console_scope
 from kernel.db import ContextDb
@@ -136,15 +138,15 @@ class ConsoleAdmin(ModelAdmin):
 
     def action_view(self, request: HttpRequest, object_id: str, *, action: RowAction) -> HttpResponse:
         """Ask whether to do it, and do it when the answer comes. Nothing is done by looking."""
-        if not action.is_open_to(request):
-            raise PermissionDenied
-        key = unquote(object_id)
+        key, now = unquote(object_id), clock.now()
         with self.db.atomic(console_scope(request)):
-            row = self.get_object(request, key)
+            row = self.get_object(request, key) if action.is_open_to(request) else None
+            form = action.ask(row, request.POST or None, now) if row is not None else None
+        if not action.is_open_to(request, row):
+            raise PermissionDenied
         if row is None:
             raise Http404
-        if request.method == "POST":
-            self._act(request, row, action)
+        if request.method == "POST" and self._act(request, row, action, form, now):
             return redirect(self.url_of(key))
         context = {
             **self.admin_site.each_context(request),
@@ -152,22 +154,32 @@ class ConsoleAdmin(ModelAdmin):
             "title": action.words,
             "subtitle": self._public_name(key) or str(row),
             "action": action,
+            "form": form,
             "list_url": self.list_url(),
             "row_url": self.url_of(key),
         }
         return render(request, "console/confirm.html", context)
 
-    def _act(self, request: HttpRequest, row: Any, action: RowAction) -> None:
+    def _act(
+        self, request: HttpRequest, row: Any, action: RowAction, form: Form | None, now: dt.datetime
+    ) -> bool:
+        """Do it and say so, or say why not; False while the form has to be looked at again."""
+        if form is not None and not form.is_valid():
+            return False
         actor = actor_of(request)
         try:
-            said = action.run(row, actor, clock.now())
+            said = action.run(row, actor, now, **(form.cleaned_data if form is not None else {}))
         except DomainError as refused:
-            messages.error(request, refused.message)
-            return
+            if form is None:
+                messages.error(request, refused.message)
+            else:
+                refuse(form, refused)
+            return form is None
         logger.info(
             "console action", action=action.name, table=self.opts.db_table, row=str(row.pk), actor=actor
         )
         messages.success(request, said)
+        return True
 
     def _action_url(self, key: str, action: RowAction) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{action.name}"

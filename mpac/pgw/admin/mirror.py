@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from mpac.pgw.admin.base import WHERE, GatewayAdmin, GatewayPlatformAdmin
+from mpac.pgw.admin.routing import PUBLISHING
 from mpac.pgw.models import (
     ClientPartner,
     Currency,
@@ -35,6 +36,7 @@ class ClientPartnerAdmin(GatewayAdmin):
 class MerchantAdmin(GatewayAdmin):
     """Mirrored merchants."""
 
+    row_actions = (PUBLISHING,)
     list_display = (
         *(
             "merchant_id",
@@ -56,6 +58,7 @@ class MerchantAdmin(GatewayAdmin):
 class StoreAdmin(GatewayAdmin):
     """Mirrored stores."""
 
+    row_actions = (PUBLISHING,)
     list_display = (
         *("store_id", "store_code", "name", "psp_id", "merchant_id", "is_active", "version", "deleted_at"),
         "synced_at",

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 from django.db import IntegrityError
-from django.db.models import F, Max
+from django.db.models import F
 
 from kernel.errors import FieldError, NotFound
 from kernel.ids import created_at_of, uuid7
@@ -80,7 +80,8 @@ def publish_rules(*, scope: Scope, wanted: NewRules, now: dt.datetime) -> Routin
     try:
         with atomic(scope):
             _check_level(wanted)
-            if last_version(**level) != wanted.based_on:
+            last = find_last_version(**level)
+            if (last.version if last is not None else 0) != wanted.based_on:
                 raise RulesOutdated
             rules = RoutingRules(
                 id=rules_id,
@@ -118,10 +119,11 @@ def withdraw_rules(
     return publish_rules(scope=scope, wanted=wanted, now=now)
 
 
-def last_version(*, psp_id: int, merchant_id: int, only_store_id: int | None) -> int:
-    """The number of the last version of a level, 0 for none. In the caller's transaction."""
+def find_last_version(*, psp_id: int, merchant_id: int, only_store_id: int | None) -> RoutingRules | None:
+    """The last version of a level, begun or not. In the caller's transaction."""
     level = RoutingRules.objects.filter(psp_id=psp_id, merchant_id=merchant_id, only_store_id=only_store_id)
-    return int(level.aggregate(last=Max("version"))["last"] or 0)
+    found: RoutingRules | None = level.order_by("-version").first()
+    return found
 
 
 def find_book(

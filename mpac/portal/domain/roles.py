@@ -27,6 +27,8 @@ CONSOLE_ROLES = frozenset(Role) - {Role.CASHIER}
 
 # What somebody in the console may do beyond looking, and in which roles. Looking needs no entry.
 CONSOLE_PERMISSIONS: dict[str, frozenset[Role]] = {
+    "pgw.publish_routing": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
+    "pgw.switch_breakers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.resend_webhooks": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
 }
 

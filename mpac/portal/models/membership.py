@@ -58,3 +58,8 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return str(self.role)
+
+    def covers(self, row: Any) -> bool:
+        """Whether a row, of any context, lies at this membership's level or below it."""
+        levels = ("psp_id", "merchant_id", "store_id")
+        return all(getattr(self, level) in (None, getattr(row, level, None)) for level in levels)

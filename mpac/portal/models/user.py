@@ -87,14 +87,14 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
             return None
         return widest_scope([held for held in self.memberships_held() if held.role in CONSOLE_ROLES])
 
-    def has_perm(self, perm: str, _obj: Any = None) -> bool:
-        """Whoever may enter the console may look; what may be done in it hangs on the role."""
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Whoever may enter the console may look; what may be done in it, and to this row, hangs on role and level."""
         if not self.is_staff:
             return False
         if perm.rpartition(".")[2].startswith("view_"):
             return True
         may = CONSOLE_PERMISSIONS.get(perm, frozenset())
-        return any(membership.role in may for membership in self.memberships_held())
+        return any(held.role in may and (obj is None or held.covers(obj)) for held in self.memberships_held())
 
     def has_perms(self, perm_list: list[str], obj: Any = None) -> bool:
         return all(self.has_perm(perm, obj) for perm in perm_list)

@@ -45,8 +45,8 @@ class Routes:
         """A new version of the merchant's rules, or of the store's."""
         document = changes.pop("document", {"rules": list(rules)} | changes.pop("more", {}))
         with atomic(scope):
-            last = rule_books.last_version(psp_id=1, merchant_id=11, only_store_id=store)
-        values = {"based_on": last, "published_by": "somebody@example.com", **changes}
+            last = rule_books.find_last_version(psp_id=1, merchant_id=11, only_store_id=store)
+        values = {"based_on": last.version if last else 0, "published_by": "somebody@example.com", **changes}
         wanted = NewRules(psp_id=1, merchant_id=11, only_store_id=store, document=document, **values)
         return publish_rules(scope=scope, wanted=wanted, now=self.now)
 
