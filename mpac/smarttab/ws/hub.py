@@ -50,6 +50,10 @@ class Hub:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._listening.wait(), LISTEN_WAIT_S)
 
+    def connections_of(self, device_id: uuid.UUID) -> int:
+        """How many connections of a device this process serves."""
+        return len(self._waiting.get(device_id, ()))
+
     def leave(self, device_id: uuid.UUID, wake: Wake) -> None:
         """Stop calling `wake`. The last one to leave stops the hub."""
         waiting = self._waiting.get(device_id, [])
