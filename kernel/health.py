@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.utils import ProgrammingError
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
@@ -23,6 +22,7 @@ from kernel import metrics as figures
 from kernel.db import ContextDb
 from kernel.logs import get_logger
 from kernel.redis_client import redis_client
+from kernel.rest.problems import read_only
 
 RELAY_LAG_LIMIT_S = 30.0
 RETRY_AFTER_S = 5
@@ -36,13 +36,13 @@ class Finding(NamedTuple):
     what: str
 
 
-@require_safe
+@read_only
 def livez(_request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return _json({"status": "alive"}, status=200)
 
 
-@require_safe
+@read_only
 def readyz(_request: HttpRequest) -> HttpResponse:
     """200 when requests can be served, else 503; the body lists what is missing and what is degraded."""
     found = findings()
@@ -58,7 +58,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
+@read_only
 def metrics(_request: HttpRequest) -> HttpResponse:
     """Figures in the Prometheus text format."""
     return HttpResponse(figures.render(), content_type=figures.CONTENT_TYPE)

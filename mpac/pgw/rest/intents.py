@@ -13,7 +13,7 @@ from kernel.rest import Endpoint, Page, PageQuery, Request, Steps, operation, pa
 from mpac.pgw.db import atomic, db
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.rest.authentication import client_secret
-from mpac.pgw.rest.bodies import ConfirmIntent, CreateIntent, ListIntents, NoFields
+from mpac.pgw.rest.bodies import ConfirmIntent, CreateIntent, ListIntents
 from mpac.pgw.rest.views import (
     AttemptView,
     IntentEventView,
@@ -165,11 +165,10 @@ class CancelIntentEndpoint(IntentEndpoint):
     @operation(
         "payment_intents.cancel",
         summary="Cancel a payment intent",
-        body=NoFields,
         response=IntentView,
         idempotent="steps",
     )
-    def post(self, request: Request, intent_id: str, body: NoFields) -> Steps:
+    def post(self, request: Request, intent_id: str) -> Steps:
         principal: Principal = request.user
 
         def begin() -> str:

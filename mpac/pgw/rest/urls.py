@@ -11,7 +11,7 @@ urlpatterns = [
     path("payment-intents/<str:intent_id>/cancel", intents.CancelIntentEndpoint.as_view()),
     path("payment-intents/<str:intent_id>/attempts", intents.IntentAttemptsEndpoint.as_view()),
     path("payment-intents/<str:intent_id>/events", intents.IntentEventsEndpoint.as_view()),
-    path("webhooks/<str:provider>", webhooks.WebhooksEndpoint.as_view()),
-    path("webhooks/<str:provider>/<str:account>", webhooks.WebhooksEndpoint.as_view()),
+    path("webhooks/<str:provider>", webhooks.ProviderWebhookEndpoint.as_view()),
+    path("webhooks/<str:provider>/<str:account>", webhooks.AccountWebhookEndpoint.as_view()),
     path("sync/merchants", sync.SyncMerchantsEndpoint.as_view()),
 ]

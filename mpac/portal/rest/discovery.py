@@ -16,7 +16,12 @@ class JwksEndpoint(Endpoint):
     db = db
     authentication_classes = ()
 
-    @operation("auth.jwks", summary="Read the public keys that sign access tokens", response=JwkSet)
+    @operation(
+        "auth.jwks",
+        summary="Read the public keys that sign access tokens",
+        response=JwkSet,
+        headers=("Cache-Control",),
+    )
     def get(self, _request: Request) -> Answer:
         keys = [msgspec.convert(dict(key), Jwk) for key in published_keys(now=self.now)]
         return Answer(
@@ -30,7 +35,12 @@ class MetadataEndpoint(Endpoint):
     db = db
     authentication_classes = ()
 
-    @operation("auth.metadata", summary="Read the authorization server's metadata", response=ServerMetadata)
+    @operation(
+        "auth.metadata",
+        summary="Read the authorization server's metadata",
+        response=ServerMetadata,
+        headers=("Cache-Control",),
+    )
     def get(self, _request: Request) -> Answer:
         metadata = ServerMetadata(
             issuer=conf.issuer(),

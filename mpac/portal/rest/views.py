@@ -6,7 +6,7 @@ import msgspec
 
 from kernel import ids
 from kernel.clock import rfc3339
-from kernel.rest import View
+from kernel.rest import Instant, View
 from mpac.portal import conf
 from mpac.portal.dto import AccessToken, Activation
 from mpac.portal.models import Device, Merchant, ProviderConfig, Psp, Store
@@ -16,8 +16,8 @@ from mpac.portal.services.devices import RegisteredDevice
 
 class PspView(View, kw_only=True):
     id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     code: str
     name: str
     status: str
@@ -32,8 +32,8 @@ class PspView(View, kw_only=True):
 class MerchantView(View, kw_only=True):
     id: int
     psp_id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     code: str
     name: str
     status: str
@@ -48,8 +48,8 @@ class StoreView(View, kw_only=True):
     id: int
     psp_id: int
     merchant_id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     code: str
     name: str
     status: str
@@ -67,8 +67,8 @@ class ProviderConfigView(View, kw_only=True):
     psp_id: int
     merchant_id: int
     store_id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     provider: str
     account: dict[str, str]
     enabled: bool
@@ -82,16 +82,16 @@ class DeviceView(View, kw_only=True):
     psp_id: int
     merchant_id: int
     store_id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     name: str
     model: str
     serial_number: str
     status: str
     livemode: bool
     key_id: str | None
-    activated_at: str | None
-    activation_expires_at: str | None
+    activated_at: Instant | None
+    activation_expires_at: Instant | None
     object: Literal["device"] = "device"
 
 
@@ -111,8 +111,8 @@ class ActivationView(View, kw_only=True):
     """What a terminal needs to ask for tokens."""
 
     id: str
-    created_at: str
-    activated_at: str
+    created_at: Instant
+    activated_at: Instant
     device_id: str
     client_id: str
     key_id: str

@@ -57,7 +57,7 @@ class OrderEndpoint(Endpoint):
     partner_scopes = PARTNER_SCOPES
     db = db
 
-    @operation("orders.get", summary="Read an order", response=OrderView, errors=(404,))
+    @operation("orders.get", summary="Read an order", response=OrderView, headers=("ETag",))
     def get(self, request: Request, order_id: str) -> Answer:
         with atomic(request.user.scope()):
             return _shown(select.get_order(ids.decode("ord", order_id)))
@@ -67,7 +67,9 @@ class OrderEndpoint(Endpoint):
         summary="Change a draft or open order (If-Match: its version)",
         body=PatchOrder,
         response=OrderView,
-        errors=(400, 404, 409),
+        errors=(409,),
+        if_match=True,
+        headers=("ETag",),
     )
     def patch(self, request: Request, order_id: str, body: PatchOrder) -> Answer:
         caller = caller_of(request)

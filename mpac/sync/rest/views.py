@@ -35,7 +35,11 @@ class RunView(Endpoint):
     callers = frozenset({"service"})
 
     @operation(
-        "sync.run", summary="Copy one merchant, or all that drifted, now", body=RunSync, response=SyncRun
+        "sync.run",
+        summary="Copy one merchant, or all that drifted, now",
+        body=RunSync,
+        response=SyncRun,
+        errors=(404,),
     )
     def post(self, request: Request, body: RunSync) -> SyncRun:
         if body.merchant_id is None:

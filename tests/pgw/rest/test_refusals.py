@@ -115,7 +115,11 @@ def test_a_second_try_while_the_first_is_open(partner, provider):
         ("store_id=0", "store_id"),
         ("created_from=yesterday", "created_from"),
         ("color=red", "color"),
-        ("reference=%00", ""),
+        ("reference=%00", "reference"),
+        ("reference=a&reference=b", "reference"),
+        ("created_from=0.5", "created_from"),
+        ("created_from=2026-02-30T00:00:00Z", "created_from"),
+        ("status=null", "status"),
     ],
 )
 def test_malformed_questions(partner, query, field):
