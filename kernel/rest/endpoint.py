@@ -87,11 +87,9 @@ class Endpoint(APIView):
         if self.operation.idempotent:
             self.idempotency_key = idempotency.parse_key(request.headers.get("Idempotency-Key"))
         arguments = self._decode(request)
-        if self.operation.limited:
-            named = (getattr(argument, "merchant_id", None) for argument in arguments.values())
-            self.limits.check_merchant(
-                principal, next((found for found in named if isinstance(found, int)), None)
-            )
+        named = (getattr(argument, "merchant_id", None) for argument in arguments.values())
+        merchant_id = next((found for found in named if isinstance(found, int)), None)
+        self.limits.check_merchant(self.request.user, merchant_id)
         return self._run(function, arguments, *args, **kwargs)
 
     def _admit(self, request: HttpRequest) -> None:
