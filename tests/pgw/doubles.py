@@ -3,11 +3,13 @@
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 
 from kernel.money import Money
+from mpac.pgw.adapters import registry
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
@@ -88,6 +90,17 @@ class FakeAdapter:
     def notice(self, provider_key: str, reference: str) -> bytes:
         """The bank's notice of a payment."""
         return msgspec.json.encode({"key": provider_key, "reference": reference})
+
+
+@contextmanager
+def registered() -> Iterator[FakeAdapter]:
+    """A fake provider that the gateway knows for the length of the block."""
+    adapter = FakeAdapter()
+    registry.register(adapter)
+    try:
+        yield adapter
+    finally:
+        registry._adapters.pop(adapter.name)
 
 
 def show_qr(request: ChargeRequest) -> Outcome:
