@@ -22,6 +22,7 @@ logger = get_logger(__name__)
 
 SCOPE = SystemScope("upkeep")
 PARTITIONS_AHEAD = 3
+BATCH = 5_000
 KEEP_RECEIPTS = dt.timedelta(days=40)
 KEEP_RUNS = dt.timedelta(days=7)
 
@@ -33,13 +34,30 @@ EXPIRED = {
 }
 
 
+FORGET = """
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM {table} WHERE {condition} LIMIT %s FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+"""
+
+
 def remove_expired(db: ContextDb, *, now: dt.datetime) -> int:
     """Delete expired nonces, idempotency keys, receipts and job runs of a context; returns how many rows went."""
+    return sum(
+        _remove(db, FORGET.format(table=table, condition=condition), before=now - keep)
+        for table, (condition, keep) in EXPIRED.items()
+    )
+
+
+def _remove(db: ContextDb, sql: str, *, before: dt.datetime) -> int:
+    """In small transactions: a day's rows at once would outlast the statement timeout, and so never go."""
     removed = 0
-    with db.atomic(SCOPE):
-        for table, (condition, keep) in EXPIRED.items():
-            removed += len(db.execute(f"DELETE FROM {table} WHERE {condition} RETURNING 1", [now - keep]))
-    return removed
+    while True:
+        with db.atomic(SCOPE):
+            batch = len(db.execute(sql, [before, BATCH]))
+        removed += batch
+        if batch < BATCH:
+            return removed
 
 
 def owner_connection(alias: str) -> psycopg.Connection:
