@@ -102,7 +102,6 @@ EVENTS: dict[str, set[str]] = {
     "portal.provider_config_changed": {"sync.copy_merchant"},
     "portal.psp_changed": {"sync.copy_provider"},
     "portal.store_changed": {"sync.copy_merchant"},
-    "pgw.intent_fact": set(),
     "pgw.late_payment_received": {"smarttab.decide_late_payment"},
     "pgw.late_payment_return_due": set(),
     "pgw.payment_intent_action_required": {"smarttab.show_next_action"},
