@@ -158,6 +158,7 @@ MPAC_RATE_LIMITS = {
     "global": env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000),
     "partner": env.int("MPAC_RATE_LIMIT_PARTNER", default=100),
     "address": env.int("MPAC_RATE_LIMIT_ADDRESS", default=600),
+    "page": env.int("MPAC_RATE_LIMIT_PAGE", default=60),
     "sign_in_account": env.int("MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT", default=20),
     "sign_in_address": env.int("MPAC_RATE_LIMIT_SIGN_IN_ADDRESS", default=100),
 }

@@ -110,3 +110,8 @@ def test_figures_are_shown_in_prometheus_text():
 @pytest.mark.parametrize("view", [health.livez, health.readyz, health.metrics])
 def test_the_pages_are_read_only(view):
     assert view(ask.post("/")).status_code == 405
+
+
+def test_no_answer_is_to_be_taken_for_another_type(api):
+    for path in ("/livez", "/v1/orders", "/nowhere", "/v1/openapi.json"):
+        assert api.get(path)["X-Content-Type-Options"] == "nosniff"
