@@ -70,6 +70,7 @@ class Sale:
 
 
 def interrupted_sale(platform, terminal, point) -> Sale:
+    until(platform.is_ready, timeout_s=RECOVERY_S)
     sale = Sale(terminal)
     if point in WHILE_PAYING:
         with platform.crash_at(point):
@@ -97,7 +98,9 @@ def sales(running):
     """A sale for every point, interrupted there; all of them before the first is taken up again."""
     running.simulator("/__reset")
     with running.terminal() as terminal:
-        yield {point: interrupted_sale(running, terminal, point) for point in POINTS}
+        made = {point: interrupted_sale(running, terminal, point) for point in POINTS}
+        until(running.is_ready, timeout_s=RECOVERY_S)
+        yield made
 
 
 @pytest.mark.parametrize("point", WHILE_PAYING)
