@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config.contexts import CONTEXTS
-from config.env import database, database_owner, env, key_encryption_keys, path, service_keys
+from config.env import amount_limits, database, database_owner, env, key_encryption_keys, path, service_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -152,6 +152,7 @@ MPAC_SERVICE_KEYS = service_keys()
 MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
 MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
+MPAC_AMOUNT_LIMITS = amount_limits()
 MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
 MPAC_RATE_LIMITS = {
     "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),

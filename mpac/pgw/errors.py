@@ -3,11 +3,10 @@
 NotFound                     a missing or foreign object; one message for all
 Conflict
 |-- IllegalIntentTransition  the intent's state does not lead there
-|-- AttemptStillOpen         the outcome of an attempt is open; nothing else may be tried
 `-- LatePaymentDecided       the late payment was decided otherwise
 Invalid
 |-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
-|-- CaptureNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
+|-- CaptureNotSupported, ExpiryOutOfRange, CardNumberRefused
 `-- WebhookMalformed, WebhookRefused
 """
 
@@ -18,12 +17,6 @@ class IllegalIntentTransition(Conflict):
     """The payment intent's present state does not allow that."""
 
     code = "illegal_transition"
-
-
-class AttemptStillOpen(Conflict):
-    """The outcome of the payment intent's last attempt is still open."""
-
-    code = "attempt_open"
 
 
 class LatePaymentDecided(Conflict):
@@ -78,12 +71,6 @@ class CardNumberRefused(Invalid):
     """Card numbers are not accepted in free text."""
 
     code = "card_number_refused"
-
-
-class MetadataTooLarge(Invalid):
-    """The metadata is too large."""
-
-    code = "metadata_too_large"
 
 
 class WebhookMalformed(Invalid):

@@ -7,6 +7,7 @@ from typing import Any
 from kernel.crashpoints import crashpoint, declare
 from kernel.crypto import CryptoError
 from kernel.ids import created_at_of, uuid7
+from kernel.money import Money
 from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import NotProcessed, Outcome
 from mpac.pgw.adapters.registry import find_adapter
@@ -22,7 +23,7 @@ from mpac.pgw.selectors.intents import get_attempt, get_intent
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.accounts import charge_request, choose_account
 from mpac.pgw.services.announcements import announce
-from mpac.pgw.services.creation import check_lookups, check_method
+from mpac.pgw.services.creation import check_amount, check_lookups, check_method
 from mpac.pgw.services.steps import illegal, move_intent, record
 from mpac.pgw.services.truth import LearnedFrom, apply_provider_truth
 
@@ -52,8 +53,8 @@ def begin_confirmation(
 ) -> uuid.UUID:
     """Open an attempt in the caller's transaction and return its id; the provider is not called yet.
 
-    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, ProviderNotUsable and
-    CaptureNotSupported.
+    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, AmountTooLarge, ProviderNotUsable
+    and CaptureNotSupported.
     """
     intent = lock_intent(intent_id)
     if intent.status not in CONFIRMABLE or intent.expires_at <= now:
@@ -63,6 +64,7 @@ def begin_confirmation(
         raise MethodNotSupported
     if wanted_method != intent.method:
         check_lookups(currency=intent.currency, method=wanted_method)
+        check_amount(Money(intent.amount_minor, intent.currency), method=wanted_method)
     adapter, config = choose_account(intent, method=wanted_method, provider=provider or intent.provider)
     chosen: dict[str, Any] = {
         "method": wanted_method,

@@ -81,8 +81,7 @@ def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> Payment
     Raises MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
     method = check_method(wanted.method)
-    if wanted.amount.amount_minor > conf.amount_limit(wanted.amount.currency):
-        raise AmountTooLarge
+    check_amount(wanted.amount, method=method)
     refuse_card_numbers(wanted)
     intent_id = uuid7()
     return PaymentIntent(
@@ -116,6 +115,12 @@ def check_method(text: str | None) -> PaymentMethodCode | None:
     if code is None:
         raise MethodNotSupported
     return code
+
+
+def check_amount(amount: Money, *, method: str | None) -> None:
+    """Raise AmountTooLarge beyond what the operators allow for this currency and method."""
+    if amount.amount_minor > conf.amount_limit(amount.currency, method):
+        raise AmountTooLarge
 
 
 def store_is_usable(psp_id: int, merchant_id: int, store_id: int) -> bool:
