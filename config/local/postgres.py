@@ -41,6 +41,8 @@ THROW_AWAY = {
     "max_wal_senders": "0",
     "shared_buffers": "128MB",
     "autovacuum_naptime": "1d",
+    # Tests let hundreds of callers come at once, each with connections of its own.
+    "max_connections": "1000",
     # Tests of races open a connection or two for each of hundreds of threads.
     "max_connections": "600",
 }

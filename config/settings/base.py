@@ -149,7 +149,7 @@ MPAC_SIMULATOR_URL = env.str("MPAC_SIMULATOR_URL", default="http://127.0.0.1:800
 MPAC_STATE_DIR = path("MPAC_STATE_DIR", ".mpac")
 MPAC_KEKS = key_encryption_keys()
 MPAC_SERVICE_KEYS = service_keys()
-MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
+MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL")
 MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
 MPAC_AMOUNT_LIMITS = amount_limits()
