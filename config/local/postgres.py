@@ -43,8 +43,6 @@ THROW_AWAY = {
     "autovacuum_naptime": "1d",
     # Tests let hundreds of callers come at once, each with connections of its own.
     "max_connections": "1000",
-    # Tests of races open a connection or two for each of hundreds of threads.
-    "max_connections": "600",
 }
 ACCESS_RULES = f"""\
 local  all  {SUPERUSER}                trust
