@@ -28,6 +28,7 @@ Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})
 
 PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
 NUL = "\x00"
+NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 JSON = re.compile(r'application/json( *; *charset="?utf-8"?)?', re.IGNORECASE)
 
@@ -115,7 +116,7 @@ def decode_body(raw: bytes, request: HttpRequest, cls: type[S]) -> S:
 
 def decode_json(raw: bytes, cls: type[S]) -> S:
     """JSON as a `cls`. Raises MalformedJson, or Invalid with the field at fault."""
-    if b"\\u0000" in raw:
+    if NUL_IN_JSON.search(raw):
         raise Invalid(errors=[FieldError("", "invalid", "The character U+0000 is not allowed in text.")])
     try:
         decoded = msgspec.json.decode(raw, type=cls)

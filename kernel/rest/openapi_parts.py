@@ -117,6 +117,7 @@ HEADERS: dict[str, Any] = {
         "description": "What remains of it, and the seconds until it is whole again.",
     },
     "Retry-After": {
+        "required": True,
         "schema": {"type": "integer", "minimum": 0},
         "description": "Seconds to wait before the next try.",
     },
@@ -143,7 +144,6 @@ HEADERS: dict[str, Any] = {
 ON_EVERY_ANSWER = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
 ON_REFUSALS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
-    409: ("Retry-After",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
@@ -157,9 +157,15 @@ def header_references(names: Sequence[str]) -> dict[str, Any]:
 def refusal(status: int, others: dict[str, Any] | None = None) -> dict[str, Any]:
     """The answer with this status: a problem document, or one of `others`, by media type."""
     problem = {"schema": {"$ref": TEMPLATE.format(name="Problem")}}
+    headers = header_references([*ON_EVERY_ANSWER, *ON_REFUSALS.get(status, ())])
+    if status == 409:  # noqa: PLR2004
+        headers["Retry-After"] = HEADERS["Retry-After"] | {
+            "required": False,
+            "description": "Seconds until the first call with this Idempotency-Key should be through.",
+        }
     return {
         "description": TITLES[status],
-        "headers": header_references([*ON_EVERY_ANSWER, *ON_REFUSALS.get(status, ())]),
+        "headers": headers,
         "content": {MEDIA_TYPE: problem} | (others or {}),
     }
 

@@ -1,9 +1,11 @@
 """Who calls while fuzzing: a terminal, a PSP's server and a service, each with valid credentials."""
 
 import itertools
+import json
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,8 +46,8 @@ class Callers:
         self._sales: dict[str, dict[str, Any]] = {
             "payment_intents_create": place | by_qr | {"capture_method": "automatic", "metadata": {}},
             "payment_intents_confirm": by_qr,
-            "payments_create": by_qr | {"tendered": None},
-            "sales_create": {"currency": "THB", "payment": {"method": "cash"}},
+            "payments_create": by_qr | {"tendered": None, "amount": 100},
+            "sales_create": {"currency": "THB", "tip": 100, "payment": {"method": "cash"}},
         }
         self._twins: dict[str, dict[str, Any]] = {
             "merchant_id": {str(demo["merchant_id"]): ELSEWHERE},
@@ -80,10 +82,30 @@ class Callers:
             return
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = uuid.uuid4().hex
-        if "provider" in case.path_parameters:
-            case.path_parameters["provider"] = "scb"
+        for parameter in case.path_parameters:
+            case.path_parameters[parameter] = (
+                self._existing(parameter, name) or case.path_parameters[parameter]
+            )
+        if "If-Match" in case.headers:
+            case.headers["If-Match"] = "1"
         if isinstance(case.body, dict):
             case.body |= self._fitting(name)
+        elif name.startswith("webhooks_"):
+            case.body = json.dumps(
+                {"transactionId": uuid.uuid4().hex, "billPaymentRef1": secrets.token_hex(8)}
+            )
+
+    def _existing(self, parameter: str, name: str) -> Any:
+        """Something new that the path of the operation `name` can be about; None where any other will do."""
+        till = self._terminal
+        makers: dict[str, Callable[[], Any]] = {
+            "provider": lambda: "scb",
+            "order_id": lambda: till.open_order()["id"],
+            "bill_id": lambda: till.open_bill()["id"],
+            "payment_id": lambda: till.pay_qr(till.open_bill())["id"],
+            "device_id": lambda: self._new_device(suspended=name == "devices_resume"),
+        }
+        return makers[parameter]() if parameter in makers else None
 
     def _fitting(self, name: str) -> dict[str, Any]:
         """What only somebody who knows this tenant would send: proofs, and a store that sells in baht by QR code."""
@@ -114,17 +136,35 @@ class Callers:
     def _claim(self) -> dict[str, Any]:
         """What a new terminal sends to be activated."""
         serial_number, key = secrets.token_hex(8), ECKey.generate_key("P-256", {"kid": uuid.uuid4().hex})
-        registered = self._api.post(
-            f"{self._demo['base_url']}/v1/stores/{self._store_id}/devices",
-            json={"name": "Fuzzed terminal", "serial_number": serial_number},
-            headers={"Authorization": f"Bearer {self._demo['psp']['api_key']}"},
-            timeout=30,
-        )
         return {
-            "activation_code": registered.json()["activation_code"],
+            "activation_code": self._register(serial_number)["activation_code"],
             "public_jwk": key.as_dict(private=False),
             "proof": self._statement(key, serial_number),
         }
+
+    def _new_device(self, *, suspended: bool) -> str:
+        """A registered terminal, or one that is active no more."""
+        if not suspended:
+            return str(self._register(secrets.token_hex(8))["id"])
+        with Fleet(self._demo) as fleet:
+            device_id = str(fleet.add_terminal(self._store_id)["device"]["device_id"])
+        self._post(f"/v1/devices/{device_id}/suspend", {})
+        return device_id
+
+    def _register(self, serial_number: str) -> dict[str, Any]:
+        name = {"name": "Fuzzed terminal", "serial_number": serial_number}
+        return self._post(f"/v1/stores/{self._store_id}/devices", name)
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Something that the PSP's server does in preparation."""
+        answer = self._api.post(
+            f"{self._demo['base_url']}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self._demo['psp']['api_key']}"},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return dict(answer.json())
 
     def _statement(self, key: ECKey, subject: str) -> str:
         """A JWT by which the holder of the key says who it is."""

@@ -40,7 +40,10 @@ def after_load_schema(context: HookContext, schema: schemathesis.BaseSchema) -> 
     for methods in schema.raw_schema["paths"].values():
         for operation in methods.values():
             named = frozenset(kind for option in operation["security"] for kind in option)
-            operations[named & CALLERS.kinds].append(operation["operationId"])
+            # What is for people alone must turn the PSP away.
+            operations[named & CALLERS.kinds or (named and frozenset({"partner"}))].append(
+                operation["operationId"]
+            )
     for kinds, names in operations.items():
         if kinds:
             schemathesis.auth.set_from_requests(InTurn(kinds)).apply_to(operation_id=names)
