@@ -119,6 +119,8 @@ class OperationSchema(AutoSchema):
         if "enum" in schema and "title" in schema:
             self._register(schema["title"], schema)
             return {"$ref": TEMPLATE.format(name=schema["title"])}
+        if "enum" in schema and all(isinstance(value, str) for value in schema["enum"]):
+            return {"type": "string", **schema}
         return self._component(schema)
 
     def _register(self, name: str, schema: dict[str, Any]) -> None:

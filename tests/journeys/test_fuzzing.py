@@ -6,7 +6,7 @@ from tests.fuzzing.run import fuzz
 def test_the_document_is_the_truth(platform):
     found = fuzz(
         str(platform.state / "demo.json"),
-        "--max-examples=3",
+        "--max-examples=6",
         "--seed=20261121",
         "--phases=examples,fuzzing,stateful",
         "--generation-database=none",
