@@ -1,4 +1,4 @@
-"""Who calls while fuzzing: a terminal, a PSP's server and a service, each with valid credentials."""
+"""Who calls while fuzzing: a terminal, a PSP's server, a customer's page and a service, with valid credentials."""
 
 import itertools
 import json
@@ -29,7 +29,7 @@ LIFE_S = 60
 class Callers:
     """The demo's PSP, with a store and a terminal of its own and a twin of each that may come to harm."""
 
-    kinds = frozenset({"device", "partner", "service"})
+    kinds = frozenset({"device", "partner", "intent", "service"})
 
     def __init__(self, demo: dict[str, Any]) -> None:
         self._demo = demo
@@ -40,6 +40,7 @@ class Callers:
             own, twin = (fleet.add_terminal(fleet.open_store()) for _ in range(2))
         self._terminal = Terminal(own)
         self._device = own["device"]
+        self._client_secrets: dict[str, str] = {}
         self._store_id = own["store_id"]
         by_qr = {"method": "qr_code", "provider": None}
         place = {"merchant_id": demo["merchant_id"], "store_id": own["store_id"], "currency": "THB"}
@@ -60,8 +61,7 @@ class Callers:
         if kind == "service":
             request.headers.update(self._signature(request))
         else:
-            token = self._demo["psp"]["api_key"] if kind == "partner" else self._terminal.tokens.current()
-            request.headers["Authorization"] = f"Bearer {token}"
+            request.headers["Authorization"] = f"Bearer {self._token(request, kind=kind)}"
         return request
 
     def spare(self, name: str, case: Case) -> None:
@@ -77,11 +77,14 @@ class Callers:
                     merchant["merchant_id"] = ELSEWHERE
 
     def help(self, name: str, case: Case) -> None:
-        """Every other time, make valid data for the operation `name` such that it can succeed."""
-        if next(self._turns) % 2:
-            return
-        if "Idempotency-Key" in case.headers:
+        """Every other time, make valid data for the operation `name` such that it can succeed. The generator likes to draw
+        the same key again; most keys are made fresh.
+        """
+        turn = next(self._turns)
+        if turn % 8 and "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = uuid.uuid4().hex
+        if turn % 2:
+            return
         for parameter in case.path_parameters:
             case.path_parameters[parameter] = (
                 self._existing(parameter, name) or case.path_parameters[parameter]
@@ -100,6 +103,7 @@ class Callers:
         till = self._terminal
         makers: dict[str, Callable[[], Any]] = {
             "provider": lambda: "scb",
+            "intent_id": self._new_intent,
             "order_id": lambda: till.open_order()["id"],
             "bill_id": lambda: till.open_bill()["id"],
             "payment_id": lambda: till.pay_qr(till.open_bill())["id"],
@@ -115,6 +119,13 @@ class Callers:
         if name == "devices_activate":
             return self._claim()
         return self._sales.get(name, {})
+
+    def _token(self, request: requests.PreparedRequest, *, kind: str) -> str:
+        """A page holds the secret of one payment intent; where it is about another, the PSP's server calls."""
+        if kind == "device":
+            return self._terminal.tokens.current()
+        named = [part for part in urlsplit(request.url or "").path.split("/") if part in self._client_secrets]
+        return self._client_secrets[named[0]] if kind == "intent" and named else self._demo["psp"]["api_key"]
 
     def _signature(self, request: requests.PreparedRequest) -> dict[str, str]:
         """The headers of a signed call, over what is really sent."""
@@ -142,6 +153,12 @@ class Callers:
             "proof": self._statement(key, serial_number),
         }
 
+    def _new_intent(self) -> str:
+        wish = self._sales["payment_intents_create"] | {"amount": 100}
+        intent = self._post("/v1/payment-intents", wish)
+        self._client_secrets[intent["id"]] = intent["client_secret"]
+        return str(intent["id"])
+
     def _new_device(self, *, suspended: bool) -> str:
         """A registered terminal, or one that is active no more."""
         if not suspended:
@@ -160,7 +177,10 @@ class Callers:
         answer = self._api.post(
             f"{self._demo['base_url']}{path}",
             json=body,
-            headers={"Authorization": f"Bearer {self._demo['psp']['api_key']}"},
+            headers={
+                "Authorization": f"Bearer {self._demo['psp']['api_key']}",
+                "Idempotency-Key": uuid.uuid4().hex,
+            },
             timeout=30,
         )
         answer.raise_for_status()
