@@ -11,6 +11,7 @@ from drf_spectacular.plumbing import ResolvedComponent
 from kernel import ids
 from kernel.rest.body import METHODS_WITH_BODY, Body, Nothing
 from kernel.rest.openapi_parts import (
+    ANY_VALUE,
     HEADERS,
     IF_MATCH,
     KEY_HEADER,
@@ -148,7 +149,7 @@ def finish(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     components["securitySchemes"] = SECURITY_SCHEMES
     components["headers"] = HEADERS
     components["responses"] = REFUSALS
-    components["schemas"]["Problem"] = PROBLEM
+    components["schemas"] |= {"Problem": PROBLEM, "AnyValue": ANY_VALUE}
     return result
 
 
@@ -181,7 +182,7 @@ def _error_statuses(declared: Operation, *, secured: bool, in_path: bool) -> set
 def _anything(kind: type) -> dict[str, Any]:
     """`object` in a declaration means any JSON value."""
     if kind is object:
-        return {"description": "Any JSON value."}
+        return {"$ref": TEMPLATE.format(name="AnyValue")}
     raise NotImplementedError
 
 

@@ -31,6 +31,21 @@ PROBLEM: dict[str, Any] = {
     },
 }
 
+NO_NUL = "^[^\\u0000]*$"
+ANY_VALUE: dict[str, Any] = {
+    "description": "Any JSON value, without the character U+0000 in its texts.",
+    "anyOf": [
+        {"type": ["null", "boolean", "number"]},
+        {"type": "string", "pattern": NO_NUL},
+        {"type": "array", "items": {"$ref": TEMPLATE.format(name="AnyValue")}},
+        {
+            "type": "object",
+            "propertyNames": {"pattern": NO_NUL},
+            "additionalProperties": {"$ref": TEMPLATE.format(name="AnyValue")},
+        },
+    ],
+}
+
 # Who calls; an operation names those that may. A service sends both of its headers.
 SECURITY: dict[str, dict[str, list[str]]] = {
     "device": {"device": []},

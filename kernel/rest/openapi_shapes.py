@@ -2,7 +2,8 @@
 
 from typing import Any
 
-NO_NUL = "^[^\\u0000]*$"
+from kernel.rest.openapi_parts import NO_NUL
+
 INSTANT = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
 NULL = {"type": "null"}
 SAYS_MORE = {"pattern", "enum", "const", "format"}
