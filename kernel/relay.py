@@ -22,7 +22,6 @@ from kernel import clock, events, handlers, jobs
 from kernel.db import ContextDb
 from kernel.errors import Unavailable
 from kernel.logs import get_logger
-from kernel.metrics import observe_outbox
 from kernel.outbox import CHANNEL
 from kernel.scrubbing import scrub_text
 from kernel.tenancy import SystemScope
@@ -70,11 +69,6 @@ GIVE_BACK = """
     UPDATE outbox SET next_try_at = %(now)s
     WHERE id = ANY(%(ids)s) AND delivered_at IS NULL AND parked_at IS NULL AND next_try_at > %(now)s
 """
-STATE = """
-    SELECT coalesce(extract(epoch FROM %(now)s::timestamptz - min(created_at)), 0), count(*) FROM outbox
-    WHERE delivered_at IS NULL AND parked_at IS NULL AND type = ANY(%(types)s)
-"""
-PARKED = "SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL AND delivered_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +128,6 @@ def settle_unhandled(db: ContextDb, *, now: dt.datetime) -> None:
     with db.atomic(SCOPE):
         db.execute("SET LOCAL synchronous_commit = off")
         db.execute(UNHANDLED, {"now": now, "types": types})
-
-
-def report(db: ContextDb, *, now: dt.datetime) -> None:
-    """Show lag, pending and parked events of a context as metrics."""
-    with db.atomic(SCOPE):
-        lag, pending = db.execute(STATE, {"now": now, "types": handlers.handled_types()})[0]
-        parked = db.execute(PARKED)[0][0]
-    observe_outbox(context=db.name, lag_s=float(lag), pending=pending, parked=parked)
 
 
 def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
@@ -253,7 +239,6 @@ class Relay:
         if (now - self.upkeep_at).total_seconds() >= POLL_S:
             self.upkeep_at = now
             self._each(lambda db: settle_unhandled(db, now=now))
-            self._each(lambda db: report(db, now=now))
         if (now - self.jobs_at).total_seconds() >= JOBS_EVERY_S:
             self.jobs_at = now
             self._each(lambda db: self._start_overdue_jobs(db, now=now))

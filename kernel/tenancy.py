@@ -13,6 +13,7 @@ SYSTEM_SCOPES: dict[str, str] = {
     "console": "a platform operator reads across tenants in the console",
     "expiry": "expire what is overdue, for all tenants",
     "invariants": "look for rows that break an invariant, for all tenants",
+    "metrics": "measure what waits and what is missing, for all tenants",
     "realtime": "read the event logs of connected terminals",
     "relay": "deliver committed events of all tenants",
     "resolver": "ask providers about attempts whose outcome is open",

@@ -184,3 +184,4 @@ LOGGING_CONFIG = "kernel.logs.configure_from_settings"
 LOGGING = {"level": env.str("MPAC_LOG_LEVEL", default="INFO")}
 MPAC_GENERATED = "config.generated.files"
 MPAC_INVARIANTS = "config.invariants.all_invariants"
+MPAC_OBSERVATIONS = "config.observations.all_observations"

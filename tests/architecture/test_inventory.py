@@ -76,6 +76,7 @@ SCOPES = {
     "console",
     "expiry",
     "invariants",
+    "metrics",
     "realtime",
     "relay",
     "resolver",

@@ -39,7 +39,7 @@ class Database:
     def execute(self, sql, params):
         if isinstance(self.answer, Exception):
             raise self.answer
-        return [(self.answer, 1)]
+        return [(self.answer,)]
 
 
 @pytest.fixture
@@ -101,10 +101,11 @@ def test_a_relay_that_lags_is_degraded_but_ready(databases):
     assert body["degraded"] == ["relay: the oldest event of smarttab has waited for 75 s"]
 
 
-def test_figures_are_shown_in_prometheus_text():
+def test_figures_are_shown_in_prometheus_text(database):
     response = health.metrics(ask.get("/metrics"))
     assert response["Content-Type"].startswith("text/plain")
     assert b"mpac_request_duration_seconds" in response.content
+    assert b"mpac_outbox_lag_seconds" in response.content
 
 
 @pytest.mark.parametrize("view", [health.livez, health.readyz, health.metrics])
