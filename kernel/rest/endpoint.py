@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from kernel import clock, idempotency
 from kernel.db import ContextDb
-from kernel.errors import DomainError, Forbidden, ScopeMissing, Unauthenticated
+from kernel.errors import Forbidden, ScopeMissing, Unauthenticated
 from kernel.principal import Principal
 from kernel.rest import body as bodies
 from kernel.rest.limits import Limits
@@ -148,22 +148,28 @@ class Endpoint(APIView):
         if self.operation.idempotent in {False, "own"}:
             result = call()
             return result if isinstance(result, HttpResponse) else self._render(result)
-        principal = self.request.user
-        keyed = self.keyed()
-        if self.operation.idempotent == "steps":
-            steps: Steps = call()
-            stored = idempotency.run_steps(
-                self.db,
-                principal.database_scope(),
-                keyed,
-                begin=steps.begin,
-                finish=lambda resource_id: self._store(steps.finish(resource_id)),
-                now=self.now,
-            )
-        else:
-            stored = idempotency.run_once(
-                self.db, principal.database_scope(), keyed, lambda: self._store(call()), now=self.now
-            )
+        return (
+            self.in_steps(call()) if self.operation.idempotent == "steps" else self.in_one_transaction(call)
+        )
+
+    def in_one_transaction(self, produce: Callable[[], Any]) -> HttpResponse:
+        """Run `produce` once for this request's key."""
+        scope = self.request.user.database_scope()
+        stored = idempotency.run_once(
+            self.db, scope, self.keyed(), lambda: self._store(produce()), now=self.now
+        )
+        return self.stored_response(stored)
+
+    def in_steps(self, steps: Steps) -> HttpResponse:
+        """Begin once for this request's key, and finish outside any transaction."""
+        stored = idempotency.run_steps(
+            self.db,
+            self.request.user.database_scope(),
+            self.keyed(),
+            begin=steps.begin,
+            finish=lambda resource_id: self._store(steps.finish(resource_id)),
+            now=self.now,
+        )
         return self.stored_response(stored)
 
     def keyed(self) -> idempotency.Keyed:
@@ -214,6 +220,3 @@ class Endpoint(APIView):
             content_type=self.operation.media_type,
             headers=headers,
         )
-
-
-__all__ = ["Answer", "DomainError", "Endpoint", "Steps"]

@@ -5,7 +5,6 @@ import uuid
 import msgspec
 from django.http import HttpResponse
 
-from kernel import idempotency
 from kernel.errors import NotFound
 from kernel.ids import decode, encode
 from kernel.principal import Principal
@@ -54,18 +53,6 @@ class IntentEndpoint(Endpoint):
         intent = select.get_intent(key)
         self.limits.check_merchant(principal, intent.merchant_id)
         return intent
-
-    def in_steps(self, steps: Steps) -> HttpResponse:
-        """Begin once for this request's key, and finish outside any transaction."""
-        stored = idempotency.run_steps(
-            self.db,
-            self.request.user.scope(),
-            self.keyed(),
-            begin=steps.begin,
-            finish=lambda resource_id: self._store(steps.finish(resource_id)),
-            now=self.now,
-        )
-        return self.stored_response(stored)
 
 
 class IntentsEndpoint(IntentEndpoint):

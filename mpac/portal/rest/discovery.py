@@ -2,8 +2,7 @@
 
 import msgspec
 
-from kernel.rest import Endpoint, Request, operation
-from kernel.rest.endpoint import Answer
+from kernel.rest import Answer, Endpoint, Request, operation
 from mpac.portal import conf
 from mpac.portal.db import db
 from mpac.portal.rest.views import Jwk, JwkSet, ServerMetadata

@@ -1,11 +1,10 @@
 """Payments and sales over HTTP. Cash is one transaction; everything else is begun, asked for outside, and finished."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpResponse
 
-from kernel import idempotency, ids
+from kernel import ids
 from kernel.rest import Endpoint, Page, Request, Steps, operation, paginate
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.domain.states import PaymentMethod
@@ -27,25 +26,6 @@ class TakingEndpoint(Endpoint):
     callers = READERS
     partner_scopes = PARTNER_SCOPES
     db = db
-
-    def in_one_transaction(self, produce: Callable[[], Any]) -> HttpResponse:
-        """Run `produce` once for this request's key."""
-        stored = idempotency.run_once(
-            self.db, self.request.user.scope(), self.keyed(), lambda: self._store(produce()), now=self.now
-        )
-        return self.stored_response(stored)
-
-    def in_steps(self, steps: Steps) -> HttpResponse:
-        """Begin once for this request's key, and finish outside any transaction."""
-        stored = idempotency.run_steps(
-            self.db,
-            self.request.user.scope(),
-            self.keyed(),
-            begin=steps.begin,
-            finish=lambda resource_id: self._store(steps.finish(resource_id)),
-            now=self.now,
-        )
-        return self.stored_response(stored)
 
     def finish(self, caller: Caller, payment_id: str) -> Payment:
         """Ask the gateway for the money of a payment that was begun."""
