@@ -9,7 +9,6 @@ from django.db import connections
 from psycopg.conninfo import make_conninfo
 
 from kernel.db import ContextDb
-from kernel.logs import configure_logging
 from kernel.relay import Relay
 
 
@@ -17,7 +16,6 @@ class Command(BaseCommand):
     help = "Deliver events from every context's outbox. Any number of relays may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        configure_logging()
         databases = [ContextDb(name, alias=alias) for name, alias in settings.MPAC_CONTEXTS.items()]
         relay = Relay(databases, dsns=listening_addresses(databases))
         for number in (signal.SIGTERM, signal.SIGINT):
