@@ -139,11 +139,6 @@ def _from_domain(error: DomainError) -> HttpResponse:
     )
 
 
-def exception_handler(error: Exception, _context: dict[str, Any]) -> HttpResponse:
-    """Django REST framework's hook."""
-    return from_exception(error)
-
-
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     """Django's handler404. Looking for addresses counts against the limits like any other call."""
     limits = Limits()
