@@ -123,9 +123,7 @@ REST_FRAMEWORK = {
         "mpac.pgw.rest.authentication.ClientSecretAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["kernel.rest.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
-    "EXCEPTION_HANDLER": "kernel.rest.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "kernel.rest.openapi.OperationSchema",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
@@ -153,6 +151,7 @@ MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL")
 MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
 MPAC_AMOUNT_LIMITS = amount_limits()
+MPAC_ACTIVATION_CODE_TTL_S = env.int("MPAC_ACTIVATION_CODE_TTL_S", default=15 * 60)
 MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
 MPAC_RATE_LIMITS = {
     "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),
