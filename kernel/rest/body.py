@@ -103,10 +103,10 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
 
 
 def decode_body(raw: bytes, request: HttpRequest, cls: type[S]) -> S:
-    """`raw` as a `cls`; a blank body is an empty object. Raises UnsupportedMediaType, MalformedJson, or Invalid with the field
+    """`raw` as a `cls`; no body is an empty object. Raises UnsupportedMediaType, MalformedJson, or Invalid with the field
     at fault.
     """
-    if not raw.strip():
+    if not raw:
         return decode_json(b"{}", cls)
     encoding = request.headers.get("Content-Encoding", "identity")
     if not JSON.fullmatch(request.headers.get("Content-Type", "").strip()) or encoding != "identity":
@@ -155,7 +155,7 @@ def encode(view: Any) -> bytes:
 
 def canonical(raw: bytes) -> bytes:
     """JSON with sorted keys and no white space, so that equal payloads have equal digests."""
-    return orjson.dumps(orjson.loads(raw.strip() or b"{}"), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(orjson.loads(raw or b"{}"), option=orjson.OPT_SORT_KEYS)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> None:

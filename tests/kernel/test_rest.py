@@ -224,9 +224,9 @@ def test_counts_bad_credentials_against_their_sender_alone(call, settings):
     assert call().status_code == 201
 
 
-def test_takes_a_blank_body_for_an_empty_one(call):
-    for blank in (" ", ""):
-        assert call(data=blank).content == call(data="{}").content
+def test_takes_no_body_for_an_empty_object_but_white_space_for_no_json(call):
+    assert call(data="").content == call(data="{}").content
+    assert code(call(data=" ")) == (400, "malformed_json")
     assert call(method="put", data=' {"name": "b"} \n').status_code == 200
 
 
