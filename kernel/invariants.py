@@ -3,7 +3,7 @@
 Contexts contribute their own; those that hold for every context (delivery, isolation, partitions) are made here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,15 @@ class Invariant:
             return self.sql()[:SHOWN]
         with self.db.atomic(SystemScope("invariants")):
             return self.db.execute(self.sql, self.parameters or ())[:SHOWN]
+
+
+def edges_of(transitions: Mapping[Any, frozenset[Any]]) -> list[str]:
+    """The steps of a table of states as `from>to`, for queries that look for others."""
+    return [
+        f"{source}>{target}"
+        for source, targets in transitions.items()
+        for target in sorted(map(str, targets))
+    ]
 
 
 def common(db: ContextDb) -> Iterable[Invariant]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kernel.invariants import Invariant
+from kernel.invariants import Invariant, edges_of
 from kernel.tenancy import SystemScope
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain import attempts, intents
@@ -109,8 +109,8 @@ def list_bank_differences(charges: Sequence[Mapping[str, Any]]) -> list[tuple[An
 def list_invariants() -> list[Invariant]:
     """All of them, under the numbers of the list of guarantees."""
     minutes = {"minutes": STUCK_AFTER_MINUTES}
-    of_intents = {"of_attempts": False, "edges": _edges(intents.TRANSITIONS)}
-    of_attempts = {"of_attempts": True, "edges": _edges(attempts.TRANSITIONS)}
+    of_intents = {"of_attempts": False, "edges": edges_of(intents.TRANSITIONS)}
+    of_attempts = {"of_attempts": True, "edges": edges_of(attempts.TRANSITIONS)}
     return [
         Invariant("I2", "no intent is refunded beyond its capture", db, OVER_REFUNDED),
         Invariant("I3", "no intent is captured beyond its authorization", db, OVER_CAPTURED),
@@ -125,12 +125,4 @@ def list_invariants() -> list[Invariant]:
         Invariant(
             "I9", "no processing intent without an attempt to ask about", db, PROCESSING_ALONE, minutes
         ),
-    ]
-
-
-def _edges(transitions: Mapping[Any, frozenset[Any]]) -> list[str]:
-    return [
-        f"{source}>{target}"
-        for source, targets in transitions.items()
-        for target in sorted(map(str, targets))
     ]
