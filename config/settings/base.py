@@ -178,6 +178,7 @@ CELERY = {
     "timezone": "UTC",
     "task_time_limit": 300,
     "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,  # else what the logs write to stdout comes back as a record, and is dropped
 }
 LOGGING_CONFIG = "kernel.logs.configure_from_settings"
 LOGGING = {"level": env.str("MPAC_LOG_LEVEL", default="INFO")}
