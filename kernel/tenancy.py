@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 SYSTEM_SCOPES: dict[str, str] = {
+    "administration": "a person with access to the server manages operators, API keys and sealed secrets by command",
     "authentication": "find a device, key or person before its tenant is known",
     "console": "a platform operator reads across tenants in the console",
     "expiry": "expire what is overdue, for all tenants",

@@ -72,6 +72,7 @@ DJANGOS = {
     "auth_permission",
 }
 SCOPES = {
+    "administration",
     "authentication",
     "console",
     "expiry",

@@ -71,11 +71,6 @@ def charge_request(
     )
 
 
-def credentials_aad(*, psp_id: int, merchant_id: int, store_id: int, provider: str) -> str:
-    """What binds sealed credentials to their place: another row's secret does not open here."""
-    return f"provider-config:{psp_id}:{merchant_id}:{store_id}:{provider}"
-
-
 def _open(attempt: PaymentAttempt) -> ProviderAccount:
     """The attempt's account. A disabled or deleted one still answers questions about what it was used for."""
     config = StoreProviderConfig.objects.filter(
@@ -87,14 +82,9 @@ def _open(attempt: PaymentAttempt) -> ProviderAccount:
     if config is None:
         message = "the provider account is gone"
         raise CryptoError(message)
-    aad = credentials_aad(
-        psp_id=attempt.psp_id,
-        merchant_id=attempt.merchant_id,
-        store_id=attempt.store_id,
-        provider=attempt.provider,
-    )
     try:
-        credentials = msgspec.json.decode(open_sealed(config.api_key_encrypted, aad=aad), type=dict[str, str])
+        opened = open_sealed(config.api_key_encrypted, aad=config.sealed_for())
+        credentials = msgspec.json.decode(opened, type=dict[str, str])
     except msgspec.DecodeError:
         message = "the credentials are not a JSON object of texts"
         raise CryptoError(message) from None
