@@ -19,7 +19,6 @@ COPY manage.py ./
 COPY config config
 COPY kernel kernel
 COPY mpac mpac
-COPY docs docs
 COPY deploy/process deploy/process
 USER mpac
 EXPOSE 8000 8001

@@ -11,7 +11,7 @@ ARGS  ?=
 BENCH := MPAC_RATE_LIMIT_GLOBAL=10000000 MPAC_RATE_LIMIT_MERCHANT=10000000 MPAC_RATE_LIMIT_ADDRESS=10000000 MPAC_SIM_QR_IMAGE=0
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint format types borders generated generate migrations-check bench lock clean-state
+.PHONY: help run demo test check lint format types borders generated generate migrations-check bench fuzz lock clean-state
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ migrations-check: $(READY) ## the migrations say what the models say
 
 bench: $(READY) ## measure a throw-away platform
 	@$(BENCH) $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench $(ARGS)
+
+fuzz: $(READY) ## call every operation of a throw-away platform with odd data for 5 minutes (ARGS="--max-time 60" chooses)
+	@$(BENCH) MPAC_RATE_LIMIT_PARTNER=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m tests.fuzzing $(ARGS)
 
 lock: $(READY) ## pin the dependencies anew from requirements*.in
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 --upgrade requirements.in -o requirements.txt

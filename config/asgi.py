@@ -5,11 +5,8 @@ import os
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
-from kernel.logs import configure_logging
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-configure_logging()
 django_application = get_asgi_application()
 
 from mpac.smarttab.ws.routing import websocket_urlpatterns  # noqa: E402  (needs the loaded applications)

@@ -13,9 +13,8 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from kernel import clock, jobs, logs  # noqa: E402  (needs the loaded applications)
+from kernel import clock, jobs  # noqa: E402  (needs the loaded applications)
 
-logs.configure_logging()
 app = Celery("mpac")
 app.conf.update(settings.CELERY)
 app.conf.beat_schedule = {

@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
 
+from kernel.rest.problems import read_only
+
 
 @cache
 def openapi_document() -> bytes:
@@ -17,11 +19,13 @@ def openapi_document() -> bytes:
     )
 
 
+@read_only
 def openapi(_request: HttpRequest) -> HttpResponse:
     """`/v1/openapi.json`."""
     return HttpResponse(openapi_document(), content_type="application/json")
 
 
+@read_only
 def reference(request: HttpRequest) -> HttpResponse:
     """`/v1/docs`."""
     return render(request, "reference.html")

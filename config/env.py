@@ -47,6 +47,16 @@ def service_keys() -> dict[str, list[str]]:
     return keys
 
 
+def amount_limits() -> dict[str, int]:
+    """`MPAC_AMOUNT_LIMITS='{"THB": 200000000, "THB:credit_card": 5000000}'`: minor units, over the gateway's own limits."""
+    limits: dict[str, int] = env.json("MPAC_AMOUNT_LIMITS", default={})
+    for name, limit in limits.items():
+        if type(limit) is not int or limit <= 0:
+            msg = f"MPAC_AMOUNT_LIMITS: {name!r} needs a positive number of minor units"
+            raise ImproperlyConfigured(msg)
+    return limits
+
+
 def database(context: str) -> dict[str, Any]:
     """Django's database settings for one context; `<CONTEXT>_DATABASE_URL` moves it to a server of its own."""
     name = context.upper()

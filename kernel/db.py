@@ -19,6 +19,18 @@ class ScopeChanged(RuntimeError):
     """A nested block asked for another tenant than the transaction it joined."""
 
 
+def address_of(alias: str) -> dict[str, Any]:
+    """Where the database behind an alias is, for a connection of psycopg's own."""
+    found = connections[alias].settings_dict
+    return {"host": found["HOST"] or None, "port": found["PORT"] or None, "dbname": found["NAME"]}
+
+
+def login_of(alias: str) -> dict[str, Any]:
+    """The runtime role and its password, for a connection of psycopg's own."""
+    found = connections[alias].settings_dict
+    return {"user": found["USER"], "password": found["PASSWORD"]}
+
+
 class ContextDb:
     """The database of one context, reached through its alias; every transaction on it names whose rows it sees."""
 

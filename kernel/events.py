@@ -31,8 +31,11 @@ class Event:
     merchant_id: int | None = None
     store_id: int | None = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, abstract: bool = False, **kwargs: Any) -> None:
+        """Enter a new event class; an abstract one only holds what others share and is never published."""
         super().__init_subclass__(**kwargs)
+        if abstract:
+            return
         if not cls.type:
             msg = f"{cls.__name__} declares no type"
             raise TypeError(msg)

@@ -9,7 +9,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from kernel.db import ContextDb
 from kernel.events import Event
@@ -105,8 +105,3 @@ def has_handlers(kind: str) -> bool:
 def handled_types() -> list[str]:
     """The event types that somebody reacts to."""
     return sorted(_handlers)
-
-
-def registered() -> dict[str, list[Any]]:
-    """All handlers by event type, for documentation and for the test that enumerates them."""
-    return {kind: list(found) for kind, found in _handlers.items()}

@@ -14,15 +14,17 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.utils import ProgrammingError
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.utils.module_loading import import_string
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from kernel import clock, handlers, relay
+from kernel import clock, handlers
 from kernel import metrics as figures
 from kernel.db import ContextDb
 from kernel.logs import get_logger
+from kernel.observations import OUTBOX_LAG, SCOPE, Observation, render
 from kernel.redis_client import redis_client
+from kernel.rest.problems import read_only
 
 RELAY_LAG_LIMIT_S = 30.0
 RETRY_AFTER_S = 5
@@ -36,13 +38,13 @@ class Finding(NamedTuple):
     what: str
 
 
-@require_safe
+@read_only
 def livez(_request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return _json({"status": "alive"}, status=200)
 
 
-@require_safe
+@read_only
 def readyz(_request: HttpRequest) -> HttpResponse:
     """200 when requests can be served, else 503; the body lists what is missing and what is degraded."""
     found = findings()
@@ -58,10 +60,12 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_safe
+@read_only
 def metrics(_request: HttpRequest) -> HttpResponse:
-    """Figures in the Prometheus text format."""
-    return HttpResponse(figures.render(), content_type=figures.CONTENT_TYPE)
+    """Figures in the Prometheus text format: what was counted here, and what the databases say now."""
+    observations: Sequence[Observation] = import_string(settings.MPAC_OBSERVATIONS)()
+    measured = render(observations, now=clock.now())
+    return HttpResponse(figures.render() + measured, content_type=figures.CONTENT_TYPE)
 
 
 def findings() -> Sequence[Finding]:
@@ -75,8 +79,8 @@ def findings() -> Sequence[Finding]:
 def _database(name: str, alias: str) -> Finding | None:
     db = ContextDb(name, alias=alias)
     try:
-        with db.atomic(relay.SCOPE):
-            lag, _ = db.execute(relay.STATE, {"now": clock.now(), "types": handlers.handled_types()})[0]
+        with db.atomic(SCOPE):
+            lag = db.execute(OUTBOX_LAG, {"now": clock.now(), "types": handlers.handled_types()})[0][0]
     except ProgrammingError:
         return Finding(required=True, what=f"database {name}: not migrated")
     except (DatabaseError, PoolTimeout):

@@ -23,6 +23,15 @@ _SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 _TYPEID = re.compile(rf"(?:([a-z](?:[a-z_]{{0,61}}[a-z])?)_)?({_SUFFIX})")
 
 
+# Of the identifiers that `decode` takes: version 7, RFC variant, and a time that has a date.
+_PATTERN = "_[0-6][0-9a-hjkmnp-tv-z]{9}[ef][0-9a-hjkmnp-tv-z]{2}[89abrstv][0-9a-hjkmnp-tv-z]{12}"
+
+
+def pattern(prefix: str) -> str:
+    """A regular expression of identifiers with this prefix, itself an expression, for the API document."""
+    return f"^{prefix}{_PATTERN}$"
+
+
 def uuid7(*, at: datetime | None = None) -> uuid.UUID:
     """A new UUIDv7, of this millisecond or of the millisecond of `at`."""
     if at is None:

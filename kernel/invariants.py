@@ -3,7 +3,7 @@
 Contexts contribute their own; those that hold for every context (delivery, isolation, partitions) are made here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +29,14 @@ UNPROTECTED = """
     WHERE n.nspname = %(schema)s AND c.relkind IN ('r', 'p') AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
       AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attname = ANY(%(columns)s))
 """
-TOO_FEW_PARTITIONS = """
-    SELECT p.relname, count(c.oid) FROM pg_class p JOIN pg_namespace n ON n.oid = p.relnamespace
+PARTITIONS_AHEAD = """
+    SELECT p.relname, count(c.oid) AS ahead FROM pg_class p JOIN pg_namespace n ON n.oid = p.relnamespace
     LEFT JOIN pg_inherits i ON i.inhparent = p.oid
     LEFT JOIN pg_class c ON c.oid = i.inhrelid AND c.relname > p.relname || to_char(now() AT TIME ZONE 'UTC', '_YYYY_MM')
       AND c.relname NOT LIKE '%%_default'
-    WHERE n.nspname = %(schema)s AND p.relkind = 'p' GROUP BY p.relname HAVING count(c.oid) < 3
+    WHERE n.nspname = %(schema)s AND p.relkind = 'p' GROUP BY p.relname
 """
+TOO_FEW_PARTITIONS = f"SELECT relname, ahead FROM ({PARTITIONS_AHEAD}) AS tables WHERE ahead < 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,15 @@ class Invariant:
             return self.sql()[:SHOWN]
         with self.db.atomic(SystemScope("invariants")):
             return self.db.execute(self.sql, self.parameters or ())[:SHOWN]
+
+
+def edges_of(transitions: Mapping[Any, frozenset[Any]]) -> list[str]:
+    """The steps of a table of states as `from>to`, for queries that look for others."""
+    return [
+        f"{source}>{target}"
+        for source, targets in transitions.items()
+        for target in sorted(map(str, targets))
+    ]
 
 
 def common(db: ContextDb) -> Iterable[Invariant]:

@@ -2,11 +2,21 @@
 
 Every process of a machine writes to the same directory when `PROMETHEUS_MULTIPROC_DIR` is set, and any of them can
 render the sum; without it a process shows its own figures. Labels are small closed sets: a route is the pattern
-that matched, never the path, and no label names a tenant.
+that matched, never the path, and no label names a tenant. What lies in the databases is in `kernel.observations`.
 """
 
+from collections.abc import Iterable
+
 from django.conf import settings
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+)
 from prometheus_client import generate_latest as _render
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -23,21 +33,6 @@ system_scopes_entered = Counter(
     "mpac_system_scopes_entered_total",
     "Transactions that crossed tenants, by the declared reason.",
     ["context", "scope"],
-)
-outbox_lag = Gauge(
-    "mpac_outbox_lag_seconds",
-    "Age of the oldest event that waits for delivery.",
-    ["context"],
-    multiprocess_mode="livemax",
-)
-outbox_pending = Gauge(
-    "mpac_outbox_pending_events", "Events that wait for delivery.", ["context"], multiprocess_mode="livemax"
-)
-outbox_parked = Gauge(
-    "mpac_outbox_parked_events",
-    "Events set aside after too many failures; each needs a person.",
-    ["context"],
-    multiprocess_mode="livemax",
 )
 rate_limit_fallbacks = Counter(
     "mpac_rate_limit_fallbacks_total", "Rate-limit decisions made locally because Redis was away."
@@ -83,11 +78,9 @@ def observe_request(*, method: str, route: str, status: int, seconds: float) -> 
     request_duration.labels(verb, route or "unmatched", str(status)).observe(seconds)
 
 
-def observe_outbox(*, context: str, lag_s: float, pending: int, parked: int) -> None:
-    """Show the state of one context's outbox as the relay sees it."""
-    outbox_lag.labels(context).set(lag_s)
-    outbox_pending.labels(context).set(pending)
-    outbox_parked.labels(context).set(parked)
+def text_of(figures: Iterable[Metric]) -> bytes:
+    """These figures in the Prometheus text format."""
+    return _render(_Figures(figures))
 
 
 def observe_provider_call(*, provider: str, operation: str, outcome: str, seconds: float) -> None:
@@ -97,10 +90,19 @@ def observe_provider_call(*, provider: str, operation: str, outcome: str, second
 
 
 def render() -> bytes:
-    """All figures in the Prometheus text format, summed over the processes of this machine where they share."""
-    directory = getattr(settings, "PROMETHEUS_MULTIPROC_DIR", "")
-    if not directory:
+    """What was counted in the Prometheus text format, summed over the processes of this machine where they share."""
+    if not settings.PROMETHEUS_MULTIPROC_DIR:
         return _render(REGISTRY)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, path=settings.PROMETHEUS_MULTIPROC_DIR)  # type: ignore[no-untyped-call]
     return _render(registry)
+
+
+class _Figures:
+    """Figures that were measured elsewhere."""
+
+    def __init__(self, figures: Iterable[Metric]) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        return self._figures

@@ -46,6 +46,7 @@ class RequestMiddleware:
                 duration_ms=round(duration * 1000, 1),
             )
         response["X-Request-Id"] = request_id
+        response["X-Content-Type-Options"] = "nosniff"
         return response
 
 

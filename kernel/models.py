@@ -1,6 +1,5 @@
 """Base classes of the contexts' models: tenant columns, identifiers, enums as checked text."""
 
-import datetime as dt
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
@@ -95,8 +94,3 @@ def choices_check(field: str, enum: type[StrEnum], name: str) -> models.CheckCon
     """The CHECK that keeps a text column within its enum: the database never holds a state the code does not know."""
     values = [member.value for member in enum]
     return models.CheckConstraint(condition=models.Q(**{f"{field}__in": values}), name=name)
-
-
-def instant(value: dt.datetime) -> dt.datetime:
-    """`value` in UTC, cut to the millisecond, as every stored instant is."""
-    return value.astimezone(dt.UTC).replace(microsecond=value.microsecond // 1000 * 1000)

@@ -131,7 +131,7 @@ class Nonce(models.Model):
         constraints = (models.UniqueConstraint(fields=["key_id", "nonce"], name="%(app_label)s_nonce_once"),)
 
     def __str__(self) -> str:
-        return f"{self.key_id} {self.nonce}"
+        return f"a nonce of {self.key_id}"
 
 
 class JobRun(models.Model):

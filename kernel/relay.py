@@ -9,6 +9,7 @@ import datetime as dt
 import select
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,6 @@ from kernel import clock, events, handlers, jobs
 from kernel.db import ContextDb
 from kernel.errors import Unavailable
 from kernel.logs import get_logger
-from kernel.metrics import observe_outbox
 from kernel.outbox import CHANNEL
 from kernel.scrubbing import scrub_text
 from kernel.tenancy import SystemScope
@@ -65,11 +65,10 @@ FAILED = """
     UPDATE outbox SET next_try_at = %(next)s, last_error = %(error)s, parked_at = %(parked)s
     WHERE id = %(id)s AND created_at = %(created_at)s
 """
-STATE = """
-    SELECT coalesce(extract(epoch FROM %(now)s::timestamptz - min(created_at)), 0), count(*) FROM outbox
-    WHERE delivered_at IS NULL AND parked_at IS NULL AND type = ANY(%(types)s)
+GIVE_BACK = """
+    UPDATE outbox SET next_try_at = %(now)s
+    WHERE id = ANY(%(ids)s) AND delivered_at IS NULL AND parked_at IS NULL AND next_try_at > %(now)s
 """
-PARKED = "SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL AND delivered_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +84,36 @@ class Claimed:
     position: int
 
 
-def deliver_due(db: ContextDb, *, now: dt.datetime) -> int:
+class Claims:
+    """What this relay claimed in one context within the length of a lease.
+
+    A database that crashed may have lost the receipts of its last moments and kept the claims. Then the leases would hold
+    up their aggregates for nothing: who made the claims can give them back.
+    """
+
+    def __init__(self) -> None:
+        self.doubted: bool = False
+        self._made: deque[tuple[dt.datetime, uuid.UUID]] = deque()
+
+    def note(self, claimed: Sequence[Claimed], *, now: dt.datetime) -> None:
+        """Remember claims, and forget those whose lease is over."""
+        self._made.extend((now, message.id) for message in claimed)
+        while self._made and self._made[0][0] < now - LEASE:
+            self._made.popleft()
+
+    def give_back(self, db: ContextDb, *, now: dt.datetime) -> None:
+        """Make what has no receipt due at once; the inbox absorbs what was handled after all."""
+        with db.atomic(SCOPE):
+            db.execute(GIVE_BACK, {"now": now, "ids": [message_id for _, message_id in self._made]})
+        self._made.clear()
+        self.doubted = False
+
+
+def deliver_due(db: ContextDb, *, now: dt.datetime, claims: Claims | None = None) -> int:
     """Claim one batch of due events of a context and handle each; returns how many were claimed."""
     claimed = _claim(db, now=now)
+    if claims is not None:
+        claims.note(claimed, now=now)
     for message in claimed:
         _deliver(db, message)
     return len(claimed)
@@ -102,14 +128,6 @@ def settle_unhandled(db: ContextDb, *, now: dt.datetime) -> None:
     with db.atomic(SCOPE):
         db.execute("SET LOCAL synchronous_commit = off")
         db.execute(UNHANDLED, {"now": now, "types": types})
-
-
-def report(db: ContextDb, *, now: dt.datetime) -> None:
-    """Show lag, pending and parked events of a context as metrics."""
-    with db.atomic(SCOPE):
-        lag, pending = db.execute(STATE, {"now": now, "types": handlers.handled_types()})[0]
-        parked = db.execute(PARKED)[0][0]
-    observe_outbox(context=db.name, lag_s=float(lag), pending=pending, parked=parked)
 
 
 def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
@@ -198,6 +216,7 @@ class Relay:
         self.databases = databases
         self.dsns = tuple(dict.fromkeys(dsns))
         self.listeners: dict[str, psycopg.Connection[Any]] = {}
+        self.claims = {db.name: Claims() for db in databases}
         self.jobs: dict[str, threading.Thread] = {}
         self.stopping: bool = False
         self.upkeep_at = self.jobs_at = clock.now()
@@ -206,7 +225,7 @@ class Relay:
         """Deliver until `stop` is called. Loses its connections without losing events: it reconnects and goes on."""
         while not self.stopping:
             self._listen()
-            delivered = self._each(lambda db: deliver_due(db, now=clock.now()))
+            delivered = self._each(self._deliver)
             self._upkeep()
             if not delivered:
                 self._wait()
@@ -216,6 +235,12 @@ class Relay:
 
     def stop(self) -> None:
         self.stopping = True
+
+    def _deliver(self, db: ContextDb) -> int:
+        now, claims = clock.now(), self.claims[db.name]
+        if claims.doubted:
+            claims.give_back(db, now=now)
+        return deliver_due(db, now=now, claims=claims)
 
     def _each(self, step: Callable[[ContextDb], int | None]) -> int:
         """Take a step for every context and return the sum; a context that fails connects anew for the next one."""
@@ -233,7 +258,6 @@ class Relay:
         if (now - self.upkeep_at).total_seconds() >= POLL_S:
             self.upkeep_at = now
             self._each(lambda db: settle_unhandled(db, now=now))
-            self._each(lambda db: report(db, now=now))
         if (now - self.jobs_at).total_seconds() >= JOBS_EVERY_S:
             self.jobs_at = now
             self._each(lambda db: self._start_overdue_jobs(db, now=now))
@@ -253,6 +277,8 @@ class Relay:
                 connection = psycopg.connect(dsn, autocommit=True, connect_timeout=5)
                 connection.execute(f"LISTEN {CHANNEL}")
                 self.listeners[dsn] = connection
+                for claims in self.claims.values():  # a server that hung up may have crashed
+                    claims.doubted = True
             except psycopg.Error as error:
                 logger.warning("wake-ups are not heard; polling until they are", error=str(error))
 

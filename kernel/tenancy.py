@@ -9,10 +9,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 SYSTEM_SCOPES: dict[str, str] = {
+    "administration": "a person with access to the server manages operators, API keys and sealed secrets by command",
     "authentication": "find a device, key or person before its tenant is known",
     "console": "a platform operator reads across tenants in the console",
     "expiry": "expire what is overdue, for all tenants",
     "invariants": "look for rows that break an invariant, for all tenants",
+    "metrics": "measure what waits and what is missing, for all tenants",
     "partner_calls": "call the webhook endpoints of all partners",
     "realtime": "read the event logs of connected terminals",
     "relay": "deliver committed events of all tenants",

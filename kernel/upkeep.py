@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connections
 
 from kernel import idempotency
-from kernel.db import ContextDb
+from kernel.db import ContextDb, address_of
 from kernel.jobs import job
 from kernel.logs import get_logger
 from kernel.partitions import Partitions
@@ -22,6 +22,7 @@ logger = get_logger(__name__)
 
 SCOPE = SystemScope("upkeep")
 PARTITIONS_AHEAD = 3
+BATCH = 5_000
 KEEP_RECEIPTS = dt.timedelta(days=40)
 KEEP_RUNS = dt.timedelta(days=7)
 
@@ -32,14 +33,34 @@ EXPIRED = {
     "job_runs": ("started_at < %s", KEEP_RUNS),
 }
 
+FORGET = """
+    DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM {table} WHERE {condition} LIMIT %s FOR UPDATE SKIP LOCKED
+    )) RETURNING 1
+"""
+
 
 def remove_expired(db: ContextDb, *, now: dt.datetime) -> int:
     """Delete expired nonces, idempotency keys, receipts and job runs of a context; returns how many rows went."""
+    return sum(
+        forget(db, table, condition=condition, before=now - keep)
+        for table, (condition, keep) in EXPIRED.items()
+    )
+
+
+def forget(db: ContextDb, table: str, *, condition: str, before: dt.datetime) -> int:
+    """Delete the rows of `table` that meet `condition`, in which %s stands for `before`; returns how many went.
+
+    In small transactions: a day's rows at once would outlast the statement timeout, and so never go.
+    """
+    sql = FORGET.format(table=table, condition=condition)
     removed = 0
-    with db.atomic(SCOPE):
-        for table, (condition, keep) in EXPIRED.items():
-            removed += len(db.execute(f"DELETE FROM {table} WHERE {condition} RETURNING 1", [now - keep]))
-    return removed
+    while True:
+        with db.atomic(SCOPE):
+            batch = len(db.execute(sql, [before, BATCH]))
+        removed += batch
+        if batch < BATCH:
+            return removed
 
 
 def owner_connection(alias: str) -> psycopg.Connection:
@@ -51,14 +72,12 @@ def owner_connection(alias: str) -> psycopg.Connection:
     if not owner["password"]:
         msg = f"the owner's password for {alias!r} is not set (MPAC_DB_OWNER_PASSWORD_…)"
         raise RuntimeError(msg)
-    database = connections[alias].settings_dict
+    options = connections[alias].settings_dict["OPTIONS"].get("options", "")
     return psycopg.connect(
-        host=database["HOST"] or None,
-        port=database["PORT"] or None,
-        dbname=database["NAME"],
+        **address_of(alias),
         user=owner["user"],
         password=owner["password"],
-        options=database["OPTIONS"].get("options", ""),
+        options=options,
         autocommit=True,
     )
 

@@ -41,8 +41,8 @@ THROW_AWAY = {
     "max_wal_senders": "0",
     "shared_buffers": "128MB",
     "autovacuum_naptime": "1d",
-    # Tests of races open a connection or two for each of hundreds of threads.
-    "max_connections": "600",
+    # Tests let hundreds of callers come at once, each with connections of its own.
+    "max_connections": "1000",
 }
 ACCESS_RULES = f"""\
 local  all  {SUPERUSER}                trust

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config.contexts import CONTEXTS
-from config.env import database, database_owner, env, key_encryption_keys, path, service_keys
+from config.env import amount_limits, database, database_owner, env, key_encryption_keys, path, service_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -123,9 +123,7 @@ REST_FRAMEWORK = {
         "mpac.pgw.rest.authentication.ClientSecretAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["kernel.rest.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
-    "EXCEPTION_HANDLER": "kernel.rest.problems.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "kernel.rest.openapi.OperationSchema",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
@@ -149,7 +147,7 @@ MPAC_SIMULATOR_URL = env.str("MPAC_SIMULATOR_URL", default="http://127.0.0.1:800
 MPAC_STATE_DIR = path("MPAC_STATE_DIR", ".mpac")
 MPAC_KEKS = key_encryption_keys()
 MPAC_SERVICE_KEYS = service_keys()
-MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.partners.scb/partners/sandbox")
+MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL")
 MPAC_STRIPE_BASE_URL = env.str("MPAC_STRIPE_BASE_URL", default="")
 MPAC_OMISE_BASE_URL = env.str("MPAC_OMISE_BASE_URL", default="")
 MPAC_PAYPAY_BASE_URL = env.str("MPAC_PAYPAY_BASE_URL", default="")
@@ -158,12 +156,15 @@ MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
 MPAC_PROVIDER_CONCURRENCY = env.int("MPAC_PROVIDER_CONCURRENCY", default=16)
 MPAC_BREAKERS_ENFORCED = env.bool("MPAC_BREAKERS_ENFORCED", default=True)
 MPAC_WEBHOOK_TRUSTED_HOSTS = env.list("MPAC_WEBHOOK_TRUSTED_HOSTS", default=[])
+MPAC_AMOUNT_LIMITS = amount_limits()
+MPAC_ACTIVATION_CODE_TTL_S = env.int("MPAC_ACTIVATION_CODE_TTL_S", default=15 * 60)
 MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
 MPAC_RATE_LIMITS = {
     "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),
     "global": env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000),
     "partner": env.int("MPAC_RATE_LIMIT_PARTNER", default=100),
     "address": env.int("MPAC_RATE_LIMIT_ADDRESS", default=600),
+    "page": env.int("MPAC_RATE_LIMIT_PAGE", default=60),
     "sign_in_account": env.int("MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT", default=20),
     "sign_in_address": env.int("MPAC_RATE_LIMIT_SIGN_IN_ADDRESS", default=100),
 }
@@ -183,8 +184,10 @@ CELERY = {
     "timezone": "UTC",
     "task_time_limit": 300,
     "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,  # else what the logs write to stdout comes back as a record, and is dropped
 }
 LOGGING_CONFIG = "kernel.logs.configure_from_settings"
 LOGGING = {"level": env.str("MPAC_LOG_LEVEL", default="INFO")}
 MPAC_GENERATED = "config.generated.files"
 MPAC_INVARIANTS = "config.invariants.all_invariants"
+MPAC_OBSERVATIONS = "config.observations.all_observations"

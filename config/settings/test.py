@@ -11,4 +11,3 @@ MPAC_ENV = "test"
 MPAC_PROVIDER_TIMEOUT_S = 2.0
 MPAC_RATE_LIMITS = dict.fromkeys(MPAC_RATE_LIMITS, 10_000_000)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-CELERY_TASK_ALWAYS_EAGER = True

@@ -1,6 +1,6 @@
 """The REST layer: one base class for endpoints, one way to declare an operation, one form of error."""
 
-from kernel.rest.body import Body, Query, View
+from kernel.rest.body import Body, CurrencyCode, Instant, Query, View
 from kernel.rest.endpoint import Answer, Endpoint, Steps
 from kernel.rest.operation import operation
 from kernel.rest.paging import Page, PageQuery, paginate
@@ -9,7 +9,9 @@ from kernel.rest.request import Request
 __all__ = [
     "Answer",
     "Body",
+    "CurrencyCode",
     "Endpoint",
+    "Instant",
     "Page",
     "PageQuery",
     "Query",

@@ -3,22 +3,34 @@ the one way in which answers become JSON.
 """
 
 import datetime as dt
+import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
 import msgspec
 import orjson
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.request import RawPostDataException
 
 from kernel.clock import rfc3339
+from kernel.currencies import CURRENCIES
 from kernel.errors import DomainError, FieldError, Invalid
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+# An ISO 4217 code; whether it is one is the domain's to say.
+CurrencyCode = Annotated[
+    str,
+    msgspec.Meta(title="CurrencyCode", pattern="^[A-Z]{3}$", extra_json_schema={"enum": sorted(CURRENCIES)}),
+]
+# What `kernel.clock.rfc3339` writes, where a view holds the text.
+Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+
 PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
 NUL = "\x00"
+NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+JSON = re.compile(r'application/json( *; *charset="?utf-8"?)?', re.IGNORECASE)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -30,11 +42,20 @@ class _KeywordOnly(msgspec.StructMeta):
 
 
 class Body(msgspec.Struct, metaclass=_KeywordOnly, forbid_unknown_fields=True):
-    """Base of request bodies: a field that is not declared is refused."""
+    """Base of request bodies: a field that is not declared is refused.
+
+    `schema` tells the document what types can not, such as rules between fields; the body checks them itself.
+    """
+
+    schema: ClassVar[dict[str, Any]] = {}
 
 
 class Query(msgspec.Struct, metaclass=_KeywordOnly, forbid_unknown_fields=True):
     """Base of query strings; values arrive as text and are converted."""
+
+
+class Nothing(Body):
+    """Nothing to say: no body, or an empty object."""
 
 
 class View(msgspec.Struct, metaclass=_KeywordOnly):
@@ -49,7 +70,7 @@ class TooLarge(DomainError):
 
 
 class UnsupportedMediaType(DomainError):
-    """The request body must be application/json."""
+    """The request body must be application/json in UTF-8, without a content encoding."""
 
     code = "unsupported_media_type"
     status = 415
@@ -69,8 +90,10 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if not declared.isdigit() or int(declared) > limit:
         raise TooLarge
+    # A body in chunks declares no length, and Django would take it for empty.
+    source = request.META["wsgi.input"] if "HTTP_TRANSFER_ENCODING" in request.META else request
     try:
-        raw: bytes = request.read(limit + 1)
+        raw: bytes = source.read(limit + 1)
     except (OSError, RawPostDataException):
         raise Invalid("The request body could not be read.", code="unreadable_body") from None
     if len(raw) > limit:
@@ -79,29 +102,49 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
     return raw
 
 
-def decode_body(raw: bytes, content_type: str, cls: type[S]) -> S:
-    """`raw` as a `cls`. Raises UnsupportedMediaType, MalformedJson, or Invalid with the field at fault."""
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+def decode_body(raw: bytes, request: HttpRequest, cls: type[S]) -> S:
+    """`raw` as a `cls`; no body is an empty object. Raises UnsupportedMediaType, MalformedJson, or Invalid with the field
+    at fault.
+    """
+    if not raw:
+        return decode_json(b"{}", cls)
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if not JSON.fullmatch(request.headers.get("Content-Type", "").strip()) or encoding != "identity":
         raise UnsupportedMediaType
-    if b"\\u0000" in raw:
+    return decode_json(raw, cls)
+
+
+def decode_json(raw: bytes, cls: type[S]) -> S:
+    """JSON as a `cls`. Raises MalformedJson, or Invalid with the field at fault."""
+    if NUL_IN_JSON.search(raw):
         raise Invalid(errors=[FieldError("", "invalid", "The character U+0000 is not allowed in text.")])
     try:
-        return msgspec.json.decode(raw or b"{}", type=cls)
+        decoded = msgspec.json.decode(raw, type=cls)
+        json.loads(raw, object_pairs_hook=_named_once)
     except msgspec.ValidationError as error:
         raise Invalid(errors=[_field_error(str(error))]) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise MalformedJson(errors=[FieldError("", "malformed_json", str(error)[:200])]) from None
+    return decoded
 
 
-def decode_query(parameters: Mapping[str, str], cls: type[S]) -> S:
+def decode_query(parameters: QueryDict, cls: type[S]) -> S:
     """A query string as a `cls`. Raises Invalid with the parameter at fault."""
-    values = dict(parameters.items())
-    if any(NUL in value for value in values.values()):
-        raise Invalid(errors=[FieldError("", "invalid", "The character U+0000 is not allowed in text.")])
+    for name, values in parameters.lists():
+        if len(values) > 1:
+            raise Invalid(errors=[FieldError(name, "repeated", "This parameter is given more than once.")])
+        if NUL in values[0]:
+            raise Invalid(
+                errors=[FieldError(name, "invalid", "The character U+0000 is not allowed in text.")]
+            )
     try:
-        return msgspec.convert(values, cls, strict=False)
+        query = msgspec.convert(parameters.dict(), cls, strict=False)
     except msgspec.ValidationError as error:
         raise Invalid(errors=[_field_error(str(error))]) from None
+    for name in parameters:
+        if getattr(query, name) is None:
+            raise Invalid(errors=[FieldError(name, "invalid", "A parameter is left out, not null.")])
+    return query
 
 
 def encode(view: Any) -> bytes:
@@ -112,7 +155,14 @@ def encode(view: Any) -> bytes:
 
 def canonical(raw: bytes) -> bytes:
     """JSON with sorted keys and no white space, so that equal payloads have equal digests."""
-    return orjson.dumps(orjson.loads(raw.strip() or b"{}"), option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(orjson.loads(raw or b"{}"), option=orjson.OPT_SORT_KEYS)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> None:
+    """Readers differ in which of two equal names counts, so there must be no two. Raises ValueError."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        msg = "an object names a field twice"
+        raise ValueError(msg)
 
 
 def _field_error(text: str) -> FieldError:

@@ -15,15 +15,19 @@ from rest_framework.views import APIView
 
 from kernel import clock, idempotency
 from kernel.db import ContextDb
-from kernel.errors import DomainError, Forbidden, ScopeMissing, Unauthenticated
+from kernel.errors import Forbidden, ScopeMissing, Unauthenticated
 from kernel.principal import Principal
 from kernel.rest import body as bodies
 from kernel.rest.limits import Limits
 from kernel.rest.operation import Operation
-from kernel.rest.problems import from_exception, problem
+from kernel.rest.problems import from_exception, method_not_allowed
 from kernel.rest.request import Request
 
 METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class NoQuery(bodies.Query):
+    """No parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,35 +79,34 @@ class Endpoint(APIView):
         method = "get" if request.method == "HEAD" else (request.method or "").lower()
         function = getattr(self, method, None) if method in METHODS else None
         if function is None:
-            allow = ", ".join(name.upper() for name in METHODS if hasattr(self, name))
-            return problem(
-                405, code="method_not_allowed", detail="This method is not allowed.", headers={"Allow": allow}
-            )
+            self.limits.check(None, request)
+            return method_not_allowed([name for name in METHODS if hasattr(self, name)])
         self.operation = function.operation
         self.request = Request(request, authenticators=self.get_authenticators())
-        principal = self._admit(request)
-        if self.operation.limited:
-            self.limits.check(principal, request)
+        self._admit(request)
         if self.operation.idempotent:
             self.idempotency_key = idempotency.parse_key(request.headers.get("Idempotency-Key"))
         arguments = self._decode(request)
-        if self.operation.limited:
-            named = (getattr(argument, "merchant_id", None) for argument in arguments.values())
-            self.limits.check_merchant(
-                principal, next((found for found in named if isinstance(found, int)), None)
-            )
+        named = (getattr(argument, "merchant_id", None) for argument in arguments.values())
+        merchant_id = next((found for found in named if isinstance(found, int)), None)
+        self.limits.check_merchant(self.request.user, merchant_id)
         return self._run(function, arguments, *args, **kwargs)
 
-    def _admit(self, request: HttpRequest) -> Principal | None:
-        """Who calls, if that may be; bad credentials count against the address that sent them."""
+    def _admit(self, request: HttpRequest) -> None:
+        """Learn who calls and whether that may be. Whoever is turned away counts, too; bad credentials count against the
+        address that sent them.
+        """
+        principal: Principal | None = None
         try:
-            principal: Principal | None = self.request.user
+            principal = self.request.user
             self._authorize(principal)
         except Unauthenticated:
-            if self.operation.limited:
-                self.limits.check_stranger(request)
+            self.limits.check_stranger(request)
             raise
-        return principal
+        except Forbidden:
+            self.limits.check(principal, request)
+            raise
+        self.limits.check(principal, request)
 
     def _authorize(self, principal: Principal | None) -> None:
         callers = self.callers if self.operation.callers is None else self.operation.callers
@@ -119,17 +122,21 @@ class Endpoint(APIView):
                 raise ScopeMissing
 
     def _decode(self, request: HttpRequest) -> dict[str, Any]:
-        """The declared body and query of the operation; without one, neither is looked at."""
+        """The declared body and query of the operation; what is not declared is refused."""
         arguments: dict[str, Any] = {}
-        limit = self.operation.max_body_bytes or settings.MPAC_MAX_BODY_BYTES
-        if request.method in {"POST", "PUT", "PATCH"}:
+        operation = self.operation
+        if request.method in bodies.METHODS_WITH_BODY:
+            limit = operation.max_body_bytes or settings.MPAC_MAX_BODY_BYTES
             self.raw_body = bodies.read_body(request, limit=limit)
-        if self.operation.body is not None:
-            arguments["body"] = bodies.decode_body(
-                self.raw_body, request.content_type or "", self.operation.body
-            )
-        if self.operation.query is not None:
-            arguments["query"] = bodies.decode_query(request.GET.dict(), self.operation.query)
+        if operation.raw:
+            return arguments
+        if request.method in bodies.METHODS_WITH_BODY:
+            body = bodies.decode_body(self.raw_body, request, operation.body or bodies.Nothing)
+            if operation.body is not None:
+                arguments["body"] = body
+        query = bodies.decode_query(request.GET, operation.query or NoQuery)
+        if operation.query is not None:
+            arguments["query"] = query
         return arguments
 
     def _run(
@@ -141,22 +148,28 @@ class Endpoint(APIView):
         if self.operation.idempotent in {False, "own"}:
             result = call()
             return result if isinstance(result, HttpResponse) else self._render(result)
-        principal = self.request.user
-        keyed = self.keyed()
-        if self.operation.idempotent == "steps":
-            steps: Steps = call()
-            stored = idempotency.run_steps(
-                self.db,
-                principal.database_scope(),
-                keyed,
-                begin=steps.begin,
-                finish=lambda resource_id: self._store(steps.finish(resource_id)),
-                now=self.now,
-            )
-        else:
-            stored = idempotency.run_once(
-                self.db, principal.database_scope(), keyed, lambda: self._store(call()), now=self.now
-            )
+        return (
+            self.in_steps(call()) if self.operation.idempotent == "steps" else self.in_one_transaction(call)
+        )
+
+    def in_one_transaction(self, produce: Callable[[], Any]) -> HttpResponse:
+        """Run `produce` once for this request's key."""
+        scope = self.request.user.database_scope()
+        stored = idempotency.run_once(
+            self.db, scope, self.keyed(), lambda: self._store(produce()), now=self.now
+        )
+        return self.stored_response(stored)
+
+    def in_steps(self, steps: Steps) -> HttpResponse:
+        """Begin once for this request's key, and finish outside any transaction."""
+        stored = idempotency.run_steps(
+            self.db,
+            self.request.user.database_scope(),
+            self.keyed(),
+            begin=steps.begin,
+            finish=lambda resource_id: self._store(steps.finish(resource_id)),
+            now=self.now,
+        )
         return self.stored_response(stored)
 
     def keyed(self) -> idempotency.Keyed:
@@ -207,6 +220,3 @@ class Endpoint(APIView):
             content_type=self.operation.media_type,
             headers=headers,
         )
-
-
-__all__ = ["Answer", "DomainError", "Endpoint", "Steps"]

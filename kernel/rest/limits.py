@@ -63,6 +63,8 @@ def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
         )
     elif principal.merchant_id is not None:
         limits.append(_of_merchant(principal.psp_id, principal.merchant_id))
+        if principal.kind == "intent":  # one customer's page must not use up the merchant's limit
+            limits.append(Limit("page", principal.subject, rates["page"]))
     return limits
 
 

@@ -27,7 +27,9 @@ class Operation:
     media_type: str
     request_media_type: str
     max_body_bytes: int | None
-    limited: bool
+    raw: bool
+    if_match: bool
+    headers: tuple[str, ...]
     error_response: type[msgspec.Struct] | None
 
 
@@ -45,15 +47,18 @@ def operation(
     media_type: str = "application/json",
     request_media_type: str = "application/json",
     max_body_bytes: int | None = None,
-    limited: bool = True,
+    raw: bool = False,
+    if_match: bool = False,
+    headers: tuple[str, ...] = (),
     error_response: type[msgspec.Struct] | None = None,
 ) -> Callable[[F], F]:
     """Declare the method of an endpoint as the operation `name`.
 
     `idempotent=True` runs it in one transaction with its key; `"steps"` expects it to return `Steps`; `"own"` leaves the
     key to the method (a hot path that writes key and effect in one statement). `callers` overrides those of the class.
-    `error_response` is the JSON form of 400 and 401 where a standard asks for another one than the problem document; the
-    method renders it.
+    Without a `body` nothing but an empty object is taken; `raw` leaves body and query to the method. `if_match` asks for
+    the version in If-Match; `headers` are those that the answer bears besides everybody's. `error_response` is the JSON
+    form of 400 and 401 where a standard asks for another one than the problem document; the method renders it.
     """
 
     def declare(function: F) -> F:
@@ -70,7 +75,9 @@ def operation(
             media_type=media_type,
             request_media_type=request_media_type,
             max_body_bytes=max_body_bytes,
-            limited=limited,
+            raw=raw,
+            if_match=if_match,
+            headers=headers,
             error_response=error_response,
         )
         return function

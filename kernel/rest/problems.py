@@ -1,5 +1,7 @@
 """Errors as problem documents (RFC 9457). One form for all of them; nothing internal is ever shown."""
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 import orjson
@@ -11,8 +13,9 @@ from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from rest_framework import exceptions
 
-from kernel.errors import DomainError, FieldError
+from kernel.errors import DomainError, FieldError, RateLimited
 from kernel.logs import get_logger
+from kernel.rest.limits import Limits
 
 logger = get_logger(__name__)
 
@@ -57,17 +60,17 @@ def problem(
     detail: str,
     errors: tuple[FieldError, ...] = (),
     headers: dict[str, str] | None = None,
-    **extra: Any,
+    extra: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
-    """A problem document as an HTTP answer."""
+    """A problem document as an HTTP answer; `extra` members never hide the standard ones."""
     document: dict[str, Any] = {
+        **(extra or {}),
         "type": "about:blank",
         "title": TITLES.get(status, "Error"),
         "status": status,
         "detail": detail,
         "code": code,
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
-        **extra,
     }
     if errors:
         document["errors"] = [{"field": e.field, "code": e.code, "message": e.message} for e in errors]
@@ -77,6 +80,25 @@ def problem(
 def not_found() -> HttpResponse:
     """The one answer for everything that is missing or somebody else's."""
     return problem(404, code="not_found", detail=NOT_FOUND)
+
+
+def method_not_allowed(methods: Sequence[str]) -> HttpResponse:
+    """The answer to a method that an address does not have; whoever can be read can be asked for its head."""
+    names = [method.upper() for method in methods]
+    allow = ", ".join([*names, "HEAD"] if "GET" in names else names)
+    return problem(
+        405, code="method_not_allowed", detail="This method is not allowed.", headers={"Allow": allow}
+    )
+
+
+def read_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A page that answers GET and HEAD, and anything else with 405."""
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        return view(request) if request.method in {"GET", "HEAD"} else method_not_allowed(["get"])
+
+    return answer
 
 
 def from_exception(error: Exception) -> HttpResponse:
@@ -113,18 +135,20 @@ def _from_domain(error: DomainError) -> HttpResponse:
         detail=error.message,
         errors=getattr(error, "errors", ()),
         headers=headers,
-        **extra,
+        extra=extra,
     )
 
 
-def exception_handler(error: Exception, _context: dict[str, Any]) -> HttpResponse:
-    """Django REST framework's hook."""
-    return from_exception(error)
-
-
-def page_not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
-    """Django's handler404."""
-    return not_found()
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    """Django's handler404. Looking for addresses counts against the limits like any other call."""
+    limits = Limits()
+    try:
+        limits.check(None, request)
+        answer = not_found()
+    except RateLimited as refused:
+        answer = from_exception(refused)
+    limits.annotate(answer)
+    return answer
 
 
 def forbidden(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001

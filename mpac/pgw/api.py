@@ -7,6 +7,7 @@ from typing import Any
 from kernel.ids import decode
 from kernel.invariants import Invariant
 from kernel.money import Money
+from kernel.observations import Observation
 from kernel.tenancy import TenantScope
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.lateness import Source
@@ -31,6 +32,7 @@ from mpac.pgw.errors import (
 )
 from mpac.pgw.selectors import intents, mirror
 from mpac.pgw.selectors.invariants import list_bank_differences, list_invariants
+from mpac.pgw.selectors.observations import list_observations
 from mpac.pgw.services import cancellation, confirmation, creation, late_money, mirroring
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "get_payment_intent",
     "invariants",
     "mirror_checksums",
+    "observations",
     "return_late_payment",
 ]
 
@@ -173,3 +176,8 @@ def bank_differences(*, charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any,
 def invariants() -> list[Invariant]:
     """Queries for rows that must not exist."""
     return list_invariants()
+
+
+def observations() -> list[Observation]:
+    """Figures about the gateway, for those who watch it."""
+    return list_observations()

@@ -3,7 +3,6 @@
 NotFound                     a missing or foreign object; one message for all
 Conflict
 |-- IllegalIntentTransition  the intent's state does not lead there
-|-- AttemptStillOpen         the outcome of an attempt is open; nothing else may be tried
 |-- LatePaymentDecided       the late payment was decided otherwise
 |-- CaptureExceedsHold       more than is held and not captured yet
 |-- RefundExceedsCapture     more than was captured and is not given back yet
@@ -17,7 +16,7 @@ Conflict
 `-- EndpointDisabled         nothing is sent to a disabled endpoint
 Invalid
 |-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
-|-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
+|-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused
 |-- WebhookMalformed, WebhookRefused, RulesRefused
 `-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents
 Unavailable
@@ -32,12 +31,6 @@ class IllegalIntentTransition(Conflict):
     """The payment intent's present state does not allow that."""
 
     code = "illegal_transition"
-
-
-class AttemptStillOpen(Conflict):
-    """The outcome of the payment intent's last attempt is still open."""
-
-    code = "attempt_open"
 
 
 class LatePaymentDecided(Conflict):
@@ -134,12 +127,6 @@ class CardNumberRefused(Invalid):
     """Card numbers are not accepted in free text."""
 
     code = "card_number_refused"
-
-
-class MetadataTooLarge(Invalid):
-    """The metadata is too large."""
-
-    code = "metadata_too_large"
 
 
 class WebhookMalformed(Invalid):

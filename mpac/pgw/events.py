@@ -11,10 +11,8 @@ from kernel.events import Event
 
 
 @dataclass(frozen=True, kw_only=True)
-class IntentFact(Event):
-    """What every event of an intent tells. Never published itself."""
-
-    type: ClassVar[str] = "pgw.intent_fact"
+class IntentFact(Event, abstract=True):
+    """What every event of an intent tells."""
 
     intent_id: str
     status: str

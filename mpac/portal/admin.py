@@ -29,6 +29,9 @@ from mpac.portal.models import (
 )
 
 WHERE = ("psp_id", "merchant_id", "store_id")
+NAMED = ("id", "code", "name", "status")
+PLACED = ("country", "currency", "time_zone")
+CHANGED = ("version", "updated_at")
 
 
 class PortalAdmin(ConsoleAdmin):
@@ -43,70 +46,37 @@ class PortalPlatformAdmin(PlatformAdmin):
     db = db
 
 
+class DirectoryAdmin(PortalAdmin):
+    """What the pages of providers, merchants and stores have in common."""
+
+    list_display_links = ("id", "code")
+    list_filter = ("status", "country")
+    search_fields = ("id__exact", "code", "name")
+    ordering = ("-id",)
+
+
 @admin.register(Psp)
-class PspAdmin(PortalAdmin):
+class PspAdmin(DirectoryAdmin):
     """Payment service providers: the tenants."""
 
     kind = "psp"
-    list_display = (
-        *(
-            "id",
-            "code",
-            "name",
-            "status",
-            "country",
-            "currency",
-            "time_zone",
-            "rate_limit_per_minute",
-            "version",
-        ),
-        "updated_at",
-    )
-    list_display_links = ("id", "code")
-    list_filter = ("status", "country")
-    search_fields = ("id__exact", "code", "name")
-    ordering = ("-id",)
+    list_display = (*NAMED, *PLACED, "rate_limit_per_minute", *CHANGED)
 
 
 @admin.register(Merchant)
-class MerchantAdmin(PortalAdmin):
+class MerchantAdmin(DirectoryAdmin):
     """Merchants."""
 
     kind = "merchant"
-    list_display = (
-        *("id", "code", "name", "status", "psp_id", "country", "currency", "time_zone", "version"),
-        "updated_at",
-    )
-    list_display_links = ("id", "code")
-    list_filter = ("status", "country")
-    search_fields = ("id__exact", "code", "name")
-    ordering = ("-id",)
+    list_display = (*NAMED, "psp_id", *PLACED, *CHANGED)
 
 
 @admin.register(Store)
-class StoreAdmin(PortalAdmin):
+class StoreAdmin(DirectoryAdmin):
     """Stores."""
 
     kind = "store"
-    list_display = (
-        *(
-            "id",
-            "code",
-            "name",
-            "status",
-            "psp_id",
-            "merchant_id",
-            "country",
-            "currency",
-            "time_zone",
-            "version",
-        ),
-        "updated_at",
-    )
-    list_display_links = ("id", "code")
-    list_filter = ("status", "country")
-    search_fields = ("id__exact", "code", "name")
-    ordering = ("-id",)
+    list_display = (*NAMED, "psp_id", "merchant_id", *PLACED, *CHANGED)
 
 
 @admin.register(ProviderConfig)

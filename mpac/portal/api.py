@@ -1,14 +1,12 @@
 """What other contexts may ask of portal."""
 
 import datetime as dt
-import uuid
 
 from kernel.errors import Unauthenticated
 from kernel.principal import Principal
 from kernel.tenancy import Scope
 from mpac.portal.dto import (
     AnnouncementLag,
-    DeviceDTO,
     MerchantSnapshotDTO,
     ProviderConfigSnapshotDTO,
     PspSnapshotDTO,
@@ -16,14 +14,12 @@ from mpac.portal.dto import (
     StoreSnapshotDTO,
 )
 from mpac.portal.selectors import announcements as _announcements
-from mpac.portal.selectors import devices as _devices
 from mpac.portal.selectors import hierarchy as _hierarchy
 from mpac.portal.selectors import snapshots as _snapshots
 from mpac.portal.services import verification as _verification
 
 __all__ = [
     "AnnouncementLag",
-    "DeviceDTO",
     "MerchantSnapshotDTO",
     "ProviderConfigSnapshotDTO",
     "PspSnapshotDTO",
@@ -34,7 +30,6 @@ __all__ = [
     "authenticate_token",
     "checksums",
     "find_psp_of_merchant",
-    "get_device",
     "get_merchant_snapshot",
     "get_psp_snapshot",
     "get_store",
@@ -49,11 +44,6 @@ def authenticate_token(token: str, *, now: dt.datetime) -> Principal:
 def get_store(*, scope: Scope, store_id: int) -> StoreDTO:
     """A store that `scope` may see, with where it is and whether it does business. Raises NotFound."""
     return _hierarchy.describe_store(scope=scope, store_id=store_id)
-
-
-def get_device(*, scope: Scope, device_id: uuid.UUID) -> DeviceDTO:
-    """A terminal that `scope` may see. Raises NotFound."""
-    return _devices.describe_device(scope=scope, device_id=device_id)
 
 
 def get_psp_snapshot(*, psp_id: int) -> PspSnapshotDTO:

@@ -39,4 +39,4 @@ def token_endpoint() -> str:
 
 def activation_code_ttl_s() -> int:
     """How long a one-time activation code may be used."""
-    return int(getattr(settings, "MPAC_ACTIVATION_CODE_TTL_S", 15 * 60))
+    return int(settings.MPAC_ACTIVATION_CODE_TTL_S)

@@ -45,19 +45,6 @@ class StoreDTO:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceDTO:
-    """A terminal as its neighbors need it."""
-
-    device_id: uuid.UUID
-    psp_id: int
-    merchant_id: int
-    store_id: int
-    name: str
-    status: str
-    livemode: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderConfigSnapshotDTO:
     """A store's account with a provider. `api_key_encrypted` is sealed; only the gateway opens it."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from kernel.rest import View
+from kernel.rest import Instant, View
 from kernel.tenancy import TenantScope
 
 
@@ -67,8 +67,8 @@ class OrderView(View):
     """An order. Prices include tax; the server computed every total. Device events leave `items` out."""
 
     id: str
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     number: str
     business_date: str
     merchant_id: int
@@ -101,8 +101,8 @@ class BillView(View):
     """A bill. `amount_due` is not paid yet, `amount_pending` of it is under way. Device events leave `lines` out."""
 
     id: str
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     number: str
     order_id: str
     merchant_id: int
@@ -113,8 +113,8 @@ class BillView(View):
     amount_paid: int
     amount_pending: int
     amount_due: int
-    closed_at: str | None
-    voided_at: str | None
+    closed_at: Instant | None
+    voided_at: Instant | None
     version: int
     lines: list[OrderItemView] | UnsetType = UNSET
     object: str = "bill"
@@ -131,8 +131,8 @@ class PaymentView(View):
     """One tender on a bill. `next_action` says what the terminal has to do while the payment is processing."""
 
     id: str
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     bill_id: str
     order_id: str
     merchant_id: int
@@ -150,7 +150,7 @@ class PaymentView(View):
     next_action: dict[str, Any] | None
     failure: FailureView | None
     livemode: bool
-    completed_at: str | None
+    completed_at: Instant | None
     version: int
     object: str = "payment"
 
@@ -159,7 +159,7 @@ class SaleView(View):
     """Order, bill and payment of one call; it bears the order's identity."""
 
     id: str
-    created_at: str
+    created_at: Instant
     order: OrderView
     bill: BillView
     payment: PaymentView
@@ -171,7 +171,7 @@ class DeviceEventBody(View):
 
     id: str
     type: str
-    created_at: str
+    created_at: Instant
     data: dict[str, Any]
 
 

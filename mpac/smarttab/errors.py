@@ -15,6 +15,7 @@ Conflict
 `-- IdempotencyKeySpent     the key belongs to an effect whose answer is kept no more
 Invalid
 |-- OrderNotComputable  discounts, tax codes or sums that make no order
+|-- RateOutOfOrder      a tax rate begins after the one before it
 |-- CardNumberRefused   a card number in free text
 |-- TenderedTooLittle   cash below the amount
 `-- TenderedNotCash     only cash is tendered
@@ -22,28 +23,7 @@ Forbidden
 `-- NoStore             the caller is not bound to one store
 """
 
-from kernel.errors import Conflict, Forbidden, Invalid, NotFound
-
-__all__ = [
-    "AmountExceedsDue",
-    "BillHasPayments",
-    "BillNotOpen",
-    "CardNumberRefused",
-    "IdempotencyKeySpent",
-    "IllegalTransition",
-    "NoStore",
-    "NotFound",
-    "NothingDue",
-    "OpenBillExists",
-    "OrderIsBilled",
-    "OrderNotComputable",
-    "OrderNotEditable",
-    "PaymentNotCancellable",
-    "RateOutOfOrder",
-    "TenderedNotCash",
-    "TenderedTooLittle",
-    "VersionMismatch",
-]
+from kernel.errors import Conflict, Forbidden, Invalid
 
 
 class IllegalTransition(Conflict):

@@ -2,6 +2,6 @@
 
 from kernel.admin import register_plumbing
 from mpac.sync.db import db
-from mpac.sync.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
+from mpac.sync.models import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
 
 register_plumbing(db, OutboxMessage, InboxEntry, IdempotencyKey, Nonce, JobRun)

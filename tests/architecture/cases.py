@@ -36,6 +36,7 @@ REFERENCE, EVENT = Name("reference"), Name("event_id")
 INTENT = {"amount": 12550, "currency": "THB", "merchant_id": MERCHANT, "store_id": STORE, "method": "qr_code"}
 PROFILE = {"code": "NEW", "name": "New", "country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
 REASON = Case(body={"reason": "lost"})
+NOTICE = {"key": "no-such-attempt", "reference": "BANK1"}
 ACTION = Case(body={})
 # A signed push carries whole rows; that it cannot take over another provider's has a test of its own.
 SYNCED = frozenset({"merchant_id", "store_id", "provider_name"})
@@ -131,9 +132,8 @@ CASES: dict[str, Case] = {
     ),
     "events.get": READ,
     "events.resend": Case(body={"webhook_endpoint_id": Name("endpoint_id")}),
-    "webhooks.receive": Case(
-        body={"key": "no-such-attempt", "reference": "BANK1"}, refusal=200, public=frozenset({"provider"})
-    ),
+    "webhooks.receive": Case(body=NOTICE, refusal=200, public=frozenset({"provider"})),
+    "webhooks.receive_for_account": Case(body=NOTICE, refusal=200, public=frozenset({"provider", "account"})),
     # Sync
     "sync.merchants": Case(body={"client_partner_id": PSP, "merchants": []}, public=SYNCED),
     "sync.status": LIST,
@@ -249,4 +249,13 @@ PLAIN_FIELDS = frozenset(
 # URLs that are not endpoints of the API, and may be read by anybody.
 PAGES = frozenset({"v1/openapi.json", "v1/docs", "livez", "readyz", "metrics"})
 # Operations without a caller: their tests are at the end of `test_leaks`.
-ANONYMOUS = frozenset({"auth.jwks", "auth.metadata", "auth.token", "devices.activate", "webhooks.receive"})
+ANONYMOUS = frozenset(
+    {
+        "auth.jwks",
+        "auth.metadata",
+        "auth.token",
+        "devices.activate",
+        "webhooks.receive",
+        "webhooks.receive_for_account",
+    }
+)

@@ -81,10 +81,12 @@ DJANGOS = {
     "auth_permission",
 }
 SCOPES = {
+    "administration",
     "authentication",
     "console",
     "expiry",
     "invariants",
+    "metrics",
     "partner_calls",
     "realtime",
     "relay",
@@ -124,7 +126,6 @@ EVENTS: dict[str, set[str]] = {
     "portal.provider_config_changed": {"sync.copy_merchant"},
     "portal.psp_changed": {"sync.copy_provider"},
     "portal.store_changed": {"sync.copy_merchant"},
-    "pgw.intent_fact": set(),
     "pgw.late_payment_received": {"pgw.tell_partner", "smarttab.decide_late_payment"},
     "pgw.late_payment_return_due": {"pgw.tell_partner"},
     "pgw.payment_intent_amount_capturable": {"pgw.tell_partner"},
@@ -139,7 +140,6 @@ EVENTS: dict[str, set[str]] = {
     "pgw.refund_cancelled": {"pgw.tell_partner"},
     "pgw.refund_completed": {"pgw.tell_partner"},
     "pgw.refund_created": {"pgw.tell_partner"},
-    "pgw.refund_fact": set(),
     "pgw.refund_failed": {"pgw.tell_partner"},
     "pgw.refund_reversed": {"pgw.tell_partner"},
     "pgw.webhook_endpoint_disabled": {"pgw.tell_partner"},

@@ -78,6 +78,12 @@ class RunningPlatform:
         yield
         until(lambda: not self.crashpoint.exists(), timeout_s=30)
 
+    def is_ready(self) -> bool:
+        """Whether the platform answers calls."""
+        with suppress(httpx2.TransportError):
+            return httpx2.get(f"{self.demo['base_url']}/readyz", trust_env=False).status_code == 200
+        return False
+
     def terminal(self) -> Terminal:
         return Terminal(self.demo)
 

@@ -39,7 +39,7 @@ class Database:
     def execute(self, sql, params):
         if isinstance(self.answer, Exception):
             raise self.answer
-        return [(self.answer, 1)]
+        return [(self.answer,)]
 
 
 @pytest.fixture
@@ -101,12 +101,18 @@ def test_a_relay_that_lags_is_degraded_but_ready(databases):
     assert body["degraded"] == ["relay: the oldest event of smarttab has waited for 75 s"]
 
 
-def test_figures_are_shown_in_prometheus_text():
+def test_figures_are_shown_in_prometheus_text(database):
     response = health.metrics(ask.get("/metrics"))
     assert response["Content-Type"].startswith("text/plain")
     assert b"mpac_request_duration_seconds" in response.content
+    assert b"mpac_outbox_lag_seconds" in response.content
 
 
 @pytest.mark.parametrize("view", [health.livez, health.readyz, health.metrics])
 def test_the_pages_are_read_only(view):
     assert view(ask.post("/")).status_code == 405
+
+
+def test_no_answer_is_to_be_taken_for_another_type(api):
+    for path in ("/livez", "/v1/orders", "/nowhere", "/v1/openapi.json"):
+        assert api.get(path)["X-Content-Type-Options"] == "nosniff"

@@ -11,8 +11,7 @@ from django.conf import settings
 settings.configure(PROMETHEUS_MULTIPROC_DIR=sys.argv[1])
 from kernel import metrics
 metrics.observe_request(method="GET", route="v1/orders", status=200, seconds=0.01)
-metrics.observe_outbox(context="pgw", lag_s=float(sys.argv[2]), pending=3, parked=1)
-if sys.argv[3] == "show":
+if sys.argv[2] == "show":
     sys.stdout.write(metrics.render().decode())
 """
 
@@ -33,24 +32,16 @@ def test_callers_cannot_make_new_labels():
     assert 'method="other",route="unmatched",status="404"' in text
 
 
-def test_the_outbox_shows_lag_pending_and_parked():
-    metrics.observe_outbox(context="test", lag_s=1.5, pending=2, parked=1)
-    text = metrics.render().decode()
-    assert 'mpac_outbox_lag_seconds{context="test"' in text
-    assert "1.5" in text
-
-
 def test_processes_that_share_a_directory_are_summed(tmp_path):
-    def child(lag, show):
+    def child(show):
         return subprocess.run(
-            [sys.executable, "-c", CHILD, str(tmp_path), lag, show],
+            [sys.executable, "-c", CHILD, str(tmp_path), show],
             env={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
             capture_output=True,
             text=True,
             check=True,
         ).stdout
 
-    child("1", "quiet")
-    text = child("2", "show")
+    child("quiet")
+    text = child("show")
     assert 'mpac_request_duration_seconds_count{method="GET",route="v1/orders",status="200"} 2.0' in text
-    assert 'mpac_outbox_lag_seconds{context="pgw"} 2.0' in text

@@ -12,7 +12,7 @@ from kernel.db import ContextDb
 from kernel.events import Event
 from kernel.jobs import Job
 from kernel.outbox import publish
-from kernel.relay import MAX_TRIES, Relay, deliver_due, settle_unhandled
+from kernel.relay import LEASE, MAX_TRIES, Claims, Relay, deliver_due, settle_unhandled
 from kernel.tenancy import SystemScope, TenantScope
 from tests.delivery import deliver_all
 
@@ -144,6 +144,46 @@ def test_delivers_again_what_a_dead_relay_had_claimed_but_the_inbox_absorbs_it(l
     assert deliver_due(DB, now=clock.now() + dt.timedelta(minutes=1)) == 1
     assert log.seen == ["a"]
     assert pending() == 0
+
+
+def test_delivers_at_once_what_it_had_claimed_when_the_database_lost_its_receipt(log, superuser):
+    claims = Claims()
+    happen("first")
+    happen("other", aggregate="thing:2")
+    assert deliver_due(DB, now=clock.now(), claims=claims) == 2
+    superuser.execute("UPDATE sync.outbox SET delivered_at = NULL WHERE payload->>'what' = 'first'")
+    happen("second")
+    assert deliver_due(DB, now=clock.now(), claims=claims) == 0
+    claims.give_back(DB, now=clock.now())
+    deliver_all([DB])
+    assert log.seen == ["first", "other", "second"]
+    assert pending() == 0
+
+
+def test_doubts_its_claims_when_a_server_hung_up(log, superuser):
+    relay = Relay([DB], dsns=[superuser.info.dsn])
+    relay._listen()
+    happen("first")
+    relay._wait()
+    assert relay._each(relay._deliver) == 1
+    assert not relay.claims["sync"].doubted
+    superuser.execute(
+        "SELECT pg_terminate_backend(%s, 5000)", [relay.listeners[superuser.info.dsn].info.backend_pid]
+    )
+    while relay.listeners:
+        relay._wait()
+    relay._listen()
+    assert relay.claims["sync"].doubted
+    relay.listeners[superuser.info.dsn].close()
+
+
+def test_forgets_claims_whose_lease_is_over(log):
+    happen("first")
+    claims, now = Claims(), clock.now()
+    deliver_due(DB, now=now, claims=claims)
+    assert len(claims._made) == 1
+    claims.note([], now=now + LEASE + dt.timedelta(seconds=1))
+    assert not claims._made
 
 
 def test_leaves_events_that_nobody_handles_to_history(log, monkeypatch):

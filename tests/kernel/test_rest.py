@@ -145,7 +145,7 @@ def test_refuses_a_body_that_is_too_large(call, settings):
 def test_refuses_a_method_it_does_not_have(call):
     response = call(method="delete")
     assert code(response) == (405, "method_not_allowed")
-    assert response["Allow"] == "GET, POST, PUT"
+    assert response["Allow"] == "GET, POST, PUT, HEAD"
 
 
 def test_requires_a_key_where_money_moves(call):
@@ -224,7 +224,8 @@ def test_counts_bad_credentials_against_their_sender_alone(call, settings):
     assert call().status_code == 201
 
 
-def test_takes_a_blank_body_for_an_empty_one(call):
+def test_takes_no_body_for_an_empty_object_but_white_space_for_no_json(call):
+    assert call(data="").content == call(data="{}").content
     assert code(call(data=" ")) == (400, "malformed_json")
     assert call(method="put", data=' {"name": "b"} \n').status_code == 200
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from kernel import clock, ids
 from kernel.db import ContextDb
 from kernel.tenancy import SystemScope
-from kernel.upkeep import PARTITIONS_AHEAD, ensure_partitions
+from kernel.upkeep import PARTITIONS_AHEAD, ensure_partitions, remove_expired
 
 CONTEXTS = sorted(settings.MPAC_CONTEXTS.items())
 PUT = """
@@ -45,3 +45,19 @@ def test_a_row_without_a_partition_is_moved_and_reported(database, superuser):
     assert superuser.execute("SELECT count(*) FROM pgw.outbox_default").fetchone()[0] == 0
     assert superuser.execute(f"SELECT count(*) FROM pgw.outbox_{far:%Y_%m}").fetchone()[0] == 1
     superuser.execute(f"DROP TABLE pgw.outbox_{far:%Y_%m}")
+
+
+def test_what_has_expired_goes_in_small_transactions(database, superuser, monkeypatch):
+    monkeypatch.setattr("kernel.upkeep.BATCH", 2)
+    now, db = clock.now(), ContextDb("pgw", alias="pgw")
+    superuser.execute(
+        "INSERT INTO pgw.nonces (key_id, nonce, expires_at)"
+        " SELECT 'k', n::text, %s + n * interval '1 second' FROM generate_series(-5, 1) n",
+        [now],
+    )
+    transactions = []
+    atomic = db.atomic
+    monkeypatch.setattr(db, "atomic", lambda scope: transactions.append(scope) or atomic(scope))
+    assert remove_expired(db, now=now) == 5
+    assert len(transactions) == 3 + 3
+    assert superuser.execute("SELECT count(*) FROM pgw.nonces").fetchone() == (2,)

@@ -10,7 +10,6 @@ from kernel.crypto import seal
 from kernel.ids import encode
 from kernel.money import Money
 from kernel.tenancy import TenantScope
-from mpac.pgw.adapters import registry
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.lateness import Source
 from mpac.pgw.dto import MerchantSnapshot, PartnerSnapshot, ProviderConfigSnapshot, StoreSnapshot
@@ -21,7 +20,7 @@ from mpac.pgw.services.confirmation import confirm_intent
 from mpac.pgw.services.creation import NewIntent, create_intent
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.mirroring import apply_merchant_snapshot
-from tests.pgw.doubles import FakeAdapter
+from tests.pgw.doubles import FakeAdapter, registered
 
 SCOPE = TenantScope(1, 11)
 OTHER_SCOPE = TenantScope(2, 22)
@@ -79,10 +78,8 @@ def mirrored(database, now):
 @pytest.fixture
 def provider(mirrored):
     """The fake provider, known to the gateway during this test."""
-    adapter = FakeAdapter()
-    registry.register(adapter)
-    yield adapter
-    registry._adapters.pop("fake")
+    with registered() as adapter:
+        yield adapter
 
 
 class Gateway:

@@ -3,12 +3,14 @@
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from kernel.money import Money
+from mpac.pgw.adapters import registry
 from mpac.pgw.adapters.base import ChargesOnly
 from mpac.pgw.adapters.port import (
     Accepted,
@@ -108,6 +110,17 @@ class FakeAdapter(ChargesOnly):
     def notice(self, provider_key: str, reference: str) -> bytes:
         """The bank's notice of a payment."""
         return msgspec.json.encode({"key": provider_key, "reference": reference})
+
+
+@contextmanager
+def registered() -> Iterator[FakeAdapter]:
+    """A fake provider that the gateway knows for the length of the block."""
+    adapter = FakeAdapter()
+    registry.register(adapter)
+    try:
+        yield adapter
+    finally:
+        registry._adapters.pop(adapter.name)
 
 
 def show_qr(request: ChargeRequest) -> Outcome:

@@ -26,9 +26,9 @@ PAGES = sorted(
 )
 
 
-def make_person(role, **levels):
+def make_person(role, *, name="", **levels):
     now = clock.now()
-    email = f"{role}-{len(levels)}@example.com".replace("_", "-")
+    email = f"{name or role}-{len(levels)}@example.com".replace("_", "-")
     user = create_user(scope=SEED, email=email, password=PASSWORD, full_name="Someone", now=now)
     grant_role(scope=SEED, user=user, role=role, now=now, **levels)
     return email, set_up_authenticator(scope=SEED, user=user, name="phone").base32_secret

@@ -11,7 +11,6 @@ from kernel import clock
 from kernel.money import Money
 from kernel.tenancy import SystemScope
 from mpac.pgw import api as pgw
-from mpac.pgw.adapters import registry
 from mpac.pgw.db import atomic as pgw_atomic
 from mpac.pgw.db import db as pgw_db
 from mpac.portal.db import db as portal_db
@@ -20,7 +19,7 @@ from mpac.portal.models import ProviderConfig
 from mpac.portal.services import hierarchy
 from mpac.portal.services.provider_configs import create_provider_config, update_provider_config
 from tests.delivery import deliver_all
-from tests.pgw.doubles import FakeAdapter
+from tests.pgw.doubles import FakeAdapter, registered
 from tests.portal.factories import SEED, Tenant, make_tenant
 from tests.signed import Service
 
@@ -35,10 +34,8 @@ def now() -> dt.datetime:
 
 @pytest.fixture
 def provider(database) -> Iterator[FakeAdapter]:
-    adapter = FakeAdapter()
-    registry.register(adapter)
-    yield adapter
-    registry._adapters.pop("fake")
+    with registered() as adapter:
+        yield adapter
 
 
 @pytest.fixture

@@ -1,3 +1,3 @@
 "use strict";
 const page = document.getElementById("reference");
-SwaggerUIBundle({ url: page.dataset.url, domNode: page, deepLinking: true, tryItOutEnabled: false });
+SwaggerUIBundle({ url: page.dataset.url, domNode: page, deepLinking: true, validatorUrl: null });

@@ -5,11 +5,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import connections
 from psycopg.conninfo import make_conninfo
 
-from kernel.db import ContextDb
-from kernel.logs import configure_logging
+from kernel.db import ContextDb, address_of, login_of
 from kernel.relay import Relay
 
 
@@ -17,7 +15,6 @@ class Command(BaseCommand):
     help = "Deliver events from every context's outbox. Any number of relays may run."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        configure_logging()
         databases = [ContextDb(name, alias=alias) for name, alias in settings.MPAC_CONTEXTS.items()]
         relay = Relay(databases, dsns=listening_addresses(databases))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -28,18 +25,9 @@ class Command(BaseCommand):
 
 def listening_addresses(databases: list[ContextDb]) -> list[str]:
     """One connection string per distinct database; contexts that share one share a listener."""
-    distinct: dict[tuple[Any, ...], str] = {}
+    distinct: dict[str, str] = {}
     for db in databases:
-        found = connections[db.alias].settings_dict
-        distinct.setdefault(
-            (found["HOST"], found["PORT"], found["NAME"]),
-            make_conninfo(
-                host=found["HOST"] or None,
-                port=found["PORT"] or None,
-                dbname=found["NAME"],
-                user=found["USER"],
-                password=found["PASSWORD"],
-                application_name="mpac-relay-listen",
-            ),
-        )
+        address = address_of(db.alias)
+        whole = make_conninfo(**address, **login_of(db.alias), application_name="mpac-relay-listen")
+        distinct.setdefault(make_conninfo(**address), whole)
     return list(distinct.values())

@@ -98,7 +98,11 @@ class StoreProviderConfig(StoreModel):
     deleted_at = models.DateTimeField(null=True)
     synced_at = models.DateTimeField()
 
-    rules = TableRules(tenant="store", parents=(Parent("store_id", "stores", "store_id"),))
+    rules = TableRules(
+        tenant="store",
+        parents=(Parent("store_id", "stores", "store_id"),),
+        sealed="api_key_encrypted",
+    )
 
     class Meta:
         db_table = "store_provider_configs"
@@ -113,3 +117,7 @@ class StoreProviderConfig(StoreModel):
 
     def __str__(self) -> str:
         return f"{self.provider_name} of store {self.store_id}"
+
+    def sealed_for(self) -> str:
+        """What binds the credentials to their place, which portal names the same: another row's do not open here."""
+        return f"provider-config:{self.psp_id}:{self.merchant_id}:{self.store_id}:{self.provider_name}"

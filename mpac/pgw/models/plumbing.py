@@ -4,35 +4,20 @@ from kernel import plumbing
 
 
 class OutboxMessage(plumbing.OutboxMessage):
-    """An event of the gateway on its way to its handlers."""
-
-    class Meta(plumbing.OutboxMessage.Meta):
-        abstract = False
+    """The gateway's committed events."""
 
 
 class InboxEntry(plumbing.InboxEntry):
-    """A receipt of one of the gateway's handlers."""
-
-    class Meta(plumbing.InboxEntry.Meta):
-        abstract = False
+    """Events that the gateway has handled."""
 
 
 class IdempotencyKey(plumbing.IdempotencyKey):
-    """The answer to one keyed request to the gateway."""
-
-    class Meta(plumbing.IdempotencyKey.Meta):
-        abstract = False
+    """Answers to the gateway's keyed requests."""
 
 
 class Nonce(plumbing.Nonce):
-    """A nonce of a signed call to the gateway."""
-
-    class Meta(plumbing.Nonce.Meta):
-        abstract = False
+    """Nonces of signed calls to the gateway."""
 
 
 class JobRun(plumbing.JobRun):
-    """A slot of one of the gateway's scheduled jobs."""
-
-    class Meta(plumbing.JobRun.Meta):
-        abstract = False
+    """Slots of the gateway's scheduled jobs."""

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from kernel.errors import FieldError, Invalid
 from kernel.ids import decode
 from kernel.money import Money
-from kernel.rest import Body, PageQuery
+from kernel.rest import Body, CurrencyCode, PageQuery
 from mpac.pgw import conf
 from mpac.pgw.domain.intents import IntentStatus
 from mpac.pgw.domain.lateness import Source
@@ -21,10 +22,18 @@ from mpac.pgw.services.refunds import NewRefund
 MAX_ID = 2**31 - 1
 MAX_AMOUNT = 10**15
 Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Metadata = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=500)]], msgspec.Meta(max_length=50)]
+Moment = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$",
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+FIRST = dt.datetime(dt.MINYEAR, 1, 1, tzinfo=dt.UTC)
+LAST = dt.datetime(dt.MAXYEAR, 12, 31, tzinfo=dt.UTC)
 MethodName = Literal["qr_code", "promptpay", "credit_card", "card", "e_wallet", "bank_transfer", "crypto"]
 
 
@@ -32,7 +41,7 @@ class CreateIntent(Body, kw_only=True):
     """A wish to take money; with `confirm` it is tried at once."""
 
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_AMOUNT)]
-    currency: Currency
+    currency: CurrencyCode
     merchant_id: Id
     store_id: Id
     method: MethodName | None = None
@@ -106,10 +115,6 @@ class CreateRefund(Body, kw_only=True):
         )
 
 
-class NoFields(Body, kw_only=True):
-    """An action that needs nothing but its name."""
-
-
 class ListIntents(PageQuery, kw_only=True):
     """How the list may be narrowed."""
 
@@ -117,8 +122,8 @@ class ListIntents(PageQuery, kw_only=True):
     merchant_id: Id | None = None
     store_id: Id | None = None
     reference: Text | None = None
-    created_from: dt.datetime | None = None
-    created_before: dt.datetime | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
 
     def filters(self) -> IntentFilters:
         """The same for the selector."""
@@ -127,8 +132,8 @@ class ListIntents(PageQuery, kw_only=True):
             merchant_id=self.merchant_id,
             store_id=self.store_id,
             reference=self.reference,
-            created_from=self.created_from,
-            created_before=self.created_before,
+            created_from=_moment("created_from", self.created_from),
+            created_before=_moment("created_before", self.created_before),
         )
 
 
@@ -174,3 +179,15 @@ class SyncMerchants(Body, kw_only=True):
 
     client_partner_id: Id
     merchants: Annotated[list[SyncMerchant], msgspec.Meta(max_length=500)]
+
+
+def _moment(field: str, text: str | None) -> dt.datetime | None:
+    """The moment in UTC; one that no calendar has there is the first or the last. Raises Invalid when there is no such day."""
+    if text is None:
+        return None
+    try:
+        return msgspec.convert(text, dt.datetime).astimezone(dt.UTC)
+    except OverflowError:
+        return FIRST if text.startswith("0001") else LAST
+    except msgspec.ValidationError:
+        raise Invalid(errors=[FieldError(field, "invalid", "There is no such moment.")]) from None

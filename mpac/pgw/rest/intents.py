@@ -5,7 +5,6 @@ import uuid
 import msgspec
 from django.http import HttpResponse
 
-from kernel import idempotency
 from kernel.errors import NotFound
 from kernel.ids import decode, encode
 from kernel.principal import Principal
@@ -13,7 +12,7 @@ from kernel.rest import Endpoint, Page, PageQuery, Request, Steps, operation, pa
 from mpac.pgw.db import atomic, db
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.rest.authentication import client_secret
-from mpac.pgw.rest.bodies import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents, NoFields
+from mpac.pgw.rest.bodies import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents
 from mpac.pgw.rest.views import (
     AttemptView,
     CaptureView,
@@ -57,18 +56,6 @@ class IntentEndpoint(Endpoint):
         intent = select.get_intent(key)
         self.limits.check_merchant(principal, intent.merchant_id)
         return intent
-
-    def in_steps(self, steps: Steps) -> HttpResponse:
-        """Begin once for this request's key, and finish outside any transaction."""
-        stored = idempotency.run_steps(
-            self.db,
-            self.request.user.scope(),
-            self.keyed(),
-            begin=steps.begin,
-            finish=lambda resource_id: self._store(steps.finish(resource_id)),
-            now=self.now,
-        )
-        return self.stored_response(stored)
 
 
 class IntentsEndpoint(IntentEndpoint):
@@ -168,11 +155,10 @@ class CancelIntentEndpoint(IntentEndpoint):
     @operation(
         "payment_intents.cancel",
         summary="Cancel a payment intent",
-        body=NoFields,
         response=IntentView,
         idempotent="steps",
     )
-    def post(self, request: Request, intent_id: str, body: NoFields) -> Steps:
+    def post(self, request: Request, intent_id: str) -> Steps:
         principal: Principal = request.user
 
         def begin() -> str:

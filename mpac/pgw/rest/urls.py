@@ -15,8 +15,8 @@ urlpatterns = [
     path("payment-intents/<str:intent_id>/captures", intents.IntentCapturesEndpoint.as_view()),
     path("payment-intents/<str:intent_id>/refunds", refunds.IntentRefundsEndpoint.as_view()),
     path("refunds/<str:refund_id>", refunds.OneRefundEndpoint.as_view()),
-    path("webhooks/<str:provider>", webhooks.WebhooksEndpoint.as_view()),
-    path("webhooks/<str:provider>/<str:account>", webhooks.WebhooksEndpoint.as_view()),
+    path("webhooks/<str:provider>", webhooks.ProviderWebhookEndpoint.as_view()),
+    path("webhooks/<str:provider>/<str:account>", webhooks.AccountWebhookEndpoint.as_view()),
     path("webhook-endpoints", webhook_endpoints.WebhookEndpointsEndpoint.as_view()),
     path("webhook-endpoints/<str:endpoint_id>", webhook_endpoints.OneWebhookEndpointEndpoint.as_view()),
     path(

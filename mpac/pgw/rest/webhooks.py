@@ -15,20 +15,13 @@ from mpac.pgw.services.inbound import Delivery, receive_webhook
 MAX_NAME = 64
 
 
-class WebhooksEndpoint(Endpoint):
-    """One provider's notices."""
+class WebhookEndpoint(Endpoint):
+    """What both addresses of notices share."""
 
     callers = frozenset()
     db = db
 
-    @operation(
-        "webhooks.receive",
-        summary="Receive a notice from a payment provider",
-        response=dict[str, Any],
-        errors=(404, 413),
-        max_body_bytes=conf.MAX_WEBHOOK_BYTES,
-    )
-    def post(self, request: Request, provider: str, account: str = "") -> HttpResponse:
+    def receive(self, request: Request, *, provider: str, account: str) -> HttpResponse:
         """Keep the raw bytes before anything else, and answer exactly what the provider expects."""
         if len(provider) > MAX_NAME or len(account) > MAX_NAME:
             raise NotFound
@@ -41,3 +34,31 @@ class WebhooksEndpoint(Endpoint):
         )
         answer = receive_webhook(delivery=delivery, now=self.now)
         return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+class ProviderWebhookEndpoint(WebhookEndpoint):
+    """Notices that name nothing but their provider."""
+
+    @operation(
+        "webhooks.receive",
+        summary="Receive a notice from a payment provider",
+        response=dict[str, Any],
+        max_body_bytes=conf.MAX_WEBHOOK_BYTES,
+        raw=True,
+    )
+    def post(self, request: Request, provider: str) -> HttpResponse:
+        return self.receive(request, provider=provider, account="")
+
+
+class AccountWebhookEndpoint(WebhookEndpoint):
+    """Notices for one account at a provider."""
+
+    @operation(
+        "webhooks.receive_for_account",
+        summary="Receive a notice from a payment provider for one account",
+        response=dict[str, Any],
+        max_body_bytes=conf.MAX_WEBHOOK_BYTES,
+        raw=True,
+    )
+    def post(self, request: Request, provider: str, account: str) -> HttpResponse:
+        return self.receive(request, provider=provider, account=account)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kernel.invariants import Invariant
+from kernel.invariants import Invariant, edges_of
 from kernel.tenancy import SystemScope
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain import attempts, captures, intents, refunds
@@ -195,14 +195,6 @@ def _of_histories() -> Iterator[Invariant]:
         present = HISTORY_DISAGREES.format(
             table=table, intent="intent_id" if key else "id", whose=f"e.{key} = i.id" if key else OF_INTENTS
         )
-        edges = {"edges": _edges(transitions)}
+        edges = {"edges": edges_of(transitions)}
         yield Invariant("I6", f"no illegal step in the history of {what}", db, step, edges)
         yield Invariant("I6", f"the history of {what} ends in their present state", db, present)
-
-
-def _edges(transitions: Mapping[Any, frozenset[Any]]) -> list[str]:
-    return [
-        f"{source}>{target}"
-        for source, targets in transitions.items()
-        for target in sorted(map(str, targets))
-    ]

@@ -58,11 +58,6 @@ def capture_request(capture: Capture, *, now: dt.datetime, timeout_s: float | No
     )
 
 
-def credentials_aad(*, psp_id: int, merchant_id: int, store_id: int, provider: str) -> str:
-    """What binds sealed credentials to their place: another row's secret does not open here."""
-    return f"provider-config:{psp_id}:{merchant_id}:{store_id}:{provider}"
-
-
 def open_named_account(*, provider: str, account_id: str) -> ProviderAccount | None:
     """The account that `account_id` (`pca_…`) names, or None when there is none. Runs in a system scope.
 
@@ -96,14 +91,9 @@ def _open(attempt: PaymentAttempt) -> ProviderAccount:
 
 
 def _opened(config: StoreProviderConfig, *, fields: dict[str, str], livemode: bool) -> ProviderAccount:
-    aad = credentials_aad(
-        psp_id=config.psp_id,
-        merchant_id=config.merchant_id,
-        store_id=config.store_id,
-        provider=config.provider_name,
-    )
     try:
-        credentials = msgspec.json.decode(open_sealed(config.api_key_encrypted, aad=aad), type=dict[str, str])
+        opened = open_sealed(config.api_key_encrypted, aad=config.sealed_for())
+        credentials = msgspec.json.decode(opened, type=dict[str, str])
     except msgspec.DecodeError:
         message = "the credentials are not a JSON object of texts"
         raise CryptoError(message) from None

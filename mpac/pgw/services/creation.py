@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
+from kernel.idempotency import KeyReused
 from kernel.ids import created_at_of, uuid7
 from kernel.money import Money
 from kernel.scrubbing import CARD, scrub_text
@@ -50,15 +51,16 @@ class NewIntent:
 def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) -> PaymentIntent:
     """A new intent, or the one that this idempotency key made before. Publishes PaymentIntentCreated.
 
-    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    Raises KeyReused when that one was for other money, StoreNotUsable, CurrencyNotAccepted, MethodNotSupported,
+    AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
-    intent = build_intent(psp_id=scope.psp_id, wanted=wanted, now=now)
     with atomic(scope):
         made = find_intent_by_key(
             psp_id=scope.psp_id, merchant_id=wanted.merchant_id, idempotency_key=wanted.idempotency_key
         )
         if made is not None:
-            return made
+            return _as_wanted(made, wanted)
+        intent = build_intent(psp_id=scope.psp_id, wanted=wanted, now=now)
         if not store_is_usable(scope.psp_id, wanted.merchant_id, wanted.store_id):
             raise StoreNotUsable
         check_lookups(currency=wanted.amount.currency, method=intent.method)
@@ -67,7 +69,7 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
             psp_id=scope.psp_id, merchant_id=wanted.merchant_id, idempotency_key=wanted.idempotency_key
         )
         if made is not None and made.pk != intent.pk:
-            return made
+            return _as_wanted(made, wanted)
         record(intent, history=[(None, None, intent.status, intent.version, "")], actor=intent.source)
         announce(PaymentIntentCreated, intent, now=now)
     return intent
@@ -79,8 +81,7 @@ def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> Payment
     Raises MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
     method = check_method(wanted.method)
-    if wanted.amount.amount_minor > conf.amount_limit(wanted.amount.currency):
-        raise AmountTooLarge
+    check_amount(wanted.amount, method=method)
     refuse_card_numbers(wanted)
     intent_id = uuid7()
     return PaymentIntent(
@@ -116,6 +117,12 @@ def check_method(text: str | None) -> PaymentMethodCode | None:
     return code
 
 
+def check_amount(amount: Money, *, method: str | None) -> None:
+    """Raise AmountTooLarge beyond what the operators allow for this currency and method."""
+    if amount.amount_minor > conf.amount_limit(amount.currency, method):
+        raise AmountTooLarge
+
+
 def store_is_usable(psp_id: int, merchant_id: int, store_id: int) -> bool:
     """Whether the mirror has this store, under this merchant and provider, with none of the three deleted or stopped."""
     rows = db.execute(USABLE_STORE, [psp_id, merchant_id, store_id])
@@ -144,6 +151,17 @@ ACCEPTED = """
            %(method)s::text IS NULL
            OR EXISTS (SELECT 1 FROM payment_methods WHERE code = %(method)s AND is_active)
 """
+
+
+def _as_wanted(made: PaymentIntent, wanted: NewIntent) -> PaymentIntent:
+    """The intent that the key made before, when it is for the same money. Raises KeyReused."""
+    if (made.store_id, made.amount_minor, made.currency) != (
+        wanted.store_id,
+        wanted.amount.amount_minor,
+        wanted.amount.currency,
+    ):
+        raise KeyReused
+    return made
 
 
 def _lifetime(expires_in_s: int | None) -> dt.timedelta:

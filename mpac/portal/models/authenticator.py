@@ -32,14 +32,19 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
     last_step = models.BigIntegerField(default=-1)
 
     objects: ClassVar[Any] = DeviceManager()
-    rules = TableRules(tenant=None, deletable=True, reason="belongs to a person, who belongs to no tenant")
+    rules = TableRules(
+        tenant=None,
+        deletable=True,
+        reason="belongs to a person, who belongs to no tenant",
+        sealed="secret_sealed",
+    )
 
     class Meta(OtpDevice.Meta):
         db_table = "authenticators"
 
     def seal_secret(self, secret: bytes) -> None:
         """Keep `secret` for this device's person."""
-        self.secret_sealed = crypto.seal(secret, aad=self._sealing_place())
+        self.secret_sealed = crypto.seal(secret, aad=self.sealed_for())
 
     def base32_secret(self) -> str:
         """The secret as authenticator apps take it; shown once, when the device is set up."""
@@ -77,7 +82,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
         return 1
 
     def _secret(self) -> bytes:
-        return crypto.open_sealed(self.secret_sealed, aad=self._sealing_place())
+        return crypto.open_sealed(self.secret_sealed, aad=self.sealed_for())
 
-    def _sealing_place(self) -> str:
+    def sealed_for(self) -> str:
+        """What this row's secret is bound to."""
         return f"portal.authenticators.secret:{self.user_id}"

@@ -1,28 +1,23 @@
-"""Portal's outbox, inbox, idempotency keys, nonces and job runs."""
+"""Portal's own outbox, inbox, idempotency keys, nonces and job runs."""
 
 from kernel import plumbing
 
 
 class OutboxMessage(plumbing.OutboxMessage):
-    class Meta(plumbing.OutboxMessage.Meta):
-        pass
+    """Portal's committed events."""
 
 
 class InboxEntry(plumbing.InboxEntry):
-    class Meta(plumbing.InboxEntry.Meta):
-        pass
+    """Events that portal has handled."""
 
 
 class IdempotencyKey(plumbing.IdempotencyKey):
-    class Meta(plumbing.IdempotencyKey.Meta):
-        pass
+    """Answers to portal's keyed requests."""
 
 
 class Nonce(plumbing.Nonce):
-    class Meta(plumbing.Nonce.Meta):
-        pass
+    """Nonces of signed calls to portal."""
 
 
 class JobRun(plumbing.JobRun):
-    class Meta(plumbing.JobRun.Meta):
-        pass
+    """Slots of portal's scheduled jobs."""

@@ -20,7 +20,7 @@ class ProviderConfig(StoreModel):
     version = models.IntegerField(default=1)
     updated_at = models.DateTimeField()
 
-    rules = TableRules(tenant="store", parents=(Parent("store_id", "stores"),))
+    rules = TableRules(tenant="store", parents=(Parent("store_id", "stores"),), sealed="credentials_sealed")
 
     class Meta(StoreModel.Meta):
         db_table = "provider_configs"
@@ -38,6 +38,15 @@ class ProviderConfig(StoreModel):
     @property
     def public_id(self) -> str:
         return ids.encode(PREFIX, self.id)
+
+    def sealed_for(self) -> str:
+        """What this row's credentials are bound to."""
+        return sealing_place(
+            psp_id=self.psp_id,
+            merchant_id=self.merchant_id,
+            store_id=self.store_id,
+            provider=self.provider,
+        )
 
 
 def sealing_place(*, psp_id: int, merchant_id: int, store_id: int, provider: str) -> str:

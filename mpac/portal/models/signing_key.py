@@ -23,6 +23,7 @@ class SigningKey(models.Model):
         reason="the platform signs for all tenants",
         transitions=TRANSITIONS,
         status_field="state",
+        sealed="private_jwk_sealed",
     )
 
     class Meta:
@@ -39,6 +40,10 @@ class SigningKey(models.Model):
 
     def __str__(self) -> str:
         return self.kid
+
+    def sealed_for(self) -> str:
+        """What this row's private key is bound to."""
+        return sealing_place(self.kid)
 
 
 def sealing_place(kid: str) -> str:

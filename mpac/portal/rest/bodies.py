@@ -5,13 +5,29 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from kernel.rest import Body, PageQuery
+from kernel.rest import Body, CurrencyCode, PageQuery
+from mpac.portal.domain.hierarchy import COUNTRIES
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+# Begins with a visible character and holds no control characters.
+Text = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f-\xa0\s][^\x00-\x1f\x7f-\x9f]*$"),
+]
 Code = Annotated[str, msgspec.Meta(pattern="^[A-Z0-9][A-Z0-9_.-]{0,63}$", max_length=64)]
-Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
-TimeZone = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Country = Annotated[
+    str,
+    msgspec.Meta(title="CountryCode", pattern="^[A-Z]{2}$", extra_json_schema={"enum": sorted(COUNTRIES)}),
+]
+# Which names there are is up to the system's time zone data.
+TimeZone = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=64,
+        pattern="^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+        examples=["Asia/Bangkok", "Europe/Zurich"],
+        extra_json_schema={"description": "A name of the IANA time zone database."},
+    ),
+]
 IntId = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 RateLimit = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Status = Literal["active", "suspended", "closed"]
@@ -23,11 +39,26 @@ Account = Annotated[dict[Key, Value], msgspec.Meta(max_length=20)]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
 
 
+Jwt = Annotated[str, msgspec.Meta(max_length=4096, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}$")]
+# For the document; what is wrong with a key is said by the domain.
+P256_KEY = {
+    "required": ["kty", "crv", "x", "y"],
+    "properties": {
+        "kty": {"const": "EC"},
+        "crv": {"const": "P-256"},
+        "x": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+        "y": {"type": "string", "pattern": "^[A-Za-z0-9_-]{43}$"},
+        "kid": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        "d": False,
+    },
+}
+
+
 class CreatePsp(Body):
     code: Code
     name: Text
     country: Country
-    currency: Currency
+    currency: CurrencyCode
     time_zone: TimeZone
     rate_limit_per_minute: RateLimit = 100
 
@@ -39,7 +70,7 @@ class CreateMerchant(Body):
     name: Text
     psp_id: IntId | None = None
     country: Country | None = None
-    currency: Currency | None = None
+    currency: CurrencyCode | None = None
     time_zone: TimeZone | None = None
 
 
@@ -50,7 +81,7 @@ class CreateStore(Body):
     code: Code
     name: Text
     country: Country | None = None
-    currency: Currency | None = None
+    currency: CurrencyCode | None = None
     time_zone: TimeZone | None = None
 
 
@@ -60,7 +91,7 @@ class UpdateEntry(Body):
     name: Text | UnsetType = UNSET
     status: Status | UnsetType = UNSET
     country: Country | UnsetType = UNSET
-    currency: Currency | UnsetType = UNSET
+    currency: CurrencyCode | UnsetType = UNSET
     time_zone: TimeZone | UnsetType = UNSET
 
 
@@ -94,7 +125,7 @@ class UpdateProviderConfig(Body):
 
 class RegisterDevice(Body):
     name: Text
-    serial_number: Annotated[str, msgspec.Meta(pattern=r"^\S(.*\S)?$", min_length=1, max_length=64)]
+    serial_number: Annotated[str, msgspec.Meta(pattern="^[!-~]([ -~]*[!-~])?$", max_length=64)]
     model: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
@@ -110,14 +141,16 @@ class ActivateDevice(Body):
     """`proof` is a JWT signed by the terminal's key: iss = sub = the serial number, aud = the issuer, exp within 300 s."""
 
     activation_code: Annotated[str, msgspec.Meta(min_length=8, max_length=40)]
-    public_jwk: Annotated[dict[str, object], msgspec.Meta(max_length=20)]
-    proof: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    public_jwk: Annotated[dict[str, object], msgspec.Meta(max_length=20, extra_json_schema=P256_KEY)]
+    proof: Jwt
 
 
-class TokenRequest(Body):
+class TokenRequest(Body, forbid_unknown_fields=False):
     """The form of RFC 6749 section 4.4.2 with a client assertion of RFC 7523 section 2.2."""
+
+    schema = {"additionalProperties": {"type": "string"}}
 
     grant_type: Literal["client_credentials"]
     client_assertion_type: Literal["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
-    client_assertion: str
-    scope: str = "device"
+    client_assertion: Annotated[str, msgspec.Meta(min_length=1)]
+    scope: Literal["device"] = "device"

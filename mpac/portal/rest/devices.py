@@ -9,6 +9,7 @@ from mpac.portal.db import atomic, db
 from mpac.portal.models import Device
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import ActivateDevice, ChangeDeviceStatus, ListDevices, RegisterDevice
+from mpac.portal.rest.endpoint import PortalEndpoint
 from mpac.portal.rest.permissions import require
 from mpac.portal.rest.views import ActivationView, DeviceView, OwnDeviceView, RegisteredDeviceView
 from mpac.portal.selectors.devices import get_device, list_devices
@@ -19,11 +20,8 @@ from mpac.portal.services.activation import activate_device
 READ, WRITE = "devices:read", "devices:write"
 
 
-class StoreDevicesEndpoint(Endpoint):
+class StoreDevicesEndpoint(PortalEndpoint):
     """The terminals of a store."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation(
         "devices.list", summary="List a store's terminals", query=ListDevices, response=Page[DeviceView]
@@ -91,11 +89,8 @@ class OwnDeviceEndpoint(Endpoint):
             return views.own_device(device, at=get_store(scope=scope, store_id=device.store_id))
 
 
-class DeviceEndpoint(Endpoint):
+class DeviceEndpoint(PortalEndpoint):
     """One terminal."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("devices.read", summary="Read a terminal", response=DeviceView)
     def get(self, request: Request, device_id: str) -> DeviceView:
@@ -103,11 +98,8 @@ class DeviceEndpoint(Endpoint):
         return views.device(get_device(scope=scope, device_id=ids.decode("dev", device_id)))
 
 
-class ActivationCodeEndpoint(Endpoint):
+class ActivationCodeEndpoint(PortalEndpoint):
     """A fresh code for a terminal whose code expired or was tried too often."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation(
         "devices.activation_code",
@@ -125,11 +117,8 @@ class ActivationCodeEndpoint(Endpoint):
             )
 
 
-class StatusEndpoint(Endpoint):
+class StatusEndpoint(PortalEndpoint):
     """Base of the three endpoints that move a terminal to another status."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     def move(
         self, request: Request, body: ChangeDeviceStatus, device_id: str, step: Callable[..., Device]

@@ -2,8 +2,7 @@
 
 import msgspec
 
-from kernel.rest import Endpoint, Request, operation
-from kernel.rest.endpoint import Answer
+from kernel.rest import Answer, Endpoint, Request, operation
 from mpac.portal import conf
 from mpac.portal.db import db
 from mpac.portal.rest.views import Jwk, JwkSet, ServerMetadata
@@ -16,7 +15,12 @@ class JwksEndpoint(Endpoint):
     db = db
     authentication_classes = ()
 
-    @operation("auth.jwks", summary="Read the public keys that sign access tokens", response=JwkSet)
+    @operation(
+        "auth.jwks",
+        summary="Read the public keys that sign access tokens",
+        response=JwkSet,
+        headers=("Cache-Control",),
+    )
     def get(self, _request: Request) -> Answer:
         keys = [msgspec.convert(dict(key), Jwk) for key in published_keys(now=self.now)]
         return Answer(
@@ -30,7 +34,12 @@ class MetadataEndpoint(Endpoint):
     db = db
     authentication_classes = ()
 
-    @operation("auth.metadata", summary="Read the authorization server's metadata", response=ServerMetadata)
+    @operation(
+        "auth.metadata",
+        summary="Read the authorization server's metadata",
+        response=ServerMetadata,
+        headers=("Cache-Control",),
+    )
     def get(self, _request: Request) -> Answer:
         metadata = ServerMetadata(
             issuer=conf.issuer(),

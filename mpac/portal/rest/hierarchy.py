@@ -4,9 +4,9 @@ from msgspec import UNSET
 
 from kernel.errors import FieldError, Forbidden, Invalid, NotFound
 from kernel.principal import Principal
-from kernel.rest import Endpoint, Page, PageQuery, Request, operation, paginate
+from kernel.rest import Page, PageQuery, Request, operation, paginate
 from kernel.tenancy import Scope
-from mpac.portal.db import atomic, db
+from mpac.portal.db import atomic
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.models import Merchant, Psp
 from mpac.portal.rest import views
@@ -19,6 +19,7 @@ from mpac.portal.rest.bodies import (
     UpdateEntry,
     UpdatePsp,
 )
+from mpac.portal.rest.endpoint import PortalEndpoint
 from mpac.portal.rest.permissions import require, require_platform
 from mpac.portal.rest.views import MerchantView, PspView, StoreView
 from mpac.portal.selectors import hierarchy as directory
@@ -27,11 +28,8 @@ from mpac.portal.services import hierarchy
 READ, WRITE = "hierarchy:read", "hierarchy:write"
 
 
-class PspsEndpoint(Endpoint):
+class PspsEndpoint(PortalEndpoint):
     """All providers for operators of the platform, itself for a provider."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("psps.list", summary="List payment service providers", query=PageQuery, response=Page[PspView])
     def get(self, request: Request, query: PageQuery) -> Page[PspView]:
@@ -64,11 +62,8 @@ class PspsEndpoint(Endpoint):
         return views.psp(created)
 
 
-class PspEndpoint(Endpoint):
+class PspEndpoint(PortalEndpoint):
     """One provider."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("psps.read", summary="Read a payment service provider", response=PspView)
     def get(self, request: Request, psp_id: int) -> PspView:
@@ -89,11 +84,8 @@ class PspEndpoint(Endpoint):
         )
 
 
-class MerchantsEndpoint(Endpoint):
+class MerchantsEndpoint(PortalEndpoint):
     """The merchants of a provider."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("merchants.list", summary="List merchants", query=ListEntries, response=Page[MerchantView])
     def get(self, request: Request, query: ListEntries) -> Page[MerchantView]:
@@ -124,11 +116,8 @@ class MerchantsEndpoint(Endpoint):
         return views.merchant(created)
 
 
-class MerchantEndpoint(Endpoint):
+class MerchantEndpoint(PortalEndpoint):
     """One merchant."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("merchants.read", summary="Read a merchant", response=MerchantView)
     def get(self, request: Request, merchant_id: int) -> MerchantView:
@@ -151,11 +140,8 @@ class MerchantEndpoint(Endpoint):
         return views.merchant(changed)
 
 
-class StoresEndpoint(Endpoint):
+class StoresEndpoint(PortalEndpoint):
     """The stores of a provider's merchants."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("stores.list", summary="List stores", query=ListStores, response=Page[StoreView])
     def get(self, request: Request, query: ListStores) -> Page[StoreView]:
@@ -181,11 +167,8 @@ class StoresEndpoint(Endpoint):
         return views.store(created)
 
 
-class StoreEndpoint(Endpoint):
+class StoreEndpoint(PortalEndpoint):
     """One store."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation("stores.read", summary="Read a store", response=StoreView)
     def get(self, request: Request, store_id: int) -> StoreView:

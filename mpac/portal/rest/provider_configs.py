@@ -2,21 +2,19 @@
 
 from msgspec import UNSET
 
-from kernel.rest import Endpoint, Page, PageQuery, Request, operation, paginate
-from mpac.portal.db import atomic, db
+from kernel.rest import Page, PageQuery, Request, operation, paginate
+from mpac.portal.db import atomic
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import CreateProviderConfig, UpdateProviderConfig
+from mpac.portal.rest.endpoint import PortalEndpoint
 from mpac.portal.rest.permissions import require
 from mpac.portal.rest.views import ProviderConfigView
 from mpac.portal.selectors.hierarchy import get_store, list_provider_configs
 from mpac.portal.services.provider_configs import create_provider_config, update_provider_config
 
 
-class ProviderConfigsEndpoint(Endpoint):
+class ProviderConfigsEndpoint(PortalEndpoint):
     """The provider accounts of a store."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation(
         "provider_configs.list",
@@ -52,11 +50,8 @@ class ProviderConfigsEndpoint(Endpoint):
         return views.provider_config(created)
 
 
-class ProviderConfigEndpoint(Endpoint):
+class ProviderConfigEndpoint(PortalEndpoint):
     """One provider account of a store."""
-
-    callers = frozenset({"partner", "person"})
-    db = db
 
     @operation(
         "provider_configs.update",

@@ -1,13 +1,11 @@
 """The token endpoint (RFC 6749 section 4.4, RFC 7523). It speaks OAuth's errors, not problem documents."""
 
-from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from kernel.rest import Endpoint, Request, operation
-from kernel.rest.body import read_body
 from mpac.portal.db import db
 from mpac.portal.errors import TokenRefused
 from mpac.portal.rest import views
@@ -37,6 +35,9 @@ class TokenEndpoint(Endpoint):
         errors=(401,),
         error_response=OAuthError,
         request_media_type=FORM,
+        max_body_bytes=MAX_BODY_BYTES,
+        raw=True,
+        headers=("Cache-Control",),
     )
     def post(self, _request: Request) -> HttpResponse:
         try:
@@ -50,11 +51,6 @@ class TokenEndpoint(Endpoint):
         return HttpResponse(
             msgspec.json.encode(views.token(issued)), content_type="application/json", headers=NO_STORE
         )
-
-    def _decode(self, request: HttpRequest) -> dict[str, Any]:
-        """Leave the form to `post`, where its faults get OAuth's errors."""
-        self.raw_body = read_body(request, limit=MAX_BODY_BYTES)
-        return {}
 
 
 def _form(raw: bytes, content_type: str) -> dict[str, str]:

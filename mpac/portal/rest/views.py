@@ -1,12 +1,12 @@
 """What portal's endpoints answer."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from kernel import ids
 from kernel.clock import rfc3339
-from kernel.rest import View
+from kernel.rest import Instant, View
 from mpac.portal import conf
 from mpac.portal.dto import AccessToken, Activation
 from mpac.portal.models import Device, Merchant, ProviderConfig, Psp, Store
@@ -14,49 +14,34 @@ from mpac.portal.models.device import PREFIX as DEVICE
 from mpac.portal.services.devices import RegisteredDevice
 
 
-class PspView(View, kw_only=True):
+class DirectoryEntryView(View, kw_only=True):
+    """What providers, merchants and stores have in common."""
+
     id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     code: str
     name: str
     status: str
     country: str
     currency: str
     time_zone: str
-    rate_limit_per_minute: int
     version: int
+
+
+class PspView(DirectoryEntryView, kw_only=True):
+    rate_limit_per_minute: int
     object: Literal["psp"] = "psp"
 
 
-class MerchantView(View, kw_only=True):
-    id: int
+class MerchantView(DirectoryEntryView, kw_only=True):
     psp_id: int
-    created_at: str
-    updated_at: str
-    code: str
-    name: str
-    status: str
-    country: str
-    currency: str
-    time_zone: str
-    version: int
     object: Literal["merchant"] = "merchant"
 
 
-class StoreView(View, kw_only=True):
-    id: int
+class StoreView(DirectoryEntryView, kw_only=True):
     psp_id: int
     merchant_id: int
-    created_at: str
-    updated_at: str
-    code: str
-    name: str
-    status: str
-    country: str
-    currency: str
-    time_zone: str
-    version: int
     object: Literal["store"] = "store"
 
 
@@ -67,8 +52,8 @@ class ProviderConfigView(View, kw_only=True):
     psp_id: int
     merchant_id: int
     store_id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     provider: str
     account: dict[str, str]
     enabled: bool
@@ -82,16 +67,16 @@ class DeviceView(View, kw_only=True):
     psp_id: int
     merchant_id: int
     store_id: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
     name: str
     model: str
     serial_number: str
     status: str
     livemode: bool
     key_id: str | None
-    activated_at: str | None
-    activation_expires_at: str | None
+    activated_at: Instant | None
+    activation_expires_at: Instant | None
     object: Literal["device"] = "device"
 
 
@@ -111,8 +96,8 @@ class ActivationView(View, kw_only=True):
     """What a terminal needs to ask for tokens."""
 
     id: str
-    created_at: str
-    activated_at: str
+    created_at: Instant
+    activated_at: Instant
     device_id: str
     client_id: str
     key_id: str
@@ -172,54 +157,17 @@ class ServerMetadata(View, kw_only=True):
 
 def psp(entry: Psp) -> PspView:
     """A provider as the API shows it."""
-    return PspView(
-        id=entry.id,
-        created_at=rfc3339(entry.created_at),
-        updated_at=rfc3339(entry.updated_at),
-        code=entry.code,
-        name=entry.name,
-        status=str(entry.status),
-        country=entry.country,
-        currency=entry.currency,
-        time_zone=entry.time_zone,
-        rate_limit_per_minute=entry.rate_limit_per_minute,
-        version=entry.version,
-    )
+    return PspView(**_shared(entry), rate_limit_per_minute=entry.rate_limit_per_minute)
 
 
 def merchant(entry: Merchant) -> MerchantView:
     """A merchant as the API shows it."""
-    return MerchantView(
-        id=entry.id,
-        psp_id=entry.psp_id,
-        created_at=rfc3339(entry.created_at),
-        updated_at=rfc3339(entry.updated_at),
-        code=entry.code,
-        name=entry.name,
-        status=str(entry.status),
-        country=entry.country,
-        currency=entry.currency,
-        time_zone=entry.time_zone,
-        version=entry.version,
-    )
+    return MerchantView(**_shared(entry), psp_id=entry.psp_id)
 
 
 def store(entry: Store) -> StoreView:
     """A store as the API shows it."""
-    return StoreView(
-        id=entry.id,
-        psp_id=entry.psp_id,
-        merchant_id=entry.merchant_id,
-        created_at=rfc3339(entry.created_at),
-        updated_at=rfc3339(entry.updated_at),
-        code=entry.code,
-        name=entry.name,
-        status=str(entry.status),
-        country=entry.country,
-        currency=entry.currency,
-        time_zone=entry.time_zone,
-        version=entry.version,
-    )
+    return StoreView(**_shared(entry), psp_id=entry.psp_id, merchant_id=entry.merchant_id)
 
 
 def provider_config(config: ProviderConfig) -> ProviderConfigView:
@@ -294,3 +242,19 @@ def token(issued: AccessToken) -> TokenView:
         expires_in=issued.expires_in,
         scope=issued.scope,
     )
+
+
+def _shared(entry: Psp | Merchant | Store) -> dict[str, Any]:
+    """What every entry of the directory shows."""
+    return {
+        "id": entry.id,
+        "created_at": rfc3339(entry.created_at),
+        "updated_at": rfc3339(entry.updated_at),
+        "code": entry.code,
+        "name": entry.name,
+        "status": str(entry.status),
+        "country": entry.country,
+        "currency": entry.currency,
+        "time_zone": entry.time_zone,
+        "version": entry.version,
+    }

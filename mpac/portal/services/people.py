@@ -8,8 +8,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from kernel.errors import FieldError, Invalid
-from kernel.tenancy import Scope
+from kernel.errors import FieldError, Invalid, NotFound
+from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic
 from mpac.portal.domain.roles import Role, fits
 from mpac.portal.errors import EmailTaken
@@ -44,6 +44,26 @@ def set_password(*, scope: Scope, user: User, password: str) -> None:
     with atomic(scope):
         user.set_password(password)
         user.save(update_fields=["password"])
+
+
+def admit_operator(
+    *, email: str, password: str, full_name: str, reset: bool, now: dt.datetime
+) -> NewAuthenticator:
+    """A platform operator with a password and a new second factor; `reset` gives both to one who exists.
+
+    Raises EmailTaken, NotFound when there is nobody to reset, and Invalid for a weak password.
+    """
+    scope = SystemScope("administration")
+    with atomic(scope):
+        if reset:
+            user = User.objects.filter(email__iexact=email).first()
+            if user is None:
+                raise NotFound
+            set_password(scope=scope, user=user, password=password)
+        else:
+            user = create_user(scope=scope, email=email, password=password, full_name=full_name, now=now)
+            grant_role(scope=scope, user=user, role=Role.PLATFORM_OPERATOR, now=now)
+        return set_up_authenticator(scope=scope, user=user, name="console")
 
 
 def grant_role(

@@ -15,7 +15,6 @@ from mpac.portal.domain.hierarchy import check_provider
 from mpac.portal.errors import ProviderConfigured
 from mpac.portal.events import ProviderConfigChanged
 from mpac.portal.models import ProviderConfig
-from mpac.portal.models.provider_config import sealing_place
 from mpac.portal.selectors.hierarchy import get_store
 
 
@@ -89,13 +88,7 @@ def update_provider_config(
 
 
 def _seal(config: ProviderConfig, credentials: Mapping[str, str]) -> None:
-    place = sealing_place(
-        psp_id=config.psp_id,
-        merchant_id=config.merchant_id,
-        store_id=config.store_id,
-        provider=config.provider,
-    )
-    config.credentials_sealed = crypto.seal(orjson.dumps(dict(credentials)), aad=place)
+    config.credentials_sealed = crypto.seal(orjson.dumps(dict(credentials)), aad=config.sealed_for())
 
 
 def _event(config: ProviderConfig) -> ProviderConfigChanged:

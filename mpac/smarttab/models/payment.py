@@ -53,6 +53,7 @@ class Payment(StoreModel):
     failed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    resumed_at = models.DateTimeField(null=True)  # when the resuming job last took it up
 
     rules: ClassVar[TableRules] = TableRules(
         tenant="store",

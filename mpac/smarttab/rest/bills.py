@@ -1,24 +1,20 @@
 """Bills over HTTP."""
 
 from kernel import ids
-from kernel.rest import Endpoint, Page, Request, operation, paginate
-from mpac.smarttab.db import atomic, db
+from kernel.rest import Page, Request, operation, paginate
+from mpac.smarttab.db import atomic
 from mpac.smarttab.dto import BillView
 from mpac.smarttab.models import Bill
-from mpac.smarttab.rest.actions import ActionEndpoint
 from mpac.smarttab.rest.bodies import ListBills
-from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS, caller_of
+from mpac.smarttab.rest.caller import caller_of
+from mpac.smarttab.rest.endpoint import SmarttabEndpoint
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import bills
 
 
-class BillsEndpoint(Endpoint):
+class BillsEndpoint(SmarttabEndpoint):
     """All bills in the caller's reach."""
-
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
 
     @operation(
         "bills.list",
@@ -33,12 +29,8 @@ class BillsEndpoint(Endpoint):
             return paginate(rows, query, lambda bill: views.bill_view(bill, None))
 
 
-class BillEndpoint(Endpoint):
+class BillEndpoint(SmarttabEndpoint):
     """One bill."""
-
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
 
     @operation("bills.get", summary="Read a bill", response=BillView, errors=(404,))
     def get(self, request: Request, bill_id: str) -> BillView:
@@ -46,7 +38,7 @@ class BillEndpoint(Endpoint):
             return _shown(select.get_bill(ids.decode("bil", bill_id)))
 
 
-class VoidBillEndpoint(ActionEndpoint):
+class VoidBillEndpoint(SmarttabEndpoint):
     """Withdrawing a bill."""
 
     @operation(

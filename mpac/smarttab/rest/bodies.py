@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
 
 from kernel import ids
 from kernel.errors import FieldError, Invalid, NotFound
-from kernel.rest import Body, PageQuery, Query
+from kernel.rest import Body, CurrencyCode, PageQuery, Query
 from mpac.smarttab.domain.drafts import OrderDraft
 from mpac.smarttab.domain.states import BillStatus, Channel, OrderStatus, PaymentMethod, PaymentStatus
 from mpac.smarttab.domain.totals import MAX_TOTAL_MINOR, Line, Modifier, Portion
@@ -20,13 +20,20 @@ BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
 Quantity = Annotated[int, Meta(ge=1, le=100_000)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Short = Annotated[str, Meta(min_length=1, max_length=100)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 Provider = Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$")]
+Customer = Annotated[str, Meta(pattern=ids.pattern("cus"))]
 Sequence = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class PortionBody(Body):
     """An amount in minor units, or a share in basis points (hundredths of a percent). One of the two."""
+
+    schema: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {"required": [name], "properties": {name: {"type": "integer"}}}
+            for name in ("amount", "basis_points")
+        ]
+    }
 
     amount: Amount | None = None
     basis_points: BasisPoints | None = None
@@ -75,11 +82,11 @@ Discounts = Annotated[list[PortionBody], Meta(max_length=50)]
 class CreateOrder(Body):
     """An order as the terminal puts it; the server computes every total."""
 
-    currency: Currency
+    currency: CurrencyCode
     channel: Channel
     items: Items
     table: Short | None = None
-    customer_id: str | None = None
+    customer_id: Customer | None = None
     client_reference: Name | None = None
     discounts: Discounts = []
     service_charge: ServiceChargeBody | Amount | None = None
@@ -108,7 +115,7 @@ class PatchOrder(Body):
     channel: Channel | UnsetType = UNSET
     items: Items | UnsetType = UNSET
     table: Short | UnsetType | None = UNSET
-    customer_id: str | UnsetType | None = UNSET
+    customer_id: Customer | UnsetType | None = UNSET
     client_reference: Name | UnsetType | None = UNSET
     discounts: Discounts | UnsetType = UNSET
     service_charge: ServiceChargeBody | Amount | UnsetType | None = UNSET
@@ -130,10 +137,6 @@ class PatchOrder(Body):
             charge, code = _service_charge(self.service_charge)
             changes |= {"service_charge": charge, "service_charge_tax_code": code}
         return changes
-
-
-class NoBody(Body):
-    """Nothing to say: an empty object."""
 
 
 class SalePayment(Body):

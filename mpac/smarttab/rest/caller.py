@@ -4,10 +4,6 @@ from kernel.errors import FieldError, Invalid
 from kernel.rest import Request
 from mpac.smarttab.dto import Caller
 
-READERS = frozenset({"device", "partner"})
-SELLERS = frozenset({"device"})
-PARTNER_SCOPES = ("payments:read", "payments:write")
-
 
 def caller_of(request: Request) -> Caller:
     """Return who is calling: the tenant, the name for the history, the device."""

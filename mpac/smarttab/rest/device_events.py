@@ -2,20 +2,19 @@
 
 from kernel.errors import Forbidden
 from kernel.principal import Principal
-from kernel.rest import Endpoint, Request, operation
-from mpac.smarttab.db import atomic, db
+from kernel.rest import Request, operation
+from mpac.smarttab.db import atomic
 from mpac.smarttab.dto import DeviceEventPage
 from mpac.smarttab.rest.bodies import ReadEvents
-from mpac.smarttab.rest.caller import SELLERS
+from mpac.smarttab.rest.endpoint import TERMINALS, SmarttabEndpoint
 from mpac.smarttab.selectors import views
 from mpac.smarttab.selectors.device_log import read_log
 
 
-class DeviceEventsEndpoint(Endpoint):
+class DeviceEventsEndpoint(SmarttabEndpoint):
     """What the calling device is to learn."""
 
-    callers = SELLERS
-    db = db
+    callers = TERMINALS
 
     @operation(
         "devices.events",

@@ -1,25 +1,21 @@
 """Orders over HTTP."""
 
 from kernel import ids
-from kernel.rest import Answer, Endpoint, Page, Request, operation, paginate
-from mpac.smarttab.db import atomic, db
+from kernel.rest import Answer, Page, Request, operation, paginate
+from mpac.smarttab.db import atomic
 from mpac.smarttab.domain.states import OrderStatus
 from mpac.smarttab.dto import BillView, OrderView
 from mpac.smarttab.models import Order
-from mpac.smarttab.rest.actions import ActionEndpoint
 from mpac.smarttab.rest.bodies import CreateOrder, ListBills, ListOrders, PatchOrder
-from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS, SELLERS, caller_of, expected_version
+from mpac.smarttab.rest.caller import caller_of, expected_version
+from mpac.smarttab.rest.endpoint import TERMINALS, SmarttabEndpoint
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import bills, orders
 
 
-class OrdersEndpoint(Endpoint):
+class OrdersEndpoint(SmarttabEndpoint):
     """All orders in the caller's reach."""
-
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
 
     @operation(
         "orders.create",
@@ -29,7 +25,7 @@ class OrdersEndpoint(Endpoint):
         status=201,
         idempotent=True,
         errors=(400, 409, 422),
-        callers=SELLERS,
+        callers=TERMINALS,
     )
     def post(self, request: Request, body: CreateOrder) -> Answer:
         order = orders.create_order(
@@ -50,14 +46,10 @@ class OrdersEndpoint(Endpoint):
             return paginate(rows, query, lambda order: views.order_view(order, None))
 
 
-class OrderEndpoint(Endpoint):
+class OrderEndpoint(SmarttabEndpoint):
     """One order."""
 
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
-
-    @operation("orders.get", summary="Read an order", response=OrderView, errors=(404,))
+    @operation("orders.get", summary="Read an order", response=OrderView, headers=("ETag",))
     def get(self, request: Request, order_id: str) -> Answer:
         with atomic(request.user.scope()):
             return _shown(select.get_order(ids.decode("ord", order_id)))
@@ -67,7 +59,9 @@ class OrderEndpoint(Endpoint):
         summary="Change a draft or open order (If-Match: its version)",
         body=PatchOrder,
         response=OrderView,
-        errors=(400, 404, 409),
+        errors=(409,),
+        if_match=True,
+        headers=("ETag",),
     )
     def patch(self, request: Request, order_id: str, body: PatchOrder) -> Answer:
         caller = caller_of(request)
@@ -82,7 +76,7 @@ class OrderEndpoint(Endpoint):
             return _shown(order)
 
 
-class OrderStepEndpoint(ActionEndpoint):
+class OrderStepEndpoint(SmarttabEndpoint):
     """One step of an order through the kitchen; subclasses say which."""
 
     to: OrderStatus
@@ -159,7 +153,7 @@ class CompleteOrderEndpoint(OrderStepEndpoint):
         return self.advance(request, order_id)
 
 
-class CancelOrderEndpoint(ActionEndpoint):
+class CancelOrderEndpoint(SmarttabEndpoint):
     """To cancelled."""
 
     @operation(
@@ -176,7 +170,7 @@ class CancelOrderEndpoint(ActionEndpoint):
         return _shown(order)
 
 
-class OrderBillsEndpoint(ActionEndpoint):
+class OrderBillsEndpoint(SmarttabEndpoint):
     """The bills of one order."""
 
     @operation(

@@ -1,19 +1,18 @@
 """Payments and sales over HTTP. Cash is one transaction; everything else is begun, asked for outside, and finished."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpResponse
 
-from kernel import idempotency, ids
-from kernel.rest import Endpoint, Page, Request, Steps, operation, paginate
-from mpac.smarttab.db import atomic, db
+from kernel import ids
+from kernel.rest import Page, Request, Steps, operation, paginate
+from mpac.smarttab.db import atomic
 from mpac.smarttab.domain.states import PaymentMethod
 from mpac.smarttab.dto import Caller, PaymentView, SaleView
 from mpac.smarttab.models import Payment
-from mpac.smarttab.rest.actions import ActionEndpoint
 from mpac.smarttab.rest.bodies import CreatePayment, CreateSale, ListPayments
-from mpac.smarttab.rest.caller import PARTNER_SCOPES, READERS, SELLERS, caller_of
+from mpac.smarttab.rest.caller import caller_of
+from mpac.smarttab.rest.endpoint import TERMINALS, SmarttabEndpoint
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views
 from mpac.smarttab.services import gateway_payments, payments, sales
@@ -21,31 +20,8 @@ from mpac.smarttab.services import gateway_payments, payments, sales
 Taking = Callable[..., Payment]
 
 
-class TakingEndpoint(Endpoint):
+class TakingEndpoint(SmarttabEndpoint):
     """Takes money under an Idempotency-Key, in one transaction or in steps as the method of payment needs."""
-
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
-
-    def in_one_transaction(self, produce: Callable[[], Any]) -> HttpResponse:
-        """Run `produce` once for this request's key."""
-        stored = idempotency.run_once(
-            self.db, self.request.user.scope(), self.keyed(), lambda: self._store(produce()), now=self.now
-        )
-        return self.stored_response(stored)
-
-    def in_steps(self, steps: Steps) -> HttpResponse:
-        """Begin once for this request's key, and finish outside any transaction."""
-        stored = idempotency.run_steps(
-            self.db,
-            self.request.user.scope(),
-            self.keyed(),
-            begin=steps.begin,
-            finish=lambda resource_id: self._store(steps.finish(resource_id)),
-            now=self.now,
-        )
-        return self.stored_response(stored)
 
     def finish(self, caller: Caller, payment_id: str) -> Payment:
         """Ask the gateway for the money of a payment that was begun."""
@@ -97,12 +73,8 @@ class BillPaymentsEndpoint(TakingEndpoint):
             return paginate(rows, query, views.payment_view)
 
 
-class PaymentsEndpoint(Endpoint):
+class PaymentsEndpoint(SmarttabEndpoint):
     """All payments in the caller's reach."""
-
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
 
     @operation(
         "payments.list",
@@ -116,12 +88,8 @@ class PaymentsEndpoint(Endpoint):
             return paginate(select.list_payments(status=query.status), query, views.payment_view)
 
 
-class PaymentEndpoint(Endpoint):
+class PaymentEndpoint(SmarttabEndpoint):
     """One payment."""
-
-    callers = READERS
-    partner_scopes = PARTNER_SCOPES
-    db = db
 
     @operation("payments.get", summary="Read a payment", response=PaymentView, errors=(404,))
     def get(self, request: Request, payment_id: str) -> PaymentView:
@@ -129,7 +97,7 @@ class PaymentEndpoint(Endpoint):
             return views.payment_view(select.get_payment(ids.decode("pay", payment_id)))
 
 
-class CancelPaymentEndpoint(ActionEndpoint):
+class CancelPaymentEndpoint(SmarttabEndpoint):
     """Calling off a payment under way."""
 
     @operation(
@@ -158,7 +126,7 @@ class CancelPaymentEndpoint(ActionEndpoint):
 class SalesEndpoint(TakingEndpoint):
     """Quick service."""
 
-    callers = SELLERS
+    callers = TERMINALS
 
     @operation(
         "sales.create",

@@ -1,9 +1,6 @@
 """Smarttab's invariants as queries that return the rows which break them. A healthy till returns none."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from kernel.invariants import Invariant
+from kernel.invariants import Invariant, edges_of
 from mpac.smarttab.db import db
 from mpac.smarttab.domain.states import BILL_TRANSITIONS, ORDER_TRANSITIONS, PAYMENT_TRANSITIONS
 
@@ -66,19 +63,16 @@ def list_invariants() -> list[Invariant]:
         Invariant("I4", "no bill is paid in full and open", db, PAID_AND_OPEN),
         Invariant("I6", "every state was reached by a step of the history", db, HISTORY_DISAGREES),
         *(
-            Invariant("I6", f"no illegal step of {subject}s", db, ILLEGAL_STEP, _steps(subject, transitions))
+            Invariant(
+                "I6",
+                f"no illegal step of {subject}s",
+                db,
+                ILLEGAL_STEP,
+                {"subject": subject, "edges": edges_of(transitions)},
+            )
             for subject, transitions in steps
         ),
         Invariant("I9", "no payment is under way without an intent", db, FORGOTTEN),
         Invariant("I10", "every terminal's log is without gaps", db, LOG_WITH_GAPS),
         Invariant("I13", "a payment belongs to its bill's store", db, OTHER_TENANT),
     ]
-
-
-def _steps(subject: str, transitions: Mapping[Any, frozenset[Any]]) -> dict[str, Any]:
-    edges = [
-        f"{source}>{target}"
-        for source, targets in transitions.items()
-        for target in sorted(map(str, targets))
-    ]
-    return {"subject": subject, "edges": edges}

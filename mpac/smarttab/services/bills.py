@@ -127,7 +127,7 @@ def refuse(bill: Bill) -> None:
     """Say why a bill takes no such amount. Raises BillNotOpen or AmountExceedsDue."""
     bill.refresh_from_db()
     if bill.status != BillStatus.OPEN.value:
-        raise BillNotOpen(status=bill.status)
+        raise BillNotOpen(bill_status=bill.status)
     raise AmountExceedsDue(available=bill.total_minor - bill.paid_minor - bill.reserved_minor)
 
 

@@ -7,8 +7,6 @@ not come is no answer: the payment stays processing until an event, or the resum
 import datetime as dt
 import uuid
 
-from django.db.models import Q
-
 from kernel import ids
 from kernel.crashpoints import crashpoint, declare
 from kernel.errors import DomainError, Forbidden, Invalid, NotFound
@@ -16,7 +14,7 @@ from kernel.logs import get_logger
 from kernel.money import Money
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import api as pgw
-from mpac.smarttab.db import atomic
+from mpac.smarttab.db import atomic, db
 from mpac.smarttab.domain.states import OPEN_PAYMENT_STATUSES, PaymentMethod, PaymentStatus
 from mpac.smarttab.dto import Caller
 from mpac.smarttab.errors import PaymentNotCancellable
@@ -33,6 +31,18 @@ declare(
     "smarttab.intent_confirmed",
     "smarttab.cancel_requested",
 )
+
+_CLAIM = """
+    UPDATE payments SET resumed_at = %(now)s
+    WHERE id IN (
+        SELECT id FROM payments
+        WHERE status = 'processing' AND started_at < %(older_than)s
+          AND (payment_intent_id IS NULL OR cancel_requested_at < %(older_than)s)
+          AND (resumed_at IS NULL OR resumed_at < %(older_than)s)
+        ORDER BY COALESCE(resumed_at, started_at) LIMIT 100 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, psp_id, merchant_id, cancel_requested_at
+"""
 
 _OPEN = frozenset(status.value for status in OPEN_PAYMENT_STATUSES)
 # A conflict is no refusal: it may mean that an earlier try is under way, whose outcome is not known.
@@ -155,17 +165,13 @@ def apply_intent(
 
 
 def resume_payments(*, older_than: dt.datetime, now: dt.datetime) -> int:
-    """Take up payments that were interrupted: begun but without an intent, or told to stop. Returns how many."""
+    """Take up a batch of payments that were interrupted: begun but without an intent, or told to stop.
+
+    Those that were not taken up for the longest time come first, and none again before `older_than` has passed it, so that
+    neither two runs at once nor payments that cannot go on keep the others waiting. Returns how many it were.
+    """
     with atomic(SystemScope("resolver")):
-        waiting = list(
-            Payment.objects.filter(
-                Q(payment_intent_id__isnull=True) | Q(cancel_requested_at__lt=older_than),
-                status=PaymentStatus.PROCESSING.value,
-                started_at__lt=older_than,
-            )
-            .order_by("started_at")
-            .values_list("id", "psp_id", "merchant_id", "cancel_requested_at")[:100]
-        )
+        waiting = db.execute(_CLAIM, {"older_than": older_than, "now": now})
     for payment_id, psp_id, merchant_id, cancel_requested_at in waiting:
         go_on = finish_gateway_payment if cancel_requested_at is None else finish_cancellation
         try:

@@ -1,7 +1,7 @@
 """The terminal's WebSocket: authenticates, greets, pushes the device's log, and asks for a fresh token in time.
 
-Close codes: 4400 a frame broke the protocol, 4401 no valid token any more, 4429 too many frames,
-1013 the platform cannot check the token or read the log just now.
+Close codes: 4400 a frame broke the protocol, 4401 no valid token any more, 4429 too many frames or
+connections, 1013 the platform cannot check the token or read the log just now.
 """
 
 import asyncio
@@ -24,6 +24,9 @@ logger = get_logger(__name__)
 
 CLOSE_UNAUTHENTICATED = 4401
 CLOSE_TRY_LATER = 1013
+CLOSE_TOO_MANY = 4429
+# A terminal needs one; those that a bad network left half open count until their end is noticed.
+MOST_CONNECTIONS = 8
 CHECK_S = 2.0
 REAUTH_LEAD_S = 20.0
 
@@ -56,6 +59,9 @@ class TerminalConsumer(AsyncWebsocketConsumer):
         await self.accept(subprotocol=credentials.subprotocol_of(self.scope))
         terminal = await self._authenticate_or_close(token)
         if terminal is None:
+            return
+        if hub.connections_of(terminal.device_id) >= MOST_CONNECTIONS:
+            await self.close(code=CLOSE_TOO_MANY)
             return
         feed = Feed(device_id=terminal.device_id, scope=terminal.scope, send=self._send_text)
         self.terminal, self.feed = terminal, feed

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Callable
 
 import psycopg
-from django.db import connections
 
+from kernel.db import address_of, login_of
 from kernel.logs import get_logger
 from kernel.tenancy import SystemScope
 from mpac.smarttab.db import atomic, db
@@ -50,6 +50,10 @@ class Hub:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._listening.wait(), LISTEN_WAIT_S)
 
+    def connections_of(self, device_id: uuid.UUID) -> int:
+        """How many connections of a device this process serves."""
+        return len(self._waiting.get(device_id, ()))
+
     def leave(self, device_id: uuid.UUID, wake: Wake) -> None:
         """Stop calling `wake`. The last one to leave stops the hub."""
         waiting = self._waiting.get(device_id, [])
@@ -73,13 +77,9 @@ class Hub:
             await asyncio.sleep(POLL_S)
 
     async def _listen_once(self) -> None:
-        found = connections[db.alias].settings_dict
         connection = await psycopg.AsyncConnection.connect(
-            host=found["HOST"] or None,
-            port=found["PORT"] or None,
-            dbname=found["NAME"],
-            user=found["USER"],
-            password=found["PASSWORD"],
+            **address_of(db.alias),
+            **login_of(db.alias),
             application_name="mpac-realtime-listen",
             autocommit=True,
         )

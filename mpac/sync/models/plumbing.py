@@ -1,28 +1,23 @@
-"""The tables that every context has, in sync's schema."""
+"""Sync's own outbox, inbox, idempotency keys, nonces and job runs."""
 
 from kernel import plumbing
 
 
 class OutboxMessage(plumbing.OutboxMessage):
-    class Meta(plumbing.OutboxMessage.Meta):
-        abstract = False
+    """Sync's committed events."""
 
 
 class InboxEntry(plumbing.InboxEntry):
-    class Meta(plumbing.InboxEntry.Meta):
-        abstract = False
+    """Events that sync has handled."""
 
 
 class IdempotencyKey(plumbing.IdempotencyKey):
-    class Meta(plumbing.IdempotencyKey.Meta):
-        abstract = False
+    """Answers to sync's keyed requests."""
 
 
 class Nonce(plumbing.Nonce):
-    class Meta(plumbing.Nonce.Meta):
-        abstract = False
+    """Nonces of signed calls to sync."""
 
 
 class JobRun(plumbing.JobRun):
-    class Meta(plumbing.JobRun.Meta):
-        abstract = False
+    """Slots of sync's scheduled jobs."""

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from mpac.sync.rest.views import RunView, StatusView
+from mpac.sync.rest import mirror
 
 urlpatterns = [
-    path("sync/status", StatusView.as_view()),
-    path("sync/run", RunView.as_view()),
+    path("sync/status", mirror.SyncStatusEndpoint.as_view()),
+    path("sync/run", mirror.RunSyncEndpoint.as_view()),
 ]

@@ -1,47 +1,28 @@
-"""Status and manual recovery of the mirror, by signed service calls."""
+"""What sync's endpoints answer."""
 
-from kernel.errors import NotFound
-from kernel.rest import Endpoint, Request, operation
-from mpac.portal import api as portal
-from mpac.sync.db import db
-from mpac.sync.rest.schemas import Drifted, RunSync, SyncRun, SyncStatus
-from mpac.sync.services import mirror, reconcile
+from kernel.rest import View
 
 
-class StatusView(Endpoint):
-    """`GET /v1/sync/status`."""
+class SyncRun(View, kw_only=True):
+    """How many merchants were copied."""
 
-    db = db
-    callers = frozenset({"service"})
-
-    @operation("sync.status", summary="How far the gateway's mirror is behind", response=SyncStatus)
-    def get(self, request: Request) -> SyncStatus:
-        lag = portal.announcement_lag(now=self.now)
-        return SyncStatus(
-            lag_s=lag.lag_s,
-            pending=lag.pending,
-            dead_letters=lag.parked,
-            drift=[
-                Drifted(psp_id=drift.psp_id, merchant_id=drift.merchant_id, in_source=drift.in_source)
-                for drift in reconcile.find_drift()
-            ],
-        )
+    object: str = "sync_run"
+    synced_merchants: int
 
 
-class RunView(Endpoint):
-    """`POST /v1/sync/run`."""
+class Drifted(View):
+    """A merchant whose mirror differs from its source."""
 
-    db = db
-    callers = frozenset({"service"})
+    psp_id: int
+    merchant_id: int
+    in_source: bool
 
-    @operation(
-        "sync.run", summary="Copy one merchant, or all that drifted, now", body=RunSync, response=SyncRun
-    )
-    def post(self, request: Request, body: RunSync) -> SyncRun:
-        if body.merchant_id is None:
-            return SyncRun(synced_merchants=reconcile.repair_drift(now=self.now))
-        psp_id = portal.find_psp_of_merchant(merchant_id=body.merchant_id)
-        if psp_id is None:
-            raise NotFound
-        mirror.copy_merchant(psp_id=psp_id, merchant_id=body.merchant_id, now=self.now)
-        return SyncRun(synced_merchants=1)
+
+class SyncStatus(View, kw_only=True):
+    """How far the mirror is behind. `lag_s` is the age of the oldest change that has not been copied."""
+
+    object: str = "sync_status"
+    lag_s: float
+    pending: int
+    dead_letters: int
+    drift: list[Drifted]

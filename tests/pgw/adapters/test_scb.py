@@ -76,9 +76,11 @@ def test_gives_up_when_a_fresh_token_is_refused_too(adapter, bank, charge):
     assert len(bank.made("create")) == 2
 
 
-def test_keeps_the_tokens_of_accounts_apart(adapter, bank, charge):
+@pytest.mark.parametrize("changes", [{"api_key": "2"}, {"api_secret": "a guess"}])
+def test_keeps_the_tokens_of_accounts_apart(adapter, bank, charge, changes):
     adapter.create(charge)
-    other = ProviderAccount(fields=charge.account.fields, credentials={"api_key": "2", "api_secret": "3"})
+    credentials = {**charge.account.credentials, **changes}
+    other = ProviderAccount(fields=charge.account.fields, credentials=credentials)
     adapter.create(dataclasses.replace(charge, account=other))
     assert len(bank.made("token")) == 2
 

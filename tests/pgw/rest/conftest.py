@@ -7,14 +7,13 @@ import msgspec
 import pytest
 
 from kernel.tenancy import TenantScope
-from mpac.pgw.adapters import registry
 from mpac.pgw.services.mirroring import apply_merchant_snapshot
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.services.api_keys import api_key_reader
 from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.verification import token_verifier
 from tests.pgw.conftest import snapshot
-from tests.pgw.doubles import FakeAdapter
+from tests.pgw.doubles import registered
 from tests.portal.factories import Tenant, make_api_key, make_tenant
 
 _keys = itertools.count(1)
@@ -70,10 +69,8 @@ def mirror(tenant: Tenant, now) -> None:
 
 @pytest.fixture
 def provider(database):
-    adapter = FakeAdapter()
-    registry.register(adapter)
-    yield adapter
-    registry._adapters.pop("fake")
+    with registered() as adapter:
+        yield adapter
 
 
 @pytest.fixture(autouse=True)

@@ -75,6 +75,16 @@ def test_is_each_tenants_own(partner, stranger):
     assert ours["id"] != theirs["id"]
 
 
+def test_forgotten_with_its_answer_is_still_refused_for_another_payload(partner, superuser):
+    partner.post("/payment-intents", partner.wish(), key="K")
+    superuser.execute("DELETE FROM pgw.idempotency_keys")
+
+    for other in (partner.wish(amount=1), partner.wish(amount=1, confirm=True)):
+        answer = partner.post("/payment-intents", other, key="K")
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    assert intents(partner) == 1
+
+
 def test_has_no_second_effect_after_its_answer_was_forgotten(partner, superuser):
     first = partner.post("/payment-intents", partner.wish(), key="K").json()
     superuser.execute("DELETE FROM pgw.idempotency_keys")

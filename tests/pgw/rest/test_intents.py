@@ -233,6 +233,15 @@ def test_lets_a_page_do_nothing_else(page, partner):
     assert caller.post("/payment-intents", caller.wish()).status_code == 403
 
 
+def test_lets_a_page_use_up_its_own_limit_and_not_its_merchants(page, partner, settings):
+    settings.MPAC_RATE_LIMITS = settings.MPAC_RATE_LIMITS | {"page": 2}
+    caller, intent_id = page
+    answers = [caller.get(f"/payment-intents/{intent_id}").status_code for _ in range(3)]
+    assert answers == [200, 200, 429]
+    other = Caller(caller.http, partner.created()["client_secret"], partner.tenant)
+    assert other.get(f"/payment-intents/{intent_id}").status_code == 404
+
+
 @pytest.mark.parametrize("damage", [lambda s: s[:-1] + ("A" if s[-1] != "A" else "B"), lambda s: s + "x"])
 def test_refuses_a_page_with_a_damaged_secret(api, page, partner, damage):
     caller, intent_id = page

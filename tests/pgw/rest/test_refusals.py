@@ -52,6 +52,17 @@ def test_a_method_that_is_switched_off(partner, switch):
     assert refusal(answer) == (400, "method_not_supported")
 
 
+def test_more_than_the_currency_and_the_method_allow(partner, settings):
+    settings.MPAC_AMOUNT_LIMITS = {"THB": 20_000, "THB:qr_code": 10_000}
+    for method, amount in ((None, 20_001), ("e_wallet", 20_001), ("qr_code", 10_001)):
+        answer = partner.post("/payment-intents", partner.wish(method=method, amount=amount))
+        assert refusal(answer) == (400, "amount_too_large")
+    intent = partner.created(method=None, amount=20_000)
+    answer = partner.post(f"/payment-intents/{intent['id']}/confirm", {"method": "qr_code"})
+    assert refusal(answer) == (400, "amount_too_large")
+    assert partner.created(amount=10_000, confirm=True)["status"] == "requires_action"
+
+
 def test_to_confirm_without_a_method(partner):
     intent = partner.created(method=None)
     answer = partner.post(f"/payment-intents/{intent['id']}/confirm", key="K")
@@ -115,7 +126,11 @@ def test_a_second_try_while_the_first_is_open(partner, provider):
         ("store_id=0", "store_id"),
         ("created_from=yesterday", "created_from"),
         ("color=red", "color"),
-        ("reference=%00", ""),
+        ("reference=%00", "reference"),
+        ("reference=a&reference=b", "reference"),
+        ("created_from=0.5", "created_from"),
+        ("created_from=2026-02-30T00:00:00Z", "created_from"),
+        ("status=null", "status"),
     ],
 )
 def test_malformed_questions(partner, query, field):

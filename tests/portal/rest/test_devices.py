@@ -168,7 +168,9 @@ def test_of_test_and_live_data_do_not_mix(api, tenant):
 
 def test_get_a_new_code_when_the_old_one_is_of_no_use(partner, tenant):
     first = register(tenant.store)
-    answer = partner.post(f"/v1/devices/{first.device.public_id}/activation-code")
+    answer = partner.post(
+        f"/v1/devices/{first.device.public_id}/activation-code", content_type="application/json"
+    )
     assert answer.status_code == 201
     assert answer.json()["activation_code"] not in ("", first.activation_code)
 

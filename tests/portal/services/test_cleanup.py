@@ -1,6 +1,6 @@
 """What has expired..."""
 
-from kernel import clock, jobs
+from kernel import clock, jobs, upkeep
 from mpac.portal.db import atomic
 from mpac.portal.models import ClientAssertion, Revocation
 from mpac.portal.services import cleanup
@@ -10,7 +10,7 @@ from tests.portal.factories import SEED, seconds
 
 
 def test_is_forgotten_and_nothing_else_is(terminal, monkeypatch):
-    monkeypatch.setattr(cleanup, "BATCH", 2)
+    monkeypatch.setattr(upkeep, "BATCH", 2)
     now = clock.now()
     for _ in range(5):
         exchange_assertion(assertion=terminal.assertion(), scope=None, now=now)

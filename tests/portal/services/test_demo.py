@@ -6,7 +6,7 @@ import stat
 
 import pyotp
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -135,3 +135,10 @@ def test_survives_a_damaged_file(database, path):
     path.parent.mkdir()
     path.write_text("not json")
     assert seed(path)["store_id"]
+
+
+def test_are_refused_in_production(database, settings, tmp_path):
+    settings.MPAC_ENV = "production"
+    with pytest.raises(CommandError, match="production"):
+        call_command("seed_demo", "--output", str(tmp_path / "demo.json"))
+    assert list(tmp_path.iterdir()) == []

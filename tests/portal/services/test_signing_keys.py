@@ -165,6 +165,6 @@ def test_is_begun_by_a_command_that_may_be_repeated(database, capsys):
 
 def test_is_forced_by_a_command_when_a_key_leaked(database, capsys):
     leaked = ensure_signing_key(now=clock.now()).kid
-    call_command("rotate_jwt_keys", "--revoke", leaked)
+    call_command("rotate_jwt_keys", f"--revoke={leaked}")
     assert f"{leaked} is retired" in capsys.readouterr().out
     assert states()[leaked] == "retired"

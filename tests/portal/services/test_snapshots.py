@@ -108,10 +108,3 @@ def test_of_a_store_says_whether_it_does_business(tenant):
         function(scope=SEED, **key, changes=ProfileChanges(status="active"), now=clock.now())
     with pytest.raises(NotFound):
         api.get_store(scope=make_tenant().scope, store_id=tenant.store.id)
-
-
-def test_of_a_terminal_is_for_its_own_tenant(tenant, terminal):
-    seen = api.get_device(scope=tenant.scope, device_id=terminal.device_id)
-    assert (seen.status, seen.store_id, seen.livemode) == ("active", tenant.store.id, False)
-    with pytest.raises(NotFound):
-        api.get_device(scope=make_tenant().scope, device_id=terminal.device_id)

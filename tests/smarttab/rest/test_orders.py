@@ -161,11 +161,13 @@ def test_a_strangers_view_is_that_of_a_missing_object(till, api, other_shop):
     assert stranger.get("/v1/orders").json()["data"] == []
 
 
-def test_an_action_takes_a_blank_body(till):
+def test_an_action_needs_no_body(till):
     order = till.made("/v1/orders", ORDER)
     headers = {"authorization": f"Bearer {till.token}", "idempotency-key": "k"}
     path = f"/v1/orders/{order['id']}/submit"
     answer = till.http.generic("POST", path, b" \n", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+    answer = till.http.generic("POST", path, b"", headers=headers)
     assert (answer.status_code, answer.json()["status"]) == (200, "open")
 
 

@@ -159,6 +159,13 @@ def test_one_payment_that_cannot_go_on_does_not_keep_the_others_waiting(caller, 
         assert get_payment(broken.id).payment_intent_id is None
 
 
+def test_a_payment_that_cannot_go_on_is_taken_up_again_later_and_not_at_once(caller, gateway, now):
+    start_qr(caller, open_bill(caller, 100, now=now), 100, now=now)
+    gateway.create_error = Unavailable()
+    tried = [tasks.resume_payments(now=now + dt.timedelta(seconds=seconds)) for seconds in (21, 26, 41, 42)]
+    assert tried == [1, 0, 0, 1]
+
+
 def test_a_called_off_payment_frees_the_bill(caller, gateway, now):
     bill = open_bill(caller, 100, now=now)
     payment = finish(caller, start_qr(caller, bill, 100, now=now), now=now)

@@ -1,6 +1,7 @@
 """The terminal's WebSocket, spoken as a terminal speaks it."""
 
 import asyncio
+import contextlib
 import datetime as dt
 
 import pytest
@@ -228,6 +229,23 @@ def test_two_connections_of_one_terminal_both_hear(shop, device):
             await two.receive()
             await thread(lambda: append(shop, "a", devices=[device]))
             assert await one.seqs(1) == await two.seqs(1) == [1]
+
+    run(scenario())
+
+
+def test_one_terminal_does_not_take_all_connections(shop, other_shop, device):
+    async def scenario():
+        token = await fresh_token(shop, device)
+        async with contextlib.AsyncExitStack() as held:
+            for _ in range(consumer.MOST_CONNECTIONS):
+                terminal = await held.enter_async_context(Terminal(token=token))
+                assert (await terminal.receive())["type"] == "hello"
+            async with Terminal(token=token) as refused:
+                assert await refused.closed() == 4429
+            async with Terminal(token=await fresh_token(other_shop, ids.uuid7())) as other:
+                assert (await other.receive())["type"] == "hello"
+        async with Terminal(token=token) as again:
+            assert (await again.receive())["type"] == "hello"
 
     run(scenario())
 

@@ -31,7 +31,7 @@ class ScbClient:
 
     def __init__(self, *, transport: httpx2.BaseTransport | None = None) -> None:
         self._http = HttpClient(transport=transport)
-        self._tokens: dict[tuple[str, str], _Token] = {}
+        self._tokens: dict[tuple[str, str, str], _Token] = {}
 
     def call(
         self,
@@ -58,7 +58,8 @@ class ScbClient:
 
     def _token(self, account: ProviderAccount, *, deadline: float, fresh: bool) -> str | Failure:
         """A token, from the cache unless it must be fresh. Whatever goes wrong here, the call itself was never sent."""
-        key = (conf.scb_base_url(), account.credentials["api_key"])
+        # The key alone is no proof of who asks: without its secret nobody gets the token of another's account.
+        key = (conf.scb_base_url(), account.credentials["api_key"], account.credentials["api_secret"])
         known = self._tokens.get(key)
         if known and not fresh and known.ends_at > time.monotonic():
             return known.text

@@ -27,7 +27,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--wait", action="store_true", help="stay until the new key signs")
-        parser.add_argument("--revoke", metavar="KID", help="trust this key no more, at once: it has leaked")
+        trust_no_more = "trust this key no more, at once: it has leaked (write --revoke=KID, for a kid may begin with a dash)"
+        parser.add_argument("--revoke", metavar="KID", help=trust_no_more)
 
     def handle(self, *_args: Any, wait: bool, revoke: str | None, **_options: Any) -> None:
         ensure_signing_key(now=clock.now())

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from kernel import clock
 from mpac.portal.services.demo import seed_demo
 
 
 class Command(BaseCommand):
-    """Idempotent: a second run keeps what is there and what the file knows."""
+    """Idempotent: a second run keeps what is there and what the file knows. Not for production: it makes an operator."""
 
     help = "Create the demonstration provider, merchant, store, operator and terminal, and write how to reach them."
 
@@ -24,6 +24,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, output: Path, **_options: Any) -> None:
+        if settings.MPAC_ENV == "production":
+            msg = "the demonstration data and its operator have no place in production"
+            raise CommandError(msg)
         known = read(output)
         seeded = seed_demo(known=known, now=clock.now())
         write(output, {**addresses(), **seeded})

@@ -1,0 +1,127 @@
+"""Several at once ..."""
+
+import threading
+
+from django.db import connections
+from joserfc.jwk import ECKey
+
+from kernel import clock
+from kernel.errors import DomainError
+from mpac.portal.db import atomic
+from mpac.portal.dto import ProfileChanges
+from mpac.portal.errors import ActivationRefused, IllegalTransition, TokenRefused
+from mpac.portal.models import DeviceStatusChange, SigningKey, Store
+from mpac.portal.services import devices, hierarchy
+from mpac.portal.services.activation import activate_device
+from mpac.portal.services.signing_keys import ensure_signing_key, publish_next_key
+from mpac.portal.services.tokens import exchange_assertion
+from tests.portal.factories import SEED, get_device, make_proof, published, register
+
+MANY = 8
+
+
+def at_once(*calls):
+    """What each call returned, or the refusal that it raised."""
+    barrier, results = threading.Barrier(len(calls)), [None] * len(calls)
+
+    def run(number):
+        barrier.wait()
+        try:
+            results[number] = calls[number]()
+        except DomainError as refusal:
+            results[number] = refusal
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def activation(registered, key):
+    return lambda: activate_device(
+        activation_code=registered.activation_code,
+        public_jwk=key.as_dict(private=False),
+        proof=make_proof("SN-1", key),
+        now=clock.now(),
+    )
+
+
+def test_keys_with_one_code_bind_one(tenant):
+    registered = register(tenant.store, serial_number="SN-1")
+    keys = [ECKey.generate_key("P-256", private=True) for _ in range(MANY)]
+    results = at_once(*(activation(registered, key) for key in keys))
+
+    done = [result for result in results if not isinstance(result, ActivationRefused)]
+    assert len(done) == 1
+    assert get_device(registered.device.id).key_id == done[0].key_id
+    assert len(published("portal.device_activated")) == 1
+
+
+def test_an_activation_and_a_revocation_leave_no_active_terminal(tenant):
+    registered = register(tenant.store, serial_number="SN-1")
+    key = ECKey.generate_key("P-256", private=True)
+
+    def revoke():
+        return devices.revoke_device(
+            scope=SEED, device_id=registered.device.id, actor="test", now=clock.now()
+        )
+
+    _, revoked = at_once(activation(registered, key), revoke)
+    assert not isinstance(revoked, IllegalTransition)
+    assert get_device(registered.device.id).status == "revoked"
+    with atomic(SEED):
+        steps = DeviceStatusChange.objects.order_by("id").values_list("from_status", "to_status")
+        assert list(steps)[-1][1] == "revoked"
+
+
+def test_presentations_of_one_assertion_get_one_token(terminal):
+    assertion = terminal.assertion()
+    results = at_once(*[lambda: exchange_assertion(assertion=assertion, scope=None, now=clock.now())] * MANY)
+    assert sum(not isinstance(result, TokenRefused) for result in results) == 1
+
+
+def test_first_questions_make_one_signing_key(database):
+    keys = at_once(*[lambda: ensure_signing_key(now=clock.now())] * MANY)
+    assert len({key.kid for key in keys}) == 1
+
+
+def test_rotations_publish_one_next_key(database):
+    ensure_signing_key(now=clock.now())
+    rotations = at_once(*[lambda: publish_next_key(now=clock.now())] * MANY)
+    assert sum(bool(rotation) for rotation in rotations) == 1
+    with atomic(SEED):
+        assert SigningKey.objects.count() == 2
+
+
+def test_changes_of_a_store_each_raise_its_version(tenant):
+    def change(number):
+        changes = ProfileChanges(name=f"Store {number}")
+        return lambda: hierarchy.update_store(
+            scope=SEED, store_id=tenant.store.id, changes=changes, now=clock.now()
+        )
+
+    results = at_once(*(change(number) for number in range(MANY)))
+    assert sorted(store.version for store in results) == list(range(2, MANY + 2))
+    with atomic(SEED):
+        store = Store.objects.get(id=tenant.store.id)
+    assert store.name == max(results, key=lambda each: each.version).name
+
+
+def test_registrations_of_one_serial_number_leave_one(tenant):
+    def announce():
+        return devices.register_device(
+            scope=SEED,
+            store_id=tenant.store.id,
+            name="Till",
+            model="M",
+            serial_number="SN-1",
+            livemode=False,
+            now=clock.now(),
+        )
+
+    results = at_once(*[announce] * MANY)
+    assert sum(not isinstance(result, DomainError) for result in results) == 1
