@@ -114,7 +114,9 @@ def test_that_failed_can_be_tried_again(partner, paid, provider):
     assert (answer.status_code, answer.json()["code"]) == (409, "refund_not_retriable")
 
 
-@pytest.mark.parametrize("other", ["x", "", ids.encode("pi", ids.uuid7()), ids.encode("re", ids.uuid7())])
+@pytest.mark.parametrize(
+    "other", ["x", "", ids.encode("pi", ids.uuid7()), ids.encode("re", ids.uuid7())], ids=range(4)
+)
 def test_that_do_not_exist_cannot_be_tried_again(partner, paid, other):
     answer = partner.post(f"{paid}/refunds", {"reason": "x", "retry_of": other})
     assert answer.status_code == (404 if other else 400)
