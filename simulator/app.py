@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 
+from simulator.adyen.endpoints import AdyenEndpoints
 from simulator.answers import Json, Refused, problem
 from simulator.bank import Bank
 from simulator.control import Control
@@ -24,6 +25,7 @@ def create_app(bank: Bank) -> Starlette:
     """The application on this bank."""
     scb, stripe, omise = ScbEndpoints(bank), StripeEndpoints(bank), OmiseEndpoints(bank)
     paypay = PayPayEndpoints(bank)
+    adyen = AdyenEndpoints(bank)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -33,6 +35,7 @@ def create_app(bank: Bank) -> Starlette:
     return Starlette(
         routes=[
             *Control(bank, forget=scb.reset).routes(),
+            Mount("/adyen", routes=adyen.routes()),
             Mount("/omise", routes=omise.routes()),
             Mount("/paypay", routes=paypay.routes()),
             Mount("/scb", routes=scb.routes()),

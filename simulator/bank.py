@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import httpx2
 
+from simulator.adyen.house import AdyenHouse
 from simulator.callbacks import Callbacks, Pause
 from simulator.customer import Clock, Customer
 from simulator.houses import House
@@ -40,6 +41,7 @@ class Bank:
         self.scripts = Scripts()
         self.merchants = Merchants(settings.journal and settings.journal.with_suffix(".merchants.json"))
         self.houses: dict[str, House] = {
+            "adyen": AdyenHouse(self.truth, self.merchants, clock),
             "omise": OmiseHouse(self.truth, self.merchants, clock),
             "paypay": PayPayHouse(self.merchants),
             "scb": ScbHouse(url=settings.callback_url),

@@ -93,6 +93,7 @@ def _computed(options: Options, secrets: Secrets, addresses: Addresses) -> dict[
         "MPAC_WS_URL": options.ws_url,
         "MPAC_SIMULATOR_URL": options.simulator_url,
         "MPAC_SCB_BASE_URL": f"{options.simulator_url}/scb",
+        "MPAC_ADYEN_BASE_URL": f"{options.simulator_url}/adyen",
         "MPAC_STRIPE_BASE_URL": f"{options.simulator_url}/stripe",
         "MPAC_OMISE_BASE_URL": f"{options.simulator_url}/omise",
         "MPAC_PAYPAY_BASE_URL": f"{options.simulator_url}/paypay",

@@ -223,6 +223,14 @@ class RefundNews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureNews:
+    """What a signed callback proves about the capture of this amount that is under way."""
+
+    amount: Money
+    outcome: OperationOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeNews:
     """What a signed callback proves about a dispute. `status` is opened, under_review, won or lost."""
 
@@ -240,8 +248,10 @@ class WebhookHint:
     dedupe_key: str
     provider_key: str
     provider_reference: str
-    answer: Mapping[str, Any]
+    answer: Mapping[str, Any] | str
     payments: tuple[ProviderPayment, ...] = ()
+    state: Outcome | None = None  # what else it proves about the charge, where the provider cannot be asked
+    capture: CaptureNews | None = None
     refund: RefundNews | None = None
     dispute: DisputeNews | None = None
 

@@ -1,5 +1,6 @@
 """The adapters that this deployment knows, by provider name."""
 
+from mpac.pgw.adapters.adyen.adapter import AdyenAdapter
 from mpac.pgw.adapters.omise.adapter import OmiseAdapter
 from mpac.pgw.adapters.paypay.adapter import PayPayAdapter
 from mpac.pgw.adapters.port import Adapter, WebhookTrust
@@ -41,6 +42,7 @@ def list_adapters() -> tuple[Adapter, ...]:
     return tuple(_adapters[name] for name in sorted(_adapters))
 
 
+register(AdyenAdapter())
 register(OmiseAdapter())
 register(PayPayAdapter())
 register(ScbAdapter())
