@@ -2,11 +2,12 @@
 
 import datetime as dt
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from kernel.errors import NotFound
 from kernel.tenancy import SystemScope
@@ -188,6 +189,22 @@ def test_publishes_no_rules_over_those_that_somebody_else_has_published_meanwhil
         routes.publish(THIRD_FIRST, based_on=0)
     assert routes.publish(THIRD_FIRST).version == 2
     assert routes.publish(THIRD_FIRST, store=111).version == 1
+
+
+def test_publishes_the_rules_of_one_of_many_who_publish_at_once(routes):
+    def publish(number):
+        try:
+            return routes.publish({"name": f"rule {number}", "providers": ["other"]}, based_on=0)
+        except RulesOutdated:
+            return None
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        published = [rules for rules in pool.map(publish, range(6)) if rules]
+    with atomic(SCOPE):
+        assert [rules.pk for rules in published] == [rules.pk for rules in RoutingRules.objects.all()]
+    assert len(published) == 1
 
 
 def test_publishes_no_rules_for_a_merchant_or_store_of_others(routes):
