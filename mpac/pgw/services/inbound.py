@@ -33,6 +33,7 @@ from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.probing import CLAIM_LEASE
 from mpac.pgw.domain.refunds import RefundStatus
 from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
+from mpac.pgw.errors import WebhookRefused
 from mpac.pgw.models import Capture, PaymentAttempt, Refund, WebhookEvent, WebhookKey
 from mpac.pgw.selectors.refunds import find_refund_by_operation
 from mpac.pgw.services.accounts import open_named_account
@@ -163,12 +164,32 @@ def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -
     with atomic(SCOPE):
         key: WebhookKey = WebhookKey.objects.get(pk=key_id)
         about = _find_subject(key.provider, key.provider_key, key.operation_key)
+    facts = facts or _read_again(key)
     if about is None:
         _note(key, WebhookStatus.PARKED, error="no such object", now=now)
     elif isinstance(about, Refund):
         _settle_refund(key, about, news=facts.refund if facts else None, now=now)
     else:
         _settle_attempt(key, about, facts=facts, now=now)
+
+
+def _read_again(key: WebhookKey) -> WebhookHint | None:
+    """What a stored notice proved when it came, where its provider cannot be asked instead."""
+    adapter = find_adapter(key.provider)
+    if adapter is None or adapter.capabilities.probe:
+        return None
+    with atomic(SCOPE):
+        named = {"provider": key.provider, "account": key.account, "dedupe_key": key.dedupe_key}
+        event = WebhookEvent.objects.filter(**named).first()
+        account = open_named_account(provider=key.provider, account_id=key.account) if key.account else None
+    if event is None:
+        return None
+    try:
+        return adapter.read_webhook(
+            headers=event.headers, body=bytes(event.body), account=account, now=event.created_at
+        )
+    except WebhookRefused:  # its secret is no longer in force
+        return None
 
 
 def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, now: dt.datetime) -> None:

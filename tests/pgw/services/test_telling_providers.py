@@ -18,8 +18,12 @@ from mpac.pgw.adapters.port import (
     WebhookHint,
     WebhookTrust,
 )
+from mpac.pgw.db import atomic
+from mpac.pgw.errors import WebhookRefused
+from mpac.pgw.models import WebhookKey
+from mpac.pgw.services import inbound
 from mpac.pgw.services.cancellation import cancel_intent
-from mpac.pgw.services.inbound import Delivery, receive_webhook
+from mpac.pgw.services.inbound import Delivery, receive_webhook, retry_webhooks
 from mpac.pgw.services.operation_resolution import resolve_due_captures, resolve_due_refunds
 from mpac.pgw.services.resolution import resolve_due_attempts
 from tests.pgw.conftest import AMOUNT, SCOPE
@@ -139,3 +143,33 @@ def test_tells_that_a_capture_failed(gateway, captures, provider, tell):
         tell(intent, capture=news)
     assert captures.sums(intent) == (12550, 0, 0)
     assert status_of(gateway, intent) == ("requires_capture", "authorized")
+
+
+def test_is_believed_later_when_its_notice_could_not_be_applied_at_once(
+    gateway, captures, provider, tell, monkeypatch
+):
+    provider.on_create += [answers(TIMEOUT)] * 50
+    intent = captures.held()
+    with monkeypatch.context() as broken:
+        broken.setattr(inbound, "apply_provider_truth", None)
+        assert tell(intent, state=Authorized(reference="PSP1", amount=AMOUNT)) == "[accepted]"
+    assert gateway.intent(intent).status == "processing"
+    retry_webhooks(now=gateway.later(120))
+    assert status_of(gateway, intent) == ("requires_capture", "authorized")
+
+
+def test_is_not_believed_later_when_its_secret_is_gone(gateway, captures, provider, tell, monkeypatch):
+    def refuse(**_):
+        raise WebhookRefused
+
+    provider.on_create += [answers(TIMEOUT)] * 50
+    intent = captures.held()
+    with monkeypatch.context() as broken:
+        broken.setattr(inbound, "apply_provider_truth", None)
+        tell(intent, state=Authorized(reference="PSP1", amount=AMOUNT))
+    monkeypatch.setattr(provider, "read_webhook", refuse)
+    retry_webhooks(now=gateway.later(120))
+    assert gateway.intent(intent).status == "processing"
+    with atomic(inbound.SCOPE):
+        [key] = WebhookKey.objects.all()
+    assert (key.status, key.tries) == ("pending", 1)
