@@ -80,6 +80,7 @@ _CARDS = _CHARGES | {Operation.CAPTURE, Operation.VOID, Operation.REFUND}
 # Which operations a provider has.
 PROVIDERS: Mapping[str, frozenset[Operation]] = {
     "adyen": _CARDS - {Operation.PROBE, Operation.PAY},
+    "kbank": _CHARGES | {Operation.TOKEN, Operation.VOID, Operation.REFUND},
     "omise": _CARDS,
     "paypay": _CARDS,
     "scb": _CHARGES | {Operation.TOKEN},
@@ -90,6 +91,8 @@ _LACKS: Mapping[tuple[str, Operation], frozenset[Behaviour]] = {
     # Its key is all that a call is known by.
     ("adyen", Operation.CREATE): frozenset({Behaviour.IGNORES_IDEMPOTENCY}),
     ("adyen", Operation.REFUND): frozenset({Behaviour.IGNORES_IDEMPOTENCY}),
+    ("kbank", Operation.REFUND): _PAYMENTS,
+    ("kbank", Operation.VOID): CALLBACKS,
     ("paypay", Operation.REFUND): CALLBACKS,
 }
 # `*` speaks of the bank's service, not of the customer's phone: that one goes on answering.

@@ -96,6 +96,7 @@ def _computed(options: Options, secrets: Secrets, addresses: Addresses) -> dict[
         "MPAC_ADYEN_BASE_URL": f"{options.simulator_url}/adyen",
         "MPAC_STRIPE_BASE_URL": f"{options.simulator_url}/stripe",
         "MPAC_OMISE_BASE_URL": f"{options.simulator_url}/omise",
+        "MPAC_KBANK_BASE_URL": f"{options.simulator_url}/kbank",
         "MPAC_PAYPAY_BASE_URL": f"{options.simulator_url}/paypay",
         "MPAC_PORT": str(options.port),
         "MPAC_WS_PORT": str(options.ws_port),

@@ -153,6 +153,7 @@ MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="https://api-sandbox.pa
 MPAC_ADYEN_BASE_URL = env.str("MPAC_ADYEN_BASE_URL", default="")
 MPAC_STRIPE_BASE_URL = env.str("MPAC_STRIPE_BASE_URL", default="")
 MPAC_OMISE_BASE_URL = env.str("MPAC_OMISE_BASE_URL", default="")
+MPAC_KBANK_BASE_URL = env.str("MPAC_KBANK_BASE_URL", default="")
 MPAC_PAYPAY_BASE_URL = env.str("MPAC_PAYPAY_BASE_URL", default="")
 MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from kernel.money import Money
+from mpac.pgw.domain.keys import KEY_LENGTH
 
 
 class WebhookTrust(StrEnum):
@@ -47,6 +48,7 @@ class Capabilities:
     refund: RefundSupport = RefundSupport.NONE
     disputes: bool = False
     statement: str | None = None  # the profile that reads its settlement files
+    key_length: int = KEY_LENGTH  # what our keys may have there
     # Methods that take fewer currencies than the others.
     method_currencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
 

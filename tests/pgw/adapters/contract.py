@@ -130,7 +130,7 @@ class Stage:
     def charge(self, way: Way | None = None, **changes: Any) -> ChargeRequest:
         way = way or self.kit.ways[0]
         values = {
-            "provider_key": provider_key(uuid7()),
+            "provider_key": provider_key(uuid7(), length=self.can.key_length),
             "amount": way.amount,
             "account": self.kit.account(),
             "store_id": 111,
@@ -222,7 +222,7 @@ def capture_of(
 ) -> CaptureRequest:
     values = {
         "charge": request,
-        "operation_key": provider_key(uuid7()),
+        "operation_key": provider_key(uuid7(), length=len(request.provider_key)),
         "amount": amount or request.amount,
         "final": final,
     }
@@ -233,7 +233,7 @@ def refund_of(request: ChargeRequest, *, amount: Money | None = None, **changes:
     """A refund of a paid charge, whose payment has the charge's own reference."""
     values = {
         "charge": request,
-        "operation_key": provider_key(uuid7()),
+        "operation_key": provider_key(uuid7(), length=len(request.provider_key)),
         "amount": amount or request.amount,
         "reason": "requested_by_customer",
         "payment_reference": request.provider_reference,
