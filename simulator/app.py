@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 
+from simulator.adyen.endpoints import AdyenEndpoints
 from simulator.answers import Json, Refused, problem
 from simulator.bank import Bank
 from simulator.control import Control
 from simulator.desk import Declared
+from simulator.kbank.endpoints import KBankEndpoints
 from simulator.omise.endpoints import OmiseEndpoints
 from simulator.paypay.endpoints import PayPayEndpoints
 from simulator.scb.endpoints import ScbEndpoints, refusal
@@ -23,7 +25,8 @@ from simulator.stripe.endpoints import StripeEndpoints
 def create_app(bank: Bank) -> Starlette:
     """The application on this bank."""
     scb, stripe, omise = ScbEndpoints(bank), StripeEndpoints(bank), OmiseEndpoints(bank)
-    paypay = PayPayEndpoints(bank)
+    paypay, kbank = PayPayEndpoints(bank), KBankEndpoints(bank)
+    adyen = AdyenEndpoints(bank)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -32,7 +35,9 @@ def create_app(bank: Bank) -> Starlette:
 
     return Starlette(
         routes=[
-            *Control(bank, forget=scb.reset).routes(),
+            *Control(bank, forget=(kbank.reset, scb.reset)).routes(),
+            Mount("/adyen", routes=adyen.routes()),
+            Mount("/kbank", routes=kbank.routes()),
             Mount("/omise", routes=omise.routes()),
             Mount("/paypay", routes=paypay.routes()),
             Mount("/scb", routes=scb.routes()),

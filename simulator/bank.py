@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 
 import httpx2
 
+from simulator.adyen.house import AdyenHouse
 from simulator.callbacks import Callbacks, Pause
 from simulator.customer import Clock, Customer
 from simulator.houses import House
+from simulator.kbank.house import KBankHouse
 from simulator.merchants import Merchants
 from simulator.omise.house import OmiseHouse
 from simulator.paypay.house import PayPayHouse
@@ -40,6 +42,8 @@ class Bank:
         self.scripts = Scripts()
         self.merchants = Merchants(settings.journal and settings.journal.with_suffix(".merchants.json"))
         self.houses: dict[str, House] = {
+            "adyen": AdyenHouse(self.truth, self.merchants, clock),
+            "kbank": KBankHouse(self.merchants),
             "omise": OmiseHouse(self.truth, self.merchants, clock),
             "paypay": PayPayHouse(self.merchants),
             "scb": ScbHouse(url=settings.callback_url),

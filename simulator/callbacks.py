@@ -122,5 +122,5 @@ class Callbacks:
         except httpx2.HTTPError:
             return None, {}
         except orjson.JSONDecodeError:
-            return response.status_code, {}
+            return response.status_code, {"text": response.text[:100]}
         return response.status_code, answer if isinstance(answer, dict) else {}

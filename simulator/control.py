@@ -1,6 +1,6 @@
 """The simulator's own calls, which no bank has: its truth, a customer's payment, scripts, forgetting."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +19,7 @@ from simulator.truth import Charge, Refund
 class Control:
     """Calls for tests, demonstrations and the comparison of the bank's books with the platform's."""
 
-    def __init__(self, bank: Bank, *, forget: Callable[[], None]) -> None:
+    def __init__(self, bank: Bank, *, forget: Sequence[Callable[[], None]]) -> None:
         self._bank, self._forget = bank, forget
 
     def routes(self) -> list[Route]:
@@ -116,7 +116,8 @@ class Control:
     async def reset(self, _request: Request) -> Response:
         """Forget everything, access tokens included."""
         await self._bank.reset()
-        self._forget()
+        for forget in self._forget:
+            forget()
         return Json({"status": "reset"})
 
     async def alive(self, _request: Request) -> Response:

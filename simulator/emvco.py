@@ -8,6 +8,7 @@ from binascii import crc_hqx
 from dataclasses import dataclass
 
 BILL_PAYMENT_AID = "A000000677010112"
+ACQUIRER_AID = "A000000677010113"
 BAHT = "764"
 _CHECKSUM_HEAD = "6304"
 _HEAD = 4  # a tag and a length, two digits each
@@ -27,6 +28,7 @@ class BillPaymentQr:
     reference2: str
     reference3: str
     amount: int | None
+    acquirer: str = ""  # a bank that repeats the references for its own app (template 31)
 
 
 def write_bill_payment(qr: BillPaymentQr) -> str:
@@ -35,6 +37,9 @@ def write_bill_payment(qr: BillPaymentQr) -> str:
     if qr.reference2:
         template += _field("03", qr.reference2)
     text = _field("00", "01") + _field("01", "11" if qr.amount is None else "12") + _field("30", template)
+    if qr.acquirer:
+        own = _field("00", ACQUIRER_AID) + _field("01", qr.acquirer) + _field("02", qr.reference1)
+        text += _field("31", own + _field("04", qr.reference2))
     text += _field("53", BAHT)
     if qr.amount is not None:
         text += _field("54", format_baht(qr.amount))

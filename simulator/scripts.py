@@ -79,6 +79,8 @@ _CHARGES = frozenset({Operation.CREATE, Operation.PROBE, Operation.PAY, Operatio
 _CARDS = _CHARGES | {Operation.CAPTURE, Operation.VOID, Operation.REFUND}
 # Which operations a provider has.
 PROVIDERS: Mapping[str, frozenset[Operation]] = {
+    "adyen": _CARDS - {Operation.PROBE, Operation.PAY},
+    "kbank": _CHARGES | {Operation.TOKEN, Operation.VOID, Operation.REFUND},
     "omise": _CARDS,
     "paypay": _CARDS,
     "scb": _CHARGES | {Operation.TOKEN},
@@ -86,6 +88,11 @@ PROVIDERS: Mapping[str, frozenset[Operation]] = {
 }
 # What providers cannot show because they have nothing of the kind: some tell nobody that money went back.
 _LACKS: Mapping[tuple[str, Operation], frozenset[Behaviour]] = {
+    # Its key is all that a call is known by.
+    ("adyen", Operation.CREATE): frozenset({Behaviour.IGNORES_IDEMPOTENCY}),
+    ("adyen", Operation.REFUND): frozenset({Behaviour.IGNORES_IDEMPOTENCY}),
+    ("kbank", Operation.REFUND): _PAYMENTS,
+    ("kbank", Operation.VOID): CALLBACKS,
     ("paypay", Operation.REFUND): CALLBACKS,
 }
 # `*` speaks of the bank's service, not of the customer's phone: that one goes on answering.

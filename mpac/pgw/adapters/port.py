@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from kernel.money import Money
+from mpac.pgw.domain.keys import KEY_LENGTH
 
 
 class WebhookTrust(StrEnum):
@@ -47,6 +48,7 @@ class Capabilities:
     refund: RefundSupport = RefundSupport.NONE
     disputes: bool = False
     statement: str | None = None  # the profile that reads its settlement files
+    key_length: int = KEY_LENGTH  # what our keys may have there
     # Methods that take fewer currencies than the others.
     method_currencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
@@ -223,6 +225,14 @@ class RefundNews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureNews:
+    """What a signed callback proves about the capture of this amount that is under way."""
+
+    amount: Money
+    outcome: OperationOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeNews:
     """What a signed callback proves about a dispute. `status` is opened, under_review, won or lost."""
 
@@ -240,8 +250,10 @@ class WebhookHint:
     dedupe_key: str
     provider_key: str
     provider_reference: str
-    answer: Mapping[str, Any]
+    answer: Mapping[str, Any] | str
     payments: tuple[ProviderPayment, ...] = ()
+    state: Outcome | None = None  # what else it proves about the charge, where the provider cannot be asked
+    capture: CaptureNews | None = None
     refund: RefundNews | None = None
     dispute: DisputeNews | None = None
 

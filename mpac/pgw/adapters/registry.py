@@ -1,10 +1,15 @@
 """The adapters that this deployment knows, by provider name."""
 
+import uuid
+
+from mpac.pgw.adapters.adyen.adapter import AdyenAdapter
+from mpac.pgw.adapters.kbank.adapter import KBankAdapter
 from mpac.pgw.adapters.omise.adapter import OmiseAdapter
 from mpac.pgw.adapters.paypay.adapter import PayPayAdapter
 from mpac.pgw.adapters.port import Adapter, WebhookTrust
 from mpac.pgw.adapters.scb.adapter import ScbAdapter
 from mpac.pgw.adapters.stripe.adapter import StripeAdapter
+from mpac.pgw.domain.keys import KEY_LENGTH, provider_key
 
 
 class AdapterRefused(TypeError):
@@ -36,11 +41,19 @@ def find_adapter(name: str) -> Adapter | None:
     return _adapters.get(name)
 
 
+def key_at(provider: str, made_for: uuid.UUID) -> str:
+    """Our key of an attempt, a capture or a refund at a provider, as long as it may be there."""
+    adapter = find_adapter(provider)
+    return provider_key(made_for, length=adapter.capabilities.key_length if adapter else KEY_LENGTH)
+
+
 def list_adapters() -> tuple[Adapter, ...]:
     """All adapters, in the order of their names."""
     return tuple(_adapters[name] for name in sorted(_adapters))
 
 
+register(AdyenAdapter())
+register(KBankAdapter())
 register(OmiseAdapter())
 register(PayPayAdapter())
 register(ScbAdapter())

@@ -29,8 +29,16 @@ _STRIPE = {
     "MGA": Units(0),  # ISO counts two digits
     **dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), Units(3, step=10)),
 }
+# docs.adyen.com/development-resources/currency-codes: where its digits are not ISO's.
+_ADYEN = {
+    "CLP": Units(2, step=100),  # has no fraction, is sent as if it had two digits
+    "ISK": Units(2, step=100),
+    "CVE": Units(0),  # ISO counts two digits
+    "IDR": Units(0),
+}
 OVERRIDES: Final[Mapping[str, Mapping[str, Units]]] = MappingProxyType(
     {
+        "adyen": MappingProxyType(_ADYEN),
         "stripe": MappingProxyType(_STRIPE),
     }
 )

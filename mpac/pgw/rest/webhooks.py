@@ -33,6 +33,8 @@ class WebhookEndpoint(Endpoint):
             remote_address=client_address(request._request),
         )
         answer = receive_webhook(delivery=delivery, now=self.now)
+        if isinstance(answer, str):
+            return HttpResponse(answer, content_type="text/plain")
         return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 

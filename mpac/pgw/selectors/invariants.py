@@ -143,6 +143,15 @@ BANK_DISAGREES = """
       )) LIMIT 20
 """
 
+# Another account is tried only on proof that nothing happened at the one before; a late truth may follow.
+FAILED_OVER_IN_DOUBT = """
+    SELECT d.intent_id, a.number, b.status FROM routing_decisions d
+    JOIN payment_attempts a ON a.psp_id = d.psp_id AND a.merchant_id = d.merchant_id AND a.id = d.attempt_id
+    JOIN payment_attempts b ON b.psp_id = a.psp_id AND b.merchant_id = a.merchant_id AND b.intent_id = a.intent_id
+     AND b.number = a.number - 1
+    WHERE d.failover AND b.status NOT IN ('error', 'captured') LIMIT 20
+"""
+
 
 def list_bank_differences(charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     """Movements of money that a bank's own books and ours do not agree on, with what each of them says."""
@@ -162,6 +171,9 @@ def list_invariants() -> list[Invariant]:
         Invariant("I3", "no intent is captured beyond its authorization", db, OVER_CAPTURED),
         Invariant("I3", "an intent's captures are its sums", db, CAPTURES_DISAGREE),
         Invariant("I5", "no intent has two successful charges", db, CAPTURED_TWICE),
+        Invariant(
+            "I5", "nothing was tried elsewhere while its outcome was in doubt", db, FAILED_OVER_IN_DOUBT
+        ),
         Invariant("I5", "a paid intent has the charge that paid it", db, PAID_WITHOUT_CHARGE),
         Invariant("I5", "a charge belongs to a paid intent or to a late payment", db, CHARGE_WITHOUT_HOME),
         *_of_histories(),

@@ -9,10 +9,10 @@ from kernel.ids import created_at_of
 from kernel.tenancy import Scope
 from mpac.pgw import conf
 from mpac.pgw.adapters.port import NotProcessed
+from mpac.pgw.adapters.registry import key_at
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.intents import IntentStatus
-from mpac.pgw.domain.keys import provider_key
 from mpac.pgw.domain.probing import next_probe_at
 from mpac.pgw.models import PaymentAttempt, PaymentIntent, RoutingDecision
 from mpac.pgw.selectors.locks import lock_attempt_with_intent
@@ -39,7 +39,7 @@ def open_attempt(
         version=2,
         provider=route.provider,
         account=route.config.account,
-        provider_key=provider_key(route.attempt_id),
+        provider_key=key_at(route.provider, route.attempt_id),
         amount_minor=intent.amount_minor,
         currency=intent.currency,
         livemode=intent.livemode,

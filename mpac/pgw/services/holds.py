@@ -9,11 +9,10 @@ import datetime as dt
 from kernel.ids import created_at_of, uuid7
 from kernel.money import Money
 from mpac.pgw.adapters.port import ProviderPayment
-from mpac.pgw.adapters.registry import find_adapter
+from mpac.pgw.adapters.registry import find_adapter, key_at
 from mpac.pgw.domain.attempts import OPEN, AttemptStatus
 from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
-from mpac.pgw.domain.keys import provider_key
 from mpac.pgw.domain.late_payments import LateReason
 from mpac.pgw.domain.lateness import reason_for
 from mpac.pgw.domain.methods import CaptureMethod
@@ -151,7 +150,7 @@ def open_capture(
         currency=attempt.currency,
         final=final,
         provider=attempt.provider,
-        operation_key=provider_key(capture_id),
+        operation_key=key_at(attempt.provider, capture_id),
         livemode=attempt.livemode,
         requested_by=requested_by,
         idempotency_key=key,

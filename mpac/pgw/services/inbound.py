@@ -20,6 +20,7 @@ from mpac.pgw import conf
 from mpac.pgw.adapters.port import (
     Approved,
     Authorized,
+    CaptureNews,
     Outcome,
     ProviderAccount,
     RefundNews,
@@ -28,13 +29,16 @@ from mpac.pgw.adapters.port import (
 )
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic, db
+from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.probing import CLAIM_LEASE
 from mpac.pgw.domain.refunds import RefundStatus
 from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
-from mpac.pgw.models import PaymentAttempt, Refund, WebhookEvent, WebhookKey
+from mpac.pgw.errors import WebhookRefused
+from mpac.pgw.models import Capture, PaymentAttempt, Refund, WebhookEvent, WebhookKey
 from mpac.pgw.selectors.refunds import find_refund_by_operation
 from mpac.pgw.services.accounts import open_named_account
 from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.capture_truth import apply_capture_truth
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.operations import prepare_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
@@ -74,7 +78,7 @@ class Delivery:
     remote_address: str = ""
 
 
-def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any]:
+def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any] | str:
     """Store a notice, try to apply it, and return the answer that its provider expects.
 
     Nothing that happens after the notice is stored can make the answer fail. Raises NotFound for an unknown provider,
@@ -160,13 +164,32 @@ def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -
     with atomic(SCOPE):
         key: WebhookKey = WebhookKey.objects.get(pk=key_id)
         about = _find_subject(key.provider, key.provider_key, key.operation_key)
+    facts = facts or _read_again(key)
     if about is None:
         _note(key, WebhookStatus.PARKED, error="no such object", now=now)
     elif isinstance(about, Refund):
         _settle_refund(key, about, news=facts.refund if facts else None, now=now)
     else:
-        payments = Approved(payments=facts.payments) if facts and facts.payments else None
-        _settle_attempt(key, about, payments=payments, now=now)
+        _settle_attempt(key, about, facts=facts, now=now)
+
+
+def _read_again(key: WebhookKey) -> WebhookHint | None:
+    """What a stored notice proved when it came, where its provider cannot be asked instead."""
+    adapter = find_adapter(key.provider)
+    if adapter is None or adapter.capabilities.probe:
+        return None
+    with atomic(SCOPE):
+        named = {"provider": key.provider, "account": key.account, "dedupe_key": key.dedupe_key}
+        event = WebhookEvent.objects.filter(**named).first()
+        account = open_named_account(provider=key.provider, account_id=key.account) if key.account else None
+    if event is None:
+        return None
+    try:
+        return adapter.read_webhook(
+            headers=event.headers, body=bytes(event.body), account=account, now=event.created_at
+        )
+    except WebhookRefused:  # its secret is no longer in force
+        return None
 
 
 def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, now: dt.datetime) -> None:
@@ -185,12 +208,17 @@ def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, 
 
 
 def _settle_attempt(
-    key: WebhookKey, attempt: PaymentAttempt, *, payments: Approved | None, now: dt.datetime
+    key: WebhookKey, attempt: PaymentAttempt, *, facts: WebhookHint | None, now: dt.datetime
 ) -> None:
     scope = TenantScope(attempt.psp_id, attempt.merchant_id)
-    if payments is not None:
+    proven = (Approved(payments=facts.payments) if facts.payments else facts.state) if facts else None
+    if facts and facts.capture:
+        _settle_capture(scope, attempt, news=facts.capture, now=now)
+        _note(key, WebhookStatus.APPLIED, error="", now=now)
+        return
+    if proven is not None:
         apply_provider_truth(
-            scope=scope, attempt_id=attempt.pk, outcome=payments, learned_from=LearnedFrom.WEBHOOK, now=now
+            scope=scope, attempt_id=attempt.pk, outcome=proven, learned_from=LearnedFrom.WEBHOOK, now=now
         )
         _note(key, WebhookStatus.APPLIED, error="", now=now)
         return
@@ -205,6 +233,23 @@ def _settle_attempt(
         _note(key, WebhookStatus.APPLIED, error="", now=now)
     else:
         _note(key, WebhookStatus.PENDING, error=type(outcome).__name__, now=now)
+
+
+def _settle_capture(
+    scope: TenantScope, attempt: PaymentAttempt, *, news: CaptureNews, now: dt.datetime
+) -> None:
+    """Believe signed news of the capture under way; without one there is nothing to learn."""
+    under_way = {"status": CaptureStatus.PROCESSING, "amount_minor": news.amount.amount_minor}
+    with atomic(scope):
+        capture = Capture.objects.filter(attempt=attempt, currency=news.amount.currency, **under_way).first()
+    if capture is not None:
+        apply_capture_truth(
+            scope=scope,
+            capture_id=capture.pk,
+            outcome=news.outcome,
+            learned_from=LearnedFrom.WEBHOOK,
+            now=now,
+        )
 
 
 def _confirms(outcome: Outcome, key: WebhookKey) -> bool:

@@ -46,11 +46,13 @@ def prepare_refund(
             adapter = None
     if adapter is None:
         return _unreachable(scope, refund_id)
+    asks = adapter.capabilities.probe or request.provider_reference
+    ask = adapter.probe_refund if asks else adapter.refund  # the same call under its key is the question then
     return Operation(
         refund_id,
         scope,
         lambda: measured(adapter.name, "refund", partial(adapter.refund, request)),
-        lambda: measured(adapter.name, "probe_refund", partial(adapter.probe_refund, request)),
+        lambda: measured(adapter.name, "probe_refund", partial(ask, request)),
     )
 
 
@@ -67,11 +69,13 @@ def prepare_capture(
             adapter = None
     if adapter is None:
         return _unreachable(scope, capture_id)
+    asks = adapter.capabilities.probe or request.provider_reference
+    ask = adapter.probe_capture if asks else adapter.capture
     return Operation(
         capture_id,
         scope,
         lambda: measured(adapter.name, "capture", partial(adapter.capture, request)),
-        lambda: measured(adapter.name, "probe_capture", partial(adapter.probe_capture, request)),
+        lambda: measured(adapter.name, "probe_capture", partial(ask, request)),
     )
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from kernel.ids import created_at_of, uuid7
 from kernel.money import Money
 from mpac.pgw.adapters.port import RefundSupport
-from mpac.pgw.adapters.registry import find_adapter
-from mpac.pgw.domain.keys import provider_key
+from mpac.pgw.adapters.registry import find_adapter, key_at
 from mpac.pgw.domain.probing import STALE_SENT_AFTER
 from mpac.pgw.domain.refunds import RefundStatus
 from mpac.pgw.events import RefundCreated
@@ -75,7 +74,7 @@ def open_refund(
         currency=wanted.amount.currency,
         reason=wanted.reason,
         provider=attempt.provider,
-        operation_key=provider_key(refund_id),
+        operation_key=key_at(attempt.provider, refund_id),
         payment_reference=wanted.payment_reference,
         livemode=attempt.livemode,
         manual=manual,

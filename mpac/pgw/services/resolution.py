@@ -71,6 +71,11 @@ def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
     return adapter is not None and adapter.capabilities.reissue and wanted and unanswered
 
 
+def _can_be_asked(question: Question) -> bool:
+    """Whether the provider has such a question; to one that has not, the same call under the same key is the question."""
+    return question.adapter is None or question.adapter.capabilities.probe
+
+
 def _ask(question: Question, *, now: dt.datetime) -> _Answer:
     try:
         return _Answer(question, tuple(_conversation(question, now=now)))
@@ -89,7 +94,7 @@ def _conversation(question: Question, *, now: dt.datetime) -> Iterator[tuple[Out
     yield probed, LearnedFrom.PROBE
     if isinstance(probed, Authorized) and unwanted:
         yield question.void(), LearnedFrom.ANSWER
-    elif isinstance(probed, Pending) and _may_reissue(question, now=now):
+    elif (isinstance(probed, Pending) or not _can_be_asked(question)) and _may_reissue(question, now=now):
         yield question.create(), LearnedFrom.REISSUE
 
 

@@ -64,6 +64,11 @@ class Kit:
     refuses: tuple[Money, ...] = ()
     sign: Callable[[bytes, str, dt.datetime], dict[str, str]] | None = None
     secrets: tuple[str, str] = ("", "")  # two secrets of the provider's own shape
+    signs_headers: bool = True  # the raw body is signed, in headers; else some of its fields, in the body
+    # How the merchant's server says that it took a notice.
+    accepts: Callable[[], httpx2.Response] = lambda: httpx2.Response(
+        200, json={"resCode": "00", "statusCode": "00"}
+    )
     options: Mapping[str, str] = field(default_factory=dict)  # what the stand-in has to know of its merchant
     # A code whose answer was lost cannot be had again; the charge is ended instead.
     shows_once: bool = False
@@ -85,10 +90,8 @@ class Kit:
 class Deliveries:
     """The merchant's server: keeps what it is sent as it came over the wire."""
 
+    answer: Callable[[httpx2.Request], httpx2.Response]
     received: list[httpx2.Request] = field(default_factory=list)
-    answer: Callable[[httpx2.Request], httpx2.Response] = lambda _request: httpx2.Response(
-        200, json={"resCode": "00", "statusCode": "00"}
-    )
 
     def receive(self, request: httpx2.Request) -> httpx2.Response:
         self.received.append(request)
@@ -103,7 +106,7 @@ class Stage:
         self.running, self.kit, self.settings = running, kit, settings
         self.adapter = kit.make(transport)
         self.can = self.adapter.capabilities
-        self.deliveries = Deliveries()
+        self.deliveries = Deliveries(answer=lambda _request: kit.accepts())
         running.merchant = self.deliveries
         setattr(settings, kit.setting, f"{running.url}/{kit.name}")
         self.enter(kit.secrets[:1])
@@ -127,7 +130,7 @@ class Stage:
     def charge(self, way: Way | None = None, **changes: Any) -> ChargeRequest:
         way = way or self.kit.ways[0]
         values = {
-            "provider_key": provider_key(uuid7()),
+            "provider_key": provider_key(uuid7(), length=self.can.key_length),
             "amount": way.amount,
             "account": self.kit.account(),
             "store_id": 111,
@@ -219,7 +222,7 @@ def capture_of(
 ) -> CaptureRequest:
     values = {
         "charge": request,
-        "operation_key": provider_key(uuid7()),
+        "operation_key": provider_key(uuid7(), length=len(request.provider_key)),
         "amount": amount or request.amount,
         "final": final,
     }
@@ -230,7 +233,7 @@ def refund_of(request: ChargeRequest, *, amount: Money | None = None, **changes:
     """A refund of a paid charge, whose payment has the charge's own reference."""
     values = {
         "charge": request,
-        "operation_key": provider_key(uuid7()),
+        "operation_key": provider_key(uuid7(), length=len(request.provider_key)),
         "amount": amount or request.amount,
         "reason": "requested_by_customer",
         "payment_reference": request.provider_reference,

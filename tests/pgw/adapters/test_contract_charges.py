@@ -21,6 +21,7 @@ from tests.pgw.adapters.kits import KITS
 
 ALL = listed(KITS)
 EVERY_WAY = ways(KITS, lambda _kit, _way: True)
+ASKED = ways(KITS, lambda kit, _way: kit.capabilities.probe)
 AT_ONCE = ways(KITS, lambda _kit, way: way.token is not None)
 SHOWN = ways(KITS, lambda _kit, way: way.token is None)
 
@@ -66,7 +67,7 @@ def test_charges_once_however_often_it_is_asked_under_one_key(stage, way):
     assert len(stage.books()) == 1
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_finds_the_money_that_was_paid(stage, way):
     request = stage.pay(stage.charge(way))
     for asked in (request, dataclasses.replace(request, provider_reference=None)):
@@ -85,7 +86,7 @@ def test_knows_of_no_money_before_the_customer_pays(stage, way):
     assert stage.adapter.probe(known(request, shown)) == Pending()
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_knows_of_no_money_for_a_charge_that_was_never_made(stage, way):
     stage.adapter.create(stage.charge(way))
     assert stage.adapter.probe(stage.charge(way)) == Pending()
@@ -106,7 +107,8 @@ def test_tells_that_the_cards_bank_declined(stage, way):
     outcome = stage.adapter.create(request)
     assert isinstance(outcome, Declined)
     assert stage.adapter.create(request) == outcome
-    assert isinstance(stage.adapter.probe(request), Declined)
+    if stage.can.probe:
+        assert isinstance(stage.adapter.probe(request), Declined)
     assert stage.paid() == []
 
 
@@ -132,7 +134,7 @@ def test_finds_out_what_became_of_a_charge_whose_answer_was_lost(stage, way, beh
 
 
 @pytest.mark.parametrize("behaviour", LOST)
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_learns_nothing_from_a_question_whose_answer_was_lost(stage, way, behaviour):
     request = stage.pay(stage.charge(way))
     stage.script("probe", behaviour)
@@ -140,14 +142,14 @@ def test_learns_nothing_from_a_question_whose_answer_was_lost(stage, way, behavi
     assert isinstance(stage.adapter.probe(request), Approved)
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_learns_nothing_from_a_question_that_is_refused(stage, way):
     request = stage.pay(stage.charge(way))
     stage.script("probe", "decline")
     assert isinstance(stage.adapter.probe(request), Unknown)
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_takes_a_lie_for_no_refusal(stage, way):
     request = stage.pay(stage.charge(way))
     for asked in (request, dataclasses.replace(request, provider_reference=None)):
@@ -156,7 +158,7 @@ def test_takes_a_lie_for_no_refusal(stage, way):
     assert isinstance(stage.adapter.probe(request), Approved)
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_finds_money_that_arrives_late(stage, way):
     stage.running.may_go_on.clear()
     stage.script("create", "late_success")
@@ -173,7 +175,7 @@ def test_finds_money_that_arrives_late(stage, way):
     assert len(stage.paid()) == 1
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_needs_no_callback_to_know(stage, way):
     stage.script("create", "no_webhook")
     request = stage.pay(stage.charge(way))
@@ -181,7 +183,7 @@ def test_needs_no_callback_to_know(stage, way):
     assert isinstance(stage.adapter.probe(request), Approved)
 
 
-@pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
+@pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_takes_no_money_twice_from_a_provider_that_ignores_the_key(stage, way):
     request = stage.charge(way)
     stage.script("create", "500_after")
@@ -250,7 +252,8 @@ def test_counts_an_amount_as_the_provider_does(stage, amount, counted):
     stage.pay(request)
     [charge] = stage.paid()
     assert (charge["amount"], charge["currency"]) == (counted, amount.currency)
-    assert stage.adapter.probe(request).payments[0].amount == amount
+    if stage.can.probe:
+        assert stage.adapter.probe(request).payments[0].amount == amount
 
 
 @pytest.mark.parametrize(("kit", "amount"), INEXACT)

@@ -11,6 +11,7 @@ from tests.pgw.adapters.kits import KITS
 
 EVERY_WAY = ways(KITS, lambda _kit, _way: True)
 SIGNED = listed(KITS, lambda can: can.webhook_trust is WebhookTrust.SIGNED)
+BYTES_SIGNED = [each for each in SIGNED if each.values[0].signs_headers]
 SIGNED_WAYS = ways(KITS, lambda kit, _way: kit.capabilities.webhook_trust is WebhookTrust.SIGNED)
 SIGNED_AT_ONCE = [each for each in SIGNED_WAYS if each.values[1].token]
 HINTS = listed(KITS, lambda can: can.webhook_trust is WebhookTrust.HINT)
@@ -48,11 +49,14 @@ def test_say_which_charge_was_paid(stage, way):
 def test_prove_the_payment_by_their_signature(stage, way):
     request = stage.pay(stage.charge(way))
     hint = stage.read(delivered(stage))
-    found = stage.adapter.probe(request)
-    assert isinstance(found, Approved)
+    [charge] = stage.paid()
     assert [(each.reference, each.amount) for each in hint.payments] == [
-        (each.reference, each.amount) for each in found.payments
+        (charge["provider_reference"], request.amount)
     ]
+    if stage.can.probe:
+        found = stage.adapter.probe(request)
+        assert isinstance(found, Approved)
+        assert [each.reference for each in found.payments] == [each.reference for each in hint.payments]
 
 
 @pytest.mark.parametrize("kit", HINTS)
@@ -78,7 +82,8 @@ def test_may_come_before_our_own_answer(stage, way):
     request = stage.charge(way)
     outcome = stage.adapter.create(request)
     assert stage.read(stage.deliveries.received[0]).provider_key == request.provider_key
-    assert isinstance(stage.adapter.probe(known(request, outcome)), Approved)
+    if stage.can.probe:
+        assert isinstance(stage.adapter.probe(known(request, outcome)), Approved)
 
 
 @pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
@@ -97,7 +102,7 @@ def test_come_in_any_order(stage, way):
     assert keys == [request.provider_key for request in reversed(requests)]
 
 
-@pytest.mark.parametrize("kit", SIGNED)
+@pytest.mark.parametrize("kit", BYTES_SIGNED)
 def test_are_refused_when_a_byte_was_changed(stage):
     stage.pay(stage.charge())
     request = delivered(stage)
@@ -109,7 +114,7 @@ def test_are_refused_when_a_byte_was_changed(stage):
     refused(stage, headers=dict(request.headers), body=b"")
 
 
-@pytest.mark.parametrize("kit", SIGNED)
+@pytest.mark.parametrize("kit", BYTES_SIGNED)
 def test_are_refused_when_the_signature_was_changed_or_is_missing(stage):
     stage.pay(stage.charge())
     request = delivered(stage)
@@ -121,7 +126,7 @@ def test_are_refused_when_the_signature_was_changed_or_is_missing(stage):
 
 
 @pytest.mark.parametrize("age_s", [301, 3600, -301, -3600])
-@pytest.mark.parametrize("kit", SIGNED)
+@pytest.mark.parametrize("kit", BYTES_SIGNED)
 def test_are_refused_when_they_are_old_or_from_the_future(stage, age_s):
     stage.pay(stage.charge())
     request, now = delivered(stage), stage.now + dt.timedelta(seconds=age_s)
@@ -158,6 +163,8 @@ def test_are_accepted_under_either_secret_while_secrets_are_rotated(stage):
         stage.enter(known_to_provider)
         stage.pay(stage.charge())
         assert stage.read(delivered(stage), account=rotating).payments
+    if not stage.kit.signs_headers:
+        return  # it signs with one of them
     only_old = stage.kit.account(webhook_secret=old)
     stage.enter((new, old))
     stage.pay(stage.charge())
@@ -190,14 +197,14 @@ NO_EVENTS = [
 
 
 @pytest.mark.parametrize("body", NO_EVENTS)
-@pytest.mark.parametrize("kit", SIGNED)
+@pytest.mark.parametrize("kit", BYTES_SIGNED)
 def test_are_refused_when_they_are_signed_nonsense(stage, body):
     headers = stage.kit.sign(body, stage.kit.secrets[0], stage.now)
     with pytest.raises(WebhookMalformed):
         stage.adapter.read_webhook(headers=headers, body=body, account=stage.kit.account(), now=stage.now)
 
 
-@pytest.mark.parametrize("kit", SIGNED)
+@pytest.mark.parametrize("kit", BYTES_SIGNED)
 def test_never_raise_anything_else(stage):
     stage.pay(stage.charge())
     content = delivered(stage).content
@@ -231,7 +238,8 @@ def test_prove_that_a_refund_came_back(stage):
     news = stage.read(delivered(stage)).refund
     assert news.operation_key == refund.operation_key
     assert isinstance(news.outcome, Reversed)
-    assert isinstance(stage.adapter.probe_refund(refund), Reversed)
+    if stage.can.probe:
+        assert isinstance(stage.adapter.probe_refund(refund), Reversed)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,12 @@ def test_make_keys_that_a_bank_takes():
     assert re.fullmatch(r"[A-Z0-9]{20}", key)
 
 
+def test_make_shorter_keys_for_a_bank_that_takes_fewer_characters():
+    keys = {provider_key(uuid7(), length=15) for _ in range(5000)}
+    assert len(keys) == 5000
+    assert all(re.fullmatch(r"[A-Z0-9]{15}", key) for key in keys)
+
+
 def test_make_one_key_per_attempt_for_ever():
     attempt_id = uuid7()
     assert provider_key(attempt_id) == provider_key(attempt_id)
@@ -43,6 +49,14 @@ def test_make_keys_that_sort_by_time():
 def test_make_no_key_from_a_random_id():
     with pytest.raises(ValueError, match="UUIDv7"):
         provider_key(uuid7().__class__(int=0))
+
+
+@pytest.mark.parametrize("length", [15, 20])
+def test_make_keys_that_still_fit_when_their_clock_ends(length):
+    last = uuid7(at=dt.datetime(2089, 9, 6, tzinfo=dt.UTC))
+    key = provider_key(last.__class__(int=last.int | (1 << 62) - 1), length=length)
+    assert len(key) == length
+    assert key > provider_key(uuid7(at=NOW), length=length)
 
 
 @given(st.sampled_from(sorted(OPEN - {AttemptStatus.AUTHORIZED})), st.integers(min_value=0, max_value=10_000))

@@ -1,13 +1,17 @@
 """Routing a payment ..."""
 
 import datetime as dt
+import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
 from kernel.errors import NotFound
 from kernel.tenancy import SystemScope
+from mpac.pgw import domain
 from mpac.pgw.adapters.port import Declined
 from mpac.pgw.db import atomic, db
 from mpac.pgw.errors import ProviderNotUsable, RulesOutdated, RulesRefused
@@ -132,7 +136,7 @@ def test_passes_over_a_provider_whose_method_has_another_currency(gateway, route
     (decision,) = routes.decisions(intent)
     assert decision.provider == "other"
     barred = {each["provider"]: each["barred"] for each in decision.candidates}
-    assert barred == {"fake": "currency", "other": None, "third": None}
+    assert barred == {"fake": "currency_not_supported", "other": None, "third": None}
 
 
 def test_refuses_when_the_rules_leave_nobody(gateway, routes):
@@ -187,6 +191,22 @@ def test_publishes_no_rules_over_those_that_somebody_else_has_published_meanwhil
     assert routes.publish(THIRD_FIRST, store=111).version == 1
 
 
+def test_publishes_the_rules_of_one_of_many_who_publish_at_once(routes):
+    def publish(number):
+        try:
+            return routes.publish({"name": f"rule {number}", "providers": ["other"]}, based_on=0)
+        except RulesOutdated:
+            return None
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        published = [rules for rules in pool.map(publish, range(6)) if rules]
+    with atomic(SCOPE):
+        assert [rules.pk for rules in published] == [rules.pk for rules in RoutingRules.objects.all()]
+    assert len(published) == 1
+
+
 def test_publishes_no_rules_for_a_merchant_or_store_of_others(routes):
     with pytest.raises(NotFound):
         routes.publish(OTHER_FIRST, store=222)
@@ -199,3 +219,10 @@ def test_publishes_no_rules_into_the_past(routes):
     assert rules.valid_from == routes.now
     with pytest.raises(RulesRefused):
         routes.publish(OTHER_FIRST, valid_until=routes.now - dt.timedelta(seconds=1))
+
+
+def test_publishes_the_rules_that_the_readme_shows():
+    readme = Path(domain.__file__).parent.parent / "README.md"
+    (shown,) = re.findall(r"```json\n(.*?)```", readme.read_text(), re.DOTALL)
+    book = rule_books.read_book(shown)
+    assert [rule.name for rule in book.rules] == ["lunch", "QR", "the rest"]

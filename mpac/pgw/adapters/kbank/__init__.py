@@ -1,0 +1,1 @@
+"""KBank QR Payment API: Thai QR. Facts: KBank's developer documentation and implementers, in the domain notes."""

@@ -1,0 +1,141 @@
+"""Calls to KBank: a cached token, and one deadline for all the calls of a request.
+
+Nothing is repeated but a call that was refused for its token, which proves that it was not processed.
+"""
+
+import base64
+import datetime as dt
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import httpx2
+import msgspec
+
+from mpac.pgw import conf
+from mpac.pgw.adapters.forms import FORM, encode_form
+from mpac.pgw.adapters.http import NOT_CONFIGURED, Answer, Failure, Garbled, HttpClient
+from mpac.pgw.adapters.kbank.protocol import NAME, Reply, read_reply
+from mpac.pgw.adapters.port import ChargeRequest
+
+TOKEN_PATH = "/v2/oauth/token"  # noqa: S105 - a path, not a secret
+BANGKOK = dt.timezone(dt.timedelta(hours=7))
+# A token is given up this long before its end, so that no call starts with one that dies on the way.
+TOKEN_MARGIN_S = 60.0
+_UNREADABLE = Failure("unclear", "garbled", "The bank's answer cannot be read.")
+
+
+class _Grant(msgspec.Struct):
+    access_token: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    ends_at: float
+
+
+class KBankClient:
+    """KBank's API for any number of accounts. Safe to share between threads and across forks."""
+
+    def __init__(self, *, transport: httpx2.BaseTransport | None = None) -> None:
+        self._http = HttpClient(transport=transport)
+        self._tokens: dict[tuple[str, str], _Token] = {}
+
+    def open(self, request: ChargeRequest) -> "KBankCalls":
+        """The calls that belong to one request."""
+        return KBankCalls(self, request, time.monotonic() + (request.timeout_s or conf.provider_timeout_s()))
+
+    def post(
+        self, path: str, *, authorization: str, kind: str, content: bytes, deadline: float
+    ) -> Answer | Failure:
+        """One call."""
+        base = conf.provider_base_url(NAME)
+        if not base:
+            return NOT_CONFIGURED
+        return self._http.send(
+            "POST",
+            base + path,
+            headers={"authorization": authorization, "content-type": kind},
+            timeout_s=max(deadline - time.monotonic(), 0.001),
+            content=content,
+        )
+
+    def token(self, request: ChargeRequest, *, deadline: float, fresh: bool) -> str | Failure:
+        """A token, from the cache unless it must be fresh. Whatever goes wrong here, the call itself was never sent."""
+        credentials = request.account.credentials
+        key = (conf.provider_base_url(NAME), credentials["consumer_id"])
+        known = self._tokens.get(key)
+        if known and not fresh and known.ends_at > time.monotonic():
+            return known.text
+        pair = f"{credentials['consumer_id']}:{credentials['consumer_secret']}".encode()
+        answer = self.post(
+            TOKEN_PATH,
+            authorization=f"Basic {base64.b64encode(pair).decode()}",
+            kind=FORM,
+            content=encode_form({"grant_type": "client_credentials"}),
+            deadline=deadline,
+        )
+        if isinstance(answer, Failure):
+            return Failure("never_sent", f"token_{answer.code}", answer.message)
+        if answer.status != HTTPStatus.OK:
+            return Failure("never_sent", f"token_http_{answer.status}", "The bank gives no access token.")
+        try:
+            grant = msgspec.json.decode(answer.body, type=_Grant, strict=False)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Failure("never_sent", "token_garbled", "The bank's access token cannot be read.")
+        lives_s = max(grant.expires_in - TOKEN_MARGIN_S, grant.expires_in / 2)
+        self._tokens[key] = _Token(grant.access_token, time.monotonic() + lives_s)
+        return grant.access_token
+
+
+class KBankCalls:
+    """Calls with one account, sharing one deadline."""
+
+    def __init__(self, client: KBankClient, request: ChargeRequest, deadline: float) -> None:
+        self._client, self._request, self._deadline = client, request, deadline
+
+    def send(self, path: str, *, key: str, fields: dict[str, Any]) -> Reply | Failure:
+        """One call under our `key` for it. A call refused for its token is sent once more with a fresh one."""
+        content = msgspec.json.encode(self._identity(key) | fields)
+        answer: Answer | Failure = _UNREADABLE
+        for fresh in (False, True):
+            token = self._client.token(self._request, deadline=self._deadline, fresh=fresh)
+            if isinstance(token, Failure):
+                return token
+            answer = self._client.post(
+                path,
+                authorization=f"Bearer {token}",
+                kind="application/json",
+                content=content,
+                deadline=self._deadline,
+            )
+            if isinstance(answer, Failure) or answer.status != HTTPStatus.UNAUTHORIZED:
+                break
+        return answer if isinstance(answer, Failure) else _read(answer)
+
+    def _identity(self, key: str) -> dict[str, Any]:
+        """What every call says about who calls."""
+        account = self._request.account
+        said = {
+            "partnerTxnUid": key,
+            "partnerId": account.credentials["partner_id"],
+            "partnerSecret": account.credentials["partner_secret"],
+            "requestDt": self._request.now.astimezone(BANGKOK).isoformat(timespec="seconds"),
+            "merchantId": account.fields["merchant_id"],
+        }
+        terminal = account.fields.get("terminal_id")
+        return said | ({"terminalId": terminal} if terminal else {})
+
+
+def _read(answer: Answer) -> Reply | Failure:
+    """The bank's reply. What its gateway refuses before the bank sees it was never processed."""
+    try:
+        return read_reply(answer.body)
+    except Garbled:
+        pass
+    if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
+        return Failure("never_sent", f"http_{answer.status}", "The bank's gateway refused the call.")
+    return _UNREADABLE
