@@ -15,7 +15,7 @@ BATCH = 200
 
 
 def sealed_models() -> list[type[models.Model]]:
-    """Every model whose rules name a column with a sealed secret."""
+    """Every model whose rules name columns with sealed secrets."""
     return [model for model in apps.get_models() if (rules := rules_of(model)) and rules.sealed]
 
 
@@ -26,7 +26,7 @@ def rewrap_table(model: type[models.Model]) -> Iterator[tuple[int, int]]:
     what is sealed anew is sealed with the active key. Raises CryptoError when a row's key is not there.
     """
     context = ContextDb(model._meta.app_label, alias=router.db_for_write(model))
-    column = rules_of(model).sealed  # type: ignore[union-attr]  # asked of `sealed_models`
+    columns = rules_of(model).sealed  # type: ignore[union-attr]  # asked of `sealed_models`
     seen = changed = 0
     last = None
     while True:
@@ -34,10 +34,11 @@ def rewrap_table(model: type[models.Model]) -> Iterator[tuple[int, int]]:
             rows = model._default_manager.order_by("pk")
             batch = list((rows if last is None else rows.filter(pk__gt=last))[:BATCH])
             for row in batch:
-                held = getattr(row, column)
-                fresh = rewrap(held, aad=row.sealed_for())  # type: ignore[attr-defined]  # every such model has it
+                held = {name: text for name in columns if (text := getattr(row, name)) is not None}
+                place = row.sealed_for()  # type: ignore[attr-defined]  # every such model has it
+                fresh = {name: rewrap(text, aad=place) for name, text in held.items()}
                 if fresh != held:
-                    changed += rows.filter(pk=row.pk, **{column: held}).update(**{column: fresh})
+                    changed += rows.filter(pk=row.pk, **held).update(**fresh)
         if not batch:
             return
         seen, last = seen + len(batch), batch[-1].pk

@@ -51,7 +51,7 @@ class TableRules:
 
     `tenant` says how far row-level security narrows; None needs a `reason`. `transitions` is the table of legal steps of
     `status_field`. `append_only` rows are never changed; only `deletable` rows may be removed by the runtime role.
-    `sealed` names a column with a sealed secret, which the model's `sealed_for()` binds to its row.
+    `sealed` names the columns with sealed secrets, which the model's `sealed_for()` binds to its row.
     """
 
     tenant: Tenant | None
@@ -65,7 +65,7 @@ class TableRules:
     )
     status_field: str = "status"
     parents: tuple[Parent, ...] = ()
-    sealed: str = ""
+    sealed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tenant is None and not self.reason:

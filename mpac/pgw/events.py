@@ -130,13 +130,12 @@ class LatePaymentReturnDue(IntentFact):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefundFact(IntentFact):
+class RefundFact(IntentFact, abstract=True):
     """What every event of a refund tells; the sums are the intent's after it. Never published itself.
 
     A `late` refund gives money back that its intent never counted.
     """
 
-    type: ClassVar[str] = "pgw.refund_fact"
 
     refund_id: str
     refund_status: str

@@ -97,7 +97,7 @@ def keys(settings):
 def sealed(name: str) -> list[str]:
     [model] = [model for model in sealed_models() if model.__name__ == name]
     with atomic(SCOPE):
-        return [getattr(row, rules_of(model).sealed) for row in model._default_manager.all()]
+        return [getattr(row, *rules_of(model).sealed) for row in model._default_manager.all()]
 
 
 def test_every_secret_moves_to_the_new_key_and_still_opens(database, keys):
@@ -156,4 +156,6 @@ def test_every_sealed_column_is_declared():
         for field in model._meta.concrete_fields
         if field.name.endswith(("_sealed", "_encrypted"))
     }
-    assert from_names == {(model.__name__, rules_of(model).sealed) for model in sealed_models()}
+    assert from_names == {
+        (model.__name__, column) for model in sealed_models() for column in rules_of(model).sealed
+    }

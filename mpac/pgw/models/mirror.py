@@ -101,7 +101,7 @@ class StoreProviderConfig(StoreModel):
     rules = TableRules(
         tenant="store",
         parents=(Parent("store_id", "stores", "store_id"),),
-        sealed="api_key_encrypted",
+        sealed=("api_key_encrypted",),
     )
 
     class Meta:

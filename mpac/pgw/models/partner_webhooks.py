@@ -1,5 +1,6 @@
 """What partners are told, where they want to hear it, and every call that was made for it."""
 
+import uuid
 from typing import Any, ClassVar
 
 from django.db import models
@@ -39,6 +40,11 @@ class PartnerRow(models.Model):
         super().save(*args, **kwargs)
 
 
+def sealing_place(psp_id: int, endpoint_id: uuid.UUID) -> str:
+    """What an endpoint's sealed secrets are bound to."""
+    return f"webhook-endpoint:{psp_id}:{endpoint_id}"
+
+
 class WebhookEndpoint(PartnerRow):
     """An address that a partner wants to be called at. Its secrets are sealed; a rotated one signs a while longer."""
 
@@ -54,7 +60,11 @@ class WebhookEndpoint(PartnerRow):
     previous_secret_ends_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
 
-    rules = TableRules(tenant="psp", transitions=ENDPOINT_TRANSITIONS)
+    rules = TableRules(
+        tenant="psp",
+        transitions=ENDPOINT_TRANSITIONS,
+        sealed=("secret_sealed", "previous_secret_sealed"),
+    )
 
     class Meta(PartnerRow.Meta):
         db_table = "webhook_endpoints"
@@ -72,6 +82,10 @@ class WebhookEndpoint(PartnerRow):
 
     def __str__(self) -> str:
         return self.url
+
+    def sealed_for(self) -> str:
+        """What binds the sealed secrets to their row: another endpoint's do not open here."""
+        return sealing_place(self.psp_id, self.pk)
 
 
 class PartnerEvent(PartnerRow):

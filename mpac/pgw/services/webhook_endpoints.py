@@ -22,7 +22,7 @@ from mpac.pgw.domain.partner_webhooks import DisabledBecause, EndpointStatus, ne
 from mpac.pgw.errors import EventTypeUnknown, TooManyEndpoints, WebhookUrlRefused
 from mpac.pgw.events import WebhookEndpointDisabled
 from mpac.pgw.models import WebhookEndpoint
-from mpac.pgw.models.partner_webhooks import PREFIX
+from mpac.pgw.models.partner_webhooks import PREFIX, sealing_place
 from mpac.pgw.selectors.partner_webhooks import list_endpoints, lock_endpoint
 
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -155,7 +155,7 @@ def valid_secrets(endpoint: WebhookEndpoint, *, now: dt.datetime) -> tuple[str, 
     ends_at = endpoint.previous_secret_ends_at
     if endpoint.previous_secret_sealed is not None and ends_at is not None and now < ends_at:
         sealed.append(endpoint.previous_secret_sealed)
-    place = _place(endpoint.psp_id, endpoint.pk)
+    place = endpoint.sealed_for()
     return tuple(open_sealed(text, aad=place).decode() for text in sealed)
 
 
@@ -196,9 +196,4 @@ def _distinct(event_types: Sequence[str]) -> list[str]:
 
 
 def _seal(psp_id: int, endpoint_id: uuid.UUID, secret: str) -> str:
-    return seal(secret.encode(), aad=_place(psp_id, endpoint_id))
-
-
-def _place(psp_id: int, endpoint_id: uuid.UUID) -> str:
-    """What binds a sealed secret to its row: another endpoint's does not open here."""
-    return f"webhook-endpoint:{psp_id}:{endpoint_id}"
+    return seal(secret.encode(), aad=sealing_place(psp_id, endpoint_id))

@@ -36,7 +36,7 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
         tenant=None,
         deletable=True,
         reason="belongs to a person, who belongs to no tenant",
-        sealed="secret_sealed",
+        sealed=("secret_sealed",),
     )
 
     class Meta(OtpDevice.Meta):

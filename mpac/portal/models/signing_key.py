@@ -23,7 +23,7 @@ class SigningKey(models.Model):
         reason="the platform signs for all tenants",
         transitions=TRANSITIONS,
         status_field="state",
-        sealed="private_jwk_sealed",
+        sealed=("private_jwk_sealed",),
     )
 
     class Meta:
