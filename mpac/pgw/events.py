@@ -136,7 +136,6 @@ class RefundFact(IntentFact, abstract=True):
     A `late` refund gives money back that its intent never counted.
     """
 
-
     refund_id: str
     refund_status: str
     refund_amount_minor: int

@@ -20,7 +20,9 @@ class ProviderConfig(StoreModel):
     version = models.IntegerField(default=1)
     updated_at = models.DateTimeField()
 
-    rules = TableRules(tenant="store", parents=(Parent("store_id", "stores"),), sealed=("credentials_sealed",))
+    rules = TableRules(
+        tenant="store", parents=(Parent("store_id", "stores"),), sealed=("credentials_sealed",)
+    )
 
     class Meta(StoreModel.Meta):
         db_table = "provider_configs"
