@@ -71,7 +71,11 @@ def test_comes_back_at_different_instants_after_a_common_failure():
 def test_tells_of_every_event_of_the_gateway():
     """A new event that partners are not to hear of is entered here."""
     own = {kind for name, kind in registry.registered().items() if name.startswith("pgw.")}
-    assert own - set(partner_events.TOLD) == {events.IntentFact, events.RefundFact}
+    assert own - set(partner_events.TOLD) == {
+        events.IntentFact,
+        events.RefundFact,
+        events.DisputeFact,
+    }
     assert len(partner_events.TYPES) == len(partner_events.TOLD)
 
 
