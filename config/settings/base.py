@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config.contexts import CONTEXTS
-from config.env import database, database_owner, env, key_encryption_keys, path, service_keys
+from config.env import amount_limits, database, database_owner, env, key_encryption_keys, path, service_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -155,6 +155,7 @@ MPAC_STRIPE_BASE_URL = env.str("MPAC_STRIPE_BASE_URL", default="")
 MPAC_OMISE_BASE_URL = env.str("MPAC_OMISE_BASE_URL", default="")
 MPAC_KBANK_BASE_URL = env.str("MPAC_KBANK_BASE_URL", default="")
 MPAC_PAYPAY_BASE_URL = env.str("MPAC_PAYPAY_BASE_URL", default="")
+MPAC_AMOUNT_LIMITS = amount_limits()
 MPAC_PROXY_HOPS = env.int("MPAC_PROXY_HOPS", default=0)
 MPAC_PROVIDER_TIMEOUT_S = env.float("MPAC_PROVIDER_TIMEOUT_S", default=10.0)
 MPAC_PROVIDER_CONCURRENCY = env.int("MPAC_PROVIDER_CONCURRENCY", default=16)

@@ -21,6 +21,7 @@ from mpac.pgw.dto import (
 )
 from mpac.pgw.errors import (
     AmountTooLarge,
+    AmountTooSmall,
     CaptureNotSupported,
     CurrencyNotAccepted,
     IllegalIntentTransition,
@@ -35,6 +36,7 @@ from mpac.pgw.services import cancellation, confirmation, creation, late_money, 
 
 __all__ = [
     "AmountTooLarge",
+    "AmountTooSmall",
     "CaptureNotSupported",
     "CurrencyNotAccepted",
     "IllegalIntentTransition",
@@ -80,7 +82,7 @@ def create_payment_intent(
 ) -> PaymentIntentDTO:
     """A new intent, or the one that this key made before for this merchant. Nothing is charged yet.
 
-    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported and AmountTooLarge.
+    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall and AmountTooLarge.
     """
     wanted = creation.NewIntent(
         merchant_id=merchant_id,

@@ -37,15 +37,14 @@ MAX_RESENT = 10_000
 DEFAULT_SECRET_OVERLAP_S = 24 * 3600
 MAX_SECRET_OVERLAP_S = 7 * 24 * 3600
 
-# Largest amount per currency in minor units, per method where it differs. One place, not a constant in the schema.
-AMOUNT_LIMITS: dict[str, int] = {"THB": 200_000_000, "JPY": 100_000_000}
-DEFAULT_AMOUNT_LIMIT = 10**12
+# For currencies that the settings say nothing about.
+DEFAULT_AMOUNT_LIMITS = (1, 10**12)
 
 
-def amount_limit(currency: str) -> int:
-    """The largest amount of one intent in minor units of `currency`."""
-    limits: dict[str, int] = getattr(settings, "MPAC_AMOUNT_LIMITS", AMOUNT_LIMITS)
-    return limits.get(currency, DEFAULT_AMOUNT_LIMIT)
+def amount_limits(currency: str, method: str | None) -> tuple[int, int]:
+    """The least and the most amount of one intent in minor units of `currency`, paid by `method`."""
+    limits: dict[str, tuple[int, int]] = settings.MPAC_AMOUNT_LIMITS
+    return limits.get(f"{currency}/{method}") or limits.get(currency) or DEFAULT_AMOUNT_LIMITS
 
 
 def provider_timeout_s() -> float:

@@ -18,7 +18,7 @@ Conflict
 |-- NobodyListens            no enabled endpoint wants the event
 `-- EndpointDisabled         nothing is sent to a disabled endpoint
 Invalid
-|-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
+|-- CurrencyNotAccepted, AmountTooSmall, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
 |-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused, MetadataTooLarge
 |-- WebhookMalformed, WebhookRefused, RulesRefused, NoteNeeded
 `-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents
@@ -108,8 +108,14 @@ class CurrencyNotAccepted(Invalid):
     code = "currency_not_accepted"
 
 
+class AmountTooSmall(Invalid):
+    """The amount is below the limit for this currency and method."""
+
+    code = "amount_too_small"
+
+
 class AmountTooLarge(Invalid):
-    """The amount is beyond the limit for this currency."""
+    """The amount is beyond the limit for this currency and method."""
 
     code = "amount_too_large"
 

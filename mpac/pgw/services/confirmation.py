@@ -7,6 +7,7 @@ from typing import Any
 
 from kernel.crashpoints import crashpoint, declare
 from kernel.crypto import CryptoError
+from kernel.money import Money
 from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import NotProcessed, Outcome
 from mpac.pgw.adapters.registry import find_adapter
@@ -22,7 +23,7 @@ from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.attempts import fail_over, open_attempt
 from mpac.pgw.services.breakers import report
 from mpac.pgw.services.calls import Answer, timed
-from mpac.pgw.services.creation import check_lookups, check_method
+from mpac.pgw.services.creation import check_amount, check_lookups, check_method
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.routing import choose_route, wanted_provider
 from mpac.pgw.services.slots import AccountKey, slots
@@ -58,8 +59,8 @@ def begin_confirmation(
 ) -> uuid.UUID:
     """Open an attempt in the caller's transaction and return its id; the provider is not called yet.
 
-    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, ProviderNotUsable,
-    CaptureNotSupported, AccountsBusy and AccountsResting.
+    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall, AmountTooLarge,
+    ProviderNotUsable, CaptureNotSupported, AccountsBusy and AccountsResting.
     """
     intent = lock_intent(intent_id)
     if intent.status not in CONFIRMABLE or intent.expires_at <= now:
@@ -69,6 +70,7 @@ def begin_confirmation(
         raise MethodNotSupported
     if wanted_method != intent.method:
         check_lookups(currency=intent.currency, method=wanted_method)
+        check_amount(Money(intent.amount_minor, intent.currency), method=wanted_method)
     route = choose_route(intent, method=wanted_method, wanted=wanted_provider(intent, provider), now=now)
     chosen: dict[str, Any] = {
         "method": wanted_method,

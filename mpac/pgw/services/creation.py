@@ -15,6 +15,7 @@ from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode, method_code
 from mpac.pgw.errors import (
     AmountTooLarge,
+    AmountTooSmall,
     CardNumberRefused,
     CurrencyNotAccepted,
     ExpiryOutOfRange,
@@ -50,7 +51,8 @@ class NewIntent:
 def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) -> PaymentIntent:
     """A new intent, or the one that this idempotency key made before. Publishes PaymentIntentCreated.
 
-    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall, AmountTooLarge, ExpiryOutOfRange and
+    CardNumberRefused.
     """
     intent = build_intent(psp_id=scope.psp_id, wanted=wanted, now=now)
     with atomic(scope):
@@ -76,11 +78,10 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
 def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> PaymentIntent:
     """The row of a new intent, checked against everything that needs no database.
 
-    Raises MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    Raises MethodNotSupported, AmountTooSmall, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
     method = check_method(wanted.method)
-    if wanted.amount.amount_minor > conf.amount_limit(wanted.amount.currency):
-        raise AmountTooLarge
+    check_amount(wanted.amount, method=method)
     refuse_card_numbers(wanted)
     intent_id = uuid7()
     return PaymentIntent(
@@ -104,6 +105,15 @@ def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> Payment
         idempotency_key=wanted.idempotency_key,
         expires_at=now + _lifetime(wanted.expires_in_s),
     )
+
+
+def check_amount(amount: Money, *, method: str | None) -> None:
+    """Raise AmountTooSmall or AmountTooLarge for what is beyond the limits of its currency and method."""
+    least, most = conf.amount_limits(amount.currency, method)
+    if amount.amount_minor < least:
+        raise AmountTooSmall
+    if amount.amount_minor > most:
+        raise AmountTooLarge
 
 
 def check_method(text: str | None) -> PaymentMethodCode | None:
