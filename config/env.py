@@ -16,6 +16,7 @@ env = environ.Env()
 
 KEK_BYTES = 32
 SECRET_LENGTH = 16
+AMOUNT_LIMITS = {"THB": [1, 200_000_000], "JPY": [1, 100_000_000]}
 
 
 def key_encryption_keys() -> dict[str, bytes]:
@@ -47,13 +48,21 @@ def service_keys() -> dict[str, list[str]]:
     return keys
 
 
-def amount_limits() -> dict[str, int]:
-    """`MPAC_AMOUNT_LIMITS='{"THB": 200000000, "THB:credit_card": 5000000}'`: minor units, over the gateway's own limits."""
-    limits: dict[str, int] = env.json("MPAC_AMOUNT_LIMITS", default={})
-    for name, limit in limits.items():
-        if type(limit) is not int or limit <= 0:
-            msg = f"MPAC_AMOUNT_LIMITS: {name!r} needs a positive number of minor units"
+def amount_limits() -> dict[str, tuple[int, int]]:
+    """`MPAC_AMOUNT_LIMITS='{"THB": [1, 200000000], "THB/qr_code": [100, 15000000]}'`: least and most in minor units.
+
+    A currency with a method goes before the currency alone.
+    """
+    limits: dict[str, tuple[int, int]] = {}
+    for name, found in env.json("MPAC_AMOUNT_LIMITS", default=AMOUNT_LIMITS).items():
+        if not (
+            isinstance(found, list)
+            and [type(value) for value in found] == [int, int]
+            and 1 <= found[0] <= found[1]
+        ):
+            msg = f"MPAC_AMOUNT_LIMITS: {name!r} needs the least and the most amount in minor units"
             raise ImproperlyConfigured(msg)
+        limits[name] = (found[0], found[1])
     return limits
 
 

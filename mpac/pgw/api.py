@@ -22,6 +22,7 @@ from mpac.pgw.dto import (
 )
 from mpac.pgw.errors import (
     AmountTooLarge,
+    AmountTooSmall,
     CaptureNotSupported,
     CurrencyNotAccepted,
     IllegalIntentTransition,
@@ -37,6 +38,7 @@ from mpac.pgw.services import cancellation, confirmation, creation, late_money, 
 
 __all__ = [
     "AmountTooLarge",
+    "AmountTooSmall",
     "CaptureNotSupported",
     "CurrencyNotAccepted",
     "IllegalIntentTransition",
@@ -83,7 +85,7 @@ def create_payment_intent(
 ) -> PaymentIntentDTO:
     """A new intent, or the one that this key made before for this merchant. Nothing is charged yet.
 
-    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported and AmountTooLarge.
+    Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall and AmountTooLarge.
     """
     wanted = creation.NewIntent(
         merchant_id=merchant_id,

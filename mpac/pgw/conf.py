@@ -37,17 +37,14 @@ MAX_RESENT = 10_000
 DEFAULT_SECRET_OVERLAP_S = 24 * 3600
 MAX_SECRET_OVERLAP_S = 7 * 24 * 3600
 
-# Largest amount of one intent in minor units, per currency (`THB`) or per currency and method (`THB:credit_card`). It is
-# here and in MPAC_AMOUNT_LIMITS, and not a constant in the schema.
-AMOUNT_LIMITS: dict[str, int] = {"THB": 200_000_000, "JPY": 100_000_000}
-DEFAULT_AMOUNT_LIMIT = 10**12
+# For currencies that the settings say nothing about.
+DEFAULT_AMOUNT_LIMITS = (1, 10**12)
 
 
-def amount_limit(currency: str, method: str | None) -> int:
-    """The largest amount of one intent in minor units of `currency`, by `method` where that has a limit of its own."""
-    limits = AMOUNT_LIMITS | settings.MPAC_AMOUNT_LIMITS
-    of_currency = limits.get(currency, DEFAULT_AMOUNT_LIMIT)
-    return limits.get(f"{currency}:{method}", of_currency)
+def amount_limits(currency: str, method: str | None) -> tuple[int, int]:
+    """The least and the most amount of one intent in minor units of `currency`, paid by `method`."""
+    limits: dict[str, tuple[int, int]] = settings.MPAC_AMOUNT_LIMITS
+    return limits.get(f"{currency}/{method}") or limits.get(currency) or DEFAULT_AMOUNT_LIMITS
 
 
 def provider_timeout_s() -> float:

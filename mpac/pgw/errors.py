@@ -9,15 +9,17 @@ Conflict
 |-- RefundSpansCaptures      no single capture covers the amount
 |-- RefundNotRetriable       the refund is not one that another may replace
 |-- IllegalRefundTransition  the refund's state does not lead there
-|-- SecondPersonNeeded       this person has had a hand in the refund already
+|-- SecondPersonNeeded       this person has had a hand in it already
+|-- StatementBusy            another run takes the statement in
+|-- IllegalExceptionTransition  the exception's state does not lead there
 |-- RulesOutdated            somebody has published other routing rules meanwhile
 |-- TooManyEndpoints         the partner has as many webhook endpoints as one may have
 |-- NobodyListens            no enabled endpoint wants the event
 `-- EndpointDisabled         nothing is sent to a disabled endpoint
 Invalid
-|-- CurrencyNotAccepted, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
+|-- CurrencyNotAccepted, AmountTooSmall, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
 |-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused
-|-- WebhookMalformed, WebhookRefused, RulesRefused
+|-- WebhookMalformed, WebhookRefused, RulesRefused, NoteNeeded
 `-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents
 Unavailable
 |-- AccountsBusy             as many calls are under way as the accounts may have
@@ -75,14 +77,38 @@ class SecondPersonNeeded(Conflict):
     code = "second_person_needed"
 
 
+class StatementBusy(Conflict):
+    """Another run takes this statement in."""
+
+    code = "statement_busy"
+
+
+class IllegalExceptionTransition(Conflict):
+    """The exception's present state does not allow that."""
+
+    code = "illegal_transition"
+
+
+class NoteNeeded(Invalid):
+    """A proposal names what it is, and a decision says why."""
+
+    code = "note_needed"
+
+
 class CurrencyNotAccepted(Invalid):
     """The currency is not accepted."""
 
     code = "currency_not_accepted"
 
 
+class AmountTooSmall(Invalid):
+    """The amount is below the limit for this currency and method."""
+
+    code = "amount_too_small"
+
+
 class AmountTooLarge(Invalid):
-    """The amount is beyond the limit for this currency."""
+    """The amount is beyond the limit for this currency and method."""
 
     code = "amount_too_large"
 

@@ -196,3 +196,37 @@ class WebhookEndpointDisabled(Event):
     reason: str
     failing_since: datetime | None
     livemode: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeFact(IntentFact, abstract=True):
+    """What every event of a dispute tells. Never published itself."""
+
+    dispute_id: str
+    dispute_status: str
+    dispute_amount_minor: int
+    dispute_currency: str
+    reason: str
+    provider_reference: str
+    evidence_due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeOpened(DisputeFact):
+    """The payer's bank takes a payment back; what speaks for it has to be told until `evidence_due_at`."""
+
+    type: ClassVar[str] = "pgw.dispute_opened"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeUpdated(DisputeFact):
+    """It is under review, or its amount or the time for evidence has changed."""
+
+    type: ClassVar[str] = "pgw.dispute_updated"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeClosed(DisputeFact):
+    """It is won or lost. What was won can still be lost, by a second chargeback."""
+
+    type: ClassVar[str] = "pgw.dispute_closed"

@@ -132,6 +132,10 @@ CASES: dict[str, Case] = {
     ),
     "events.get": READ,
     "events.resend": Case(body={"webhook_endpoint_id": Name("endpoint_id")}),
+    "disputes.list": Case(
+        query={"merchant_id": MERCHANT, "payment_intent_id": Name("intent_id")}, refusal=200
+    ),
+    "disputes.get": READ,
     "webhooks.receive": Case(body=NOTICE, refusal=200, public=frozenset({"provider"})),
     "webhooks.receive_for_account": Case(body=NOTICE, refusal=200, public=frozenset({"provider", "account"})),
     # Sync
@@ -151,6 +155,7 @@ MISSING: dict[str, Any] = {
     "payment_id": ids.encode("pay", ids.uuid7()),
     "intent_id": ids.encode("pi", ids.uuid7()),
     "refund_id": ids.encode("re", ids.uuid7()),
+    "dispute_id": ids.encode("dis", ids.uuid7()),
     "endpoint_id": ids.encode("we", ids.uuid7()),
     "event_id": ids.encode("evt", ids.uuid7()),
     "delivery_id": ids.encode("wd", ids.uuid7()),
@@ -175,7 +180,14 @@ NAMING_FIELDS = frozenset(
         "retry_of",
     }
 )
-NAMING_FILTERS = NAMING_FIELDS | {"event_id", "object_id", "code", "reference", "client_reference"}
+NAMING_FILTERS = NAMING_FIELDS | {
+    "event_id",
+    "object_id",
+    "payment_intent_id",
+    "code",
+    "reference",
+    "client_reference",
+}
 # Fields that name nothing: values, labels, and references that are only repeated.
 PLAIN_FIELDS = frozenset(
     {

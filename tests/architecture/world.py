@@ -23,11 +23,13 @@ from kernel.money import Money
 from kernel.tenancy import TenantScope
 from mpac.pgw.adapters import registry
 from mpac.pgw.adapters.partners.client import Call, CallRecord
+from mpac.pgw.adapters.port import DisputeNews
 from mpac.pgw.db import atomic
 from mpac.pgw.db import db as pgw_db
 from mpac.pgw.models import PaymentAttempt
 from mpac.pgw.services import confirmation
 from mpac.pgw.services.asking import probe_attempt
+from mpac.pgw.services.disputes import apply_dispute_news
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.partner_calls import send_due_webhooks
 from mpac.pgw.services.refunds import NewRefund, refund_intent
@@ -234,17 +236,19 @@ def furnish(
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
+    paid = partner.made(http, "/v1/payment-intents", wish(names))["id"]
     names |= {
         "order_id": order["id"],
         "bill_id": bill["id"],
         "payment_id": payment["id"],
         "intent_id": intent["id"],
-        "refund_id": refund_of(place, partner.made(http, "/v1/payment-intents", wish(names))["id"]),
+        "refund_id": refund_of(place, paid),
+        "dispute_id": dispute_of(place, paid),
         "client_secret": intent["client_secret"],
         **listen(http, partner, intent["id"], names["hook_url"]),
     }
     private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "refund_id", "client_secret")
-    private += ("endpoint_id", "event_id", "delivery_id", "hook_url")
+    private += ("dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
     place.texts.extend(("store", text) for text in (store.code, store.name))
@@ -296,6 +300,23 @@ def refund_of(place: Place, intent_id: str) -> str:
         requested_by="test",
     )
     return ids.encode("re", refund_intent(scope=scope, wanted=wanted, now=now).pk)
+
+
+def dispute_of(place: Place, intent_id: str) -> str:
+    """Have the payer's bank take a payment back, and name the dispute."""
+    scope, now = TenantScope(place.names["psp_id"], place.names["merchant_id"]), clock.now()
+    with atomic(scope):
+        attempt = PaymentAttempt.objects.get(intent_id=ids.decode("pi", intent_id))
+    news = DisputeNews(
+        reference=f"{place.names['reference']}-DISPUTE",
+        status="opened",
+        amount=Money(attempt.amount_minor, attempt.currency),
+        reason="fraudulent",
+    )
+    dispute = apply_dispute_news(
+        scope=scope, attempt_id=attempt.pk, news=news, learned_from=LearnedFrom.WEBHOOK, now=now
+    )
+    return ids.encode("dis", dispute.pk)
 
 
 def device_token(place: Place) -> str:

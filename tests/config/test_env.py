@@ -29,17 +29,16 @@ def test_takes_two_secrets_while_one_is_being_replaced(monkeypatch):
     assert env.service_keys() == keys
 
 
-def test_takes_amount_limits_per_currency_and_method(monkeypatch):
-    monkeypatch.delenv("MPAC_AMOUNT_LIMITS", raising=False)
-    assert env.amount_limits() == {}
-    monkeypatch.setenv("MPAC_AMOUNT_LIMITS", '{"THB": 5, "THB:qr_code": 3}')
-    assert env.amount_limits() == {"THB": 5, "THB:qr_code": 3}
-
-
 @pytest.mark.parametrize(
-    "limits", ['{"THB": 0}', '{"THB": -1}', '{"THB": "5"}', '{"THB": 1.5}', '{"THB": true}']
+    "limits",
+    [{"THB": 5}, {"THB": [5]}, {"THB": [5, 4]}, {"THB": [0, 4]}, {"THB": [1, "4"]}, {"THB": [True, 4]}],
 )
-def test_refuses_amount_limits_that_are_no_minor_units(monkeypatch, limits):
-    monkeypatch.setenv("MPAC_AMOUNT_LIMITS", limits)
+def test_refuses_limits_of_amounts_that_make_no_sense(monkeypatch, limits):
+    monkeypatch.setenv("MPAC_AMOUNT_LIMITS", json.dumps(limits))
     with pytest.raises(ImproperlyConfigured):
         env.amount_limits()
+
+
+def test_takes_limits_of_amounts_by_currency_and_method(monkeypatch):
+    monkeypatch.setenv("MPAC_AMOUNT_LIMITS", json.dumps({"THB": [1, 50], "THB/qr_code": [2, 40]}))
+    assert env.amount_limits() == {"THB": (1, 50), "THB/qr_code": (2, 40)}

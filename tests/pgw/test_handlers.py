@@ -10,9 +10,8 @@ from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.partner_events import TOLD
 from tests.pgw.partners import deliveries, endpoint, events_told, relay
 
-OF_INTENTS = [
-    kind for kind in TOLD if issubclass(kind, events.IntentFact) and not issubclass(kind, events.RefundFact)
-]
+MORE = (events.RefundFact, events.DisputeFact)
+OF_INTENTS = [kind for kind in TOLD if issubclass(kind, events.IntentFact) and not issubclass(kind, MORE)]
 
 
 def happened(kind, *, psp_id=1, merchant_id=11, object_id=None, livemode=False, **more):

@@ -4,6 +4,7 @@ import uuid
 
 from mpac.pgw.adapters.adyen.adapter import AdyenAdapter
 from mpac.pgw.adapters.kbank.adapter import KBankAdapter
+from mpac.pgw.adapters.manual.adapter import ManualAdapter
 from mpac.pgw.adapters.omise.adapter import OmiseAdapter
 from mpac.pgw.adapters.paypay.adapter import PayPayAdapter
 from mpac.pgw.adapters.port import Adapter, WebhookTrust
@@ -54,6 +55,7 @@ def list_adapters() -> tuple[Adapter, ...]:
 
 register(AdyenAdapter())
 register(KBankAdapter())
+register(ManualAdapter())
 register(OmiseAdapter())
 register(PayPayAdapter())
 register(ScbAdapter())

@@ -34,6 +34,9 @@ TOLD: Mapping[type[Event], str] = {
     events.RefundFailed: "refund.failed",
     events.RefundCancelled: "refund.cancelled",
     events.RefundReversed: "refund.reversed",
+    events.DisputeOpened: "dispute.opened",
+    events.DisputeUpdated: "dispute.updated",
+    events.DisputeClosed: "dispute.closed",
     events.WebhookEndpointDisabled: "webhook_endpoint.disabled",
 }
 TYPES = frozenset(TOLD.values())

@@ -2,6 +2,8 @@
 
 from mpac.pgw.models.attempts import PaymentAttempt
 from mpac.pgw.models.captures import Capture
+from mpac.pgw.models.disputes import Dispute, DisputeEvent
+from mpac.pgw.models.exceptions import ExceptionEvent, ReconciliationException
 from mpac.pgw.models.intents import IntentEvent, PaymentIntent
 from mpac.pgw.models.late_payments import LatePayment
 from mpac.pgw.models.lookups import Currency, PaymentMethod
@@ -10,6 +12,7 @@ from mpac.pgw.models.partner_webhooks import DeliveryAttempt, PartnerEvent, Webh
 from mpac.pgw.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
 from mpac.pgw.models.refunds import Refund
 from mpac.pgw.models.routing import ProviderBreaker, RoutingDecision, RoutingRules
+from mpac.pgw.models.statements import StatementFile, StatementLine, StatementReference
 from mpac.pgw.models.transactions import PaymentTransaction, ProviderReference
 from mpac.pgw.models.webhooks import WebhookEvent, WebhookKey
 
@@ -18,6 +21,9 @@ __all__ = [
     "ClientPartner",
     "Currency",
     "DeliveryAttempt",
+    "Dispute",
+    "DisputeEvent",
+    "ExceptionEvent",
     "IdempotencyKey",
     "InboxEntry",
     "IntentEvent",
@@ -33,9 +39,13 @@ __all__ = [
     "PaymentTransaction",
     "ProviderBreaker",
     "ProviderReference",
+    "ReconciliationException",
     "Refund",
     "RoutingDecision",
     "RoutingRules",
+    "StatementFile",
+    "StatementLine",
+    "StatementReference",
     "Store",
     "StoreProviderConfig",
     "WebhookDelivery",

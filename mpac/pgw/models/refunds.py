@@ -111,6 +111,11 @@ class Refund(StoreModel):
                 name="refunds_due",
                 condition=models.Q(next_probe_at__isnull=False),
             ),
+            # A statement knows a refund by the provider's own name.
+            models.Index(
+                fields=["psp_id", "merchant_id", "provider", "provider_reference"],
+                name="refunds_by_reference",
+            ),
             # A callback names the key before its tenant is known.
             models.Index(fields=["operation_key"], name="refunds_by_key"),
         )

@@ -66,6 +66,12 @@ class ProviderReference(StoreModel):
             ),
             choices_check("kind", MovementKind, "provider_references_kind"),
         )
+        indexes = (
+            # What a period of a provider's statement should tell.
+            models.Index(
+                fields=["psp_id", "merchant_id", "provider", "created_at"], name="provider_references_period"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.provider} {self.reference}"

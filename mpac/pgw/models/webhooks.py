@@ -61,6 +61,9 @@ class WebhookKey(models.Model):
     operation_key = models.TextField(
         default="", help_text="our key of the refund, when the notice is about one"
     )
+    dispute = models.JSONField(
+        null=True, help_text="the signed news of a dispute, which nobody could ask for again"
+    )
     status = models.TextField(choices=choices(WebhookStatus))
     tries = models.SmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)

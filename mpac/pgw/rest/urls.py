@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mpac.pgw.rest import intents, partner_events, refunds, sync, webhook_endpoints, webhooks
+from mpac.pgw.rest import disputes, intents, partner_events, refunds, sync, webhook_endpoints, webhooks
 
 urlpatterns = [
     path("payment-intents", intents.IntentsEndpoint.as_view()),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("payment-intents/<str:intent_id>/captures", intents.IntentCapturesEndpoint.as_view()),
     path("payment-intents/<str:intent_id>/refunds", refunds.IntentRefundsEndpoint.as_view()),
     path("refunds/<str:refund_id>", refunds.OneRefundEndpoint.as_view()),
+    path("disputes", disputes.DisputesEndpoint.as_view()),
+    path("disputes/<str:dispute_id>", disputes.OneDisputeEndpoint.as_view()),
     path("webhooks/<str:provider>", webhooks.ProviderWebhookEndpoint.as_view()),
     path("webhooks/<str:provider>/<str:account>", webhooks.AccountWebhookEndpoint.as_view()),
     path("webhook-endpoints", webhook_endpoints.WebhookEndpointsEndpoint.as_view()),

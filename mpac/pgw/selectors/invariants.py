@@ -8,6 +8,7 @@ from kernel.invariants import Invariant, edges_of
 from kernel.tenancy import SystemScope
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain import attempts, captures, intents, refunds
+from mpac.pgw.selectors.case_invariants import list_case_invariants
 
 # Processing this long without a scheduled question means that nobody will ever find out.
 STUCK_AFTER_MINUTES = 5
@@ -177,6 +178,7 @@ def list_invariants() -> list[Invariant]:
         Invariant("I5", "a paid intent has the charge that paid it", db, PAID_WITHOUT_CHARGE),
         Invariant("I5", "a charge belongs to a paid intent or to a late payment", db, CHARGE_WITHOUT_HOME),
         *_of_histories(),
+        *list_case_invariants(),
         Invariant("I7", "a provider's reference counts once", db, REFERENCE_TWICE),
         Invariant("I9", "no open outcome without a scheduled question", db, STUCK, minutes),
         *[

@@ -1,8 +1,10 @@
-"""Reads of the mirror, for comparison with its source."""
+"""Reads of the mirror: for comparison with its source, and of the accounts that notices name."""
 
 import hashlib
 from collections import defaultdict
 
+from kernel.errors import NotFound
+from kernel.ids import decode
 from kernel.tenancy import SystemScope
 from mpac.pgw.db import atomic
 from mpac.pgw.models import ClientPartner, Merchant, Store, StoreProviderConfig
@@ -36,3 +38,14 @@ def mirror_checksums() -> dict[Owner, str]:
             own = lines[store.psp_id, store.merchant_id]
             own += [f"store {store.store_id} {store.version}", *configs[store.store_id]]
     return {owner: hashlib.sha256("\n".join(own).encode()).hexdigest() for owner, own in lines.items()}
+
+
+def find_named_account(*, provider: str, account_id: str) -> StoreProviderConfig | None:
+    """The account at `provider` that `account_id` (`pca_…`) names, or None when there is none."""
+    try:
+        found: StoreProviderConfig | None = StoreProviderConfig.objects.filter(
+            pk=decode("pca", account_id), provider_name=provider
+        ).first()
+    except NotFound:
+        return None
+    return found

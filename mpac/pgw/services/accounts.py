@@ -4,13 +4,12 @@ import datetime as dt
 
 import msgspec
 
-from kernel import ids
 from kernel.crypto import CryptoError, open_sealed
-from kernel.errors import NotFound
 from kernel.money import Money
 from mpac.pgw.adapters.port import CaptureRequest, ChargeRequest, ProviderAccount, RefundRequest
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode
 from mpac.pgw.models import Capture, PaymentAttempt, Refund, StoreProviderConfig
+from mpac.pgw.selectors.mirror import find_named_account
 
 
 def charge_request(
@@ -63,11 +62,7 @@ def open_named_account(*, provider: str, account_id: str) -> ProviderAccount | N
 
     A disabled account still reads notices about what it was used for.
     """
-    try:
-        config_id = ids.decode("pca", account_id)
-    except NotFound:
-        return None
-    config = StoreProviderConfig.objects.filter(pk=config_id, provider_name=provider).first()
+    config = find_named_account(provider=provider, account_id=account_id)
     if config is None:
         return None
     try:

@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 from kernel.ids import encode
 from kernel.outbox import publish
 from mpac.pgw.db import db
-from mpac.pgw.events import IntentFact, RefundFact
-from mpac.pgw.models import PaymentIntent, Refund
+from mpac.pgw.events import DisputeFact, IntentFact, RefundFact
+from mpac.pgw.models import Dispute, PaymentIntent, Refund
 
 F = TypeVar("F", bound=IntentFact)
 R = TypeVar("R", bound=RefundFact)
+D = TypeVar("D", bound=DisputeFact)
 
 
 def announce(event: type[F], intent: PaymentIntent, *, now: dt.datetime, **extra: Any) -> None:
@@ -36,6 +37,22 @@ def announce_refund(event: type[R], refund: Refund, *, now: dt.datetime) -> None
         provider_reference=refund.provider_reference,
         error_code=refund.error_code or "",
         error_message=refund.error_message or "",
+    )
+
+
+def announce_dispute(event: type[D], dispute: Dispute, *, now: dt.datetime) -> None:
+    """Publish `event` about a dispute of a locked intent, as both stand now."""
+    announce(
+        event,
+        dispute.intent,
+        now=now,
+        dispute_id=encode("dis", dispute.pk),
+        dispute_status=str(dispute.status),
+        dispute_amount_minor=dispute.amount_minor,
+        dispute_currency=dispute.currency,
+        reason=dispute.reason,
+        provider_reference=dispute.provider_reference,
+        evidence_due_at=dispute.evidence_due_at,
     )
 
 

@@ -44,10 +44,13 @@ def begin_cancellation(*, intent_id: uuid.UUID, now: dt.datetime) -> None:
         move_intent(intent, IntentStatus.CANCELLED, actor="caller", now=now)
         announce(PaymentIntentCancelled, intent, now=now)
     elif intent.status in WITH_PROVIDER and not intent.captured_minor:
+        taken_up = PaymentAttempt.objects.filter(intent=intent, status__in=TAKEN_UP)
+        # The resolver takes it up at once if the question below does not settle it.
         if intent.cancel_requested_at is None:
             PaymentIntent.objects.filter(pk=intent.pk).update(cancel_requested_at=now, updated_at=now)
-        # The resolver takes it up at once if the question below does not settle it.
-        PaymentAttempt.objects.filter(intent=intent, status__in=TAKEN_UP).update(next_probe_at=now)
+            taken_up.update(next_probe_at=now, probes=0)
+        else:
+            taken_up.update(next_probe_at=now)
     elif intent.status != IntentStatus.CANCELLED:
         raise illegal(intent)
 

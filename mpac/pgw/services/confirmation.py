@@ -59,8 +59,8 @@ def begin_confirmation(
 ) -> uuid.UUID:
     """Open an attempt in the caller's transaction and return its id; the provider is not called yet.
 
-    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, AmountTooLarge, ProviderNotUsable,
-    CaptureNotSupported, AccountsBusy and AccountsResting.
+    Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall, AmountTooLarge,
+    ProviderNotUsable, CaptureNotSupported, AccountsBusy and AccountsResting.
     """
     intent = lock_intent(intent_id)
     if intent.status not in CONFIRMABLE or intent.expires_at <= now:

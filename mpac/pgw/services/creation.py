@@ -16,6 +16,7 @@ from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode, method_code
 from mpac.pgw.errors import (
     AmountTooLarge,
+    AmountTooSmall,
     CardNumberRefused,
     CurrencyNotAccepted,
     ExpiryOutOfRange,
@@ -52,7 +53,7 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
     """A new intent, or the one that this idempotency key made before. Publishes PaymentIntentCreated.
 
     Raises KeyReused when that one was for other money, StoreNotUsable, CurrencyNotAccepted, MethodNotSupported,
-    AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    AmountTooSmall, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
     with atomic(scope):
         made = find_intent_by_key(
@@ -78,7 +79,7 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
 def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> PaymentIntent:
     """The row of a new intent, checked against everything that needs no database.
 
-    Raises MethodNotSupported, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    Raises MethodNotSupported, AmountTooSmall, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
     """
     method = check_method(wanted.method)
     check_amount(wanted.amount, method=method)
@@ -107,6 +108,15 @@ def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> Payment
     )
 
 
+def check_amount(amount: Money, *, method: str | None) -> None:
+    """Raise AmountTooSmall or AmountTooLarge for what is beyond the limits of its currency and method."""
+    least, most = conf.amount_limits(amount.currency, method)
+    if amount.amount_minor < least:
+        raise AmountTooSmall
+    if amount.amount_minor > most:
+        raise AmountTooLarge
+
+
 def check_method(text: str | None) -> PaymentMethodCode | None:
     """The code of a method's name or alias; None stays None. Raises MethodNotSupported."""
     if text is None:
@@ -115,12 +125,6 @@ def check_method(text: str | None) -> PaymentMethodCode | None:
     if code is None:
         raise MethodNotSupported
     return code
-
-
-def check_amount(amount: Money, *, method: str | None) -> None:
-    """Raise AmountTooLarge beyond what the operators allow for this currency and method."""
-    if amount.amount_minor > conf.amount_limit(amount.currency, method):
-        raise AmountTooLarge
 
 
 def store_is_usable(psp_id: int, merchant_id: int, store_id: int) -> bool:

@@ -27,6 +27,8 @@ class LearnedFrom(StrEnum):
     PROBE = "probe"  # we asked
     REISSUE = "reissue"  # to the same call made again under the same key
     WEBHOOK = "webhook"  # a callback made us ask, or proved itself
+    PERSON = "person"  # shown by one person and agreed to by another
+    STATEMENT = "statement"  # a line of the provider's statement
 
 
 @dataclass(slots=True)

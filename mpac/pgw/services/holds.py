@@ -10,7 +10,7 @@ from kernel.ids import created_at_of, uuid7
 from kernel.money import Money
 from mpac.pgw.adapters.port import ProviderPayment
 from mpac.pgw.adapters.registry import find_adapter, key_at
-from mpac.pgw.domain.attempts import OPEN, AttemptStatus
+from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
 from mpac.pgw.domain.late_payments import LateReason
@@ -30,19 +30,9 @@ from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.evidence import Case, remember_attempt
 from mpac.pgw.services.late_money import receive_late
 from mpac.pgw.services.steps import move_attempt, move_capture, move_intent, record, walk_intent
-from mpac.pgw.services.tries import ask_again_later, ask_at_once, end_try
+from mpac.pgw.services.tries import ask_again_later, ask_at_once, end_try, is_unwanted
 
 PROVIDER = "provider"
-
-
-def is_unwanted(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
-    """Whether money that is held by this attempt has to be let go: nobody waits for it any more."""
-    intent = attempt.intent
-    if intent.capturing_minor or attempt.status == AttemptStatus.CAPTURED:
-        return False
-    lapsed = intent.capture_before is not None and intent.capture_before <= now
-    called_off = intent.cancel_requested_at is not None or intent.status in ENDED
-    return lapsed or called_off or attempt.status not in OPEN
 
 
 def hold(case: Case, *, reference: str | None, amount: Money, until: dt.datetime | None = None) -> None:

@@ -7,7 +7,7 @@ is done at once, so that the terminal learns without delay, and again by a job w
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernel.crashpoints import crashpoint, declare
@@ -35,10 +35,13 @@ from mpac.pgw.domain.refunds import RefundStatus
 from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
 from mpac.pgw.errors import WebhookRefused
 from mpac.pgw.models import Capture, PaymentAttempt, Refund, WebhookEvent, WebhookKey
+from mpac.pgw.selectors.disputes import find_paid_attempt
+from mpac.pgw.selectors.mirror import find_named_account
 from mpac.pgw.selectors.refunds import find_refund_by_operation
 from mpac.pgw.services.accounts import open_named_account
 from mpac.pgw.services.asking import probe_attempt
 from mpac.pgw.services.capture_truth import apply_capture_truth
+from mpac.pgw.services.disputes import apply_dispute_news, pack_news, unpack_news
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.operations import prepare_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
@@ -52,8 +55,9 @@ SCOPE = SystemScope("webhooks")
 # The first delivery makes the row; every further one is counted on it.
 SEEN = """
     INSERT INTO webhook_keys (id, created_at, psp_id, merchant_id, provider, account, dedupe_key, provider_key,
-                              provider_reference, operation_key, status, tries, next_try_at, deliveries, last_error)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, 1, '')
+                              provider_reference, operation_key, dispute, status, tries, next_try_at, deliveries,
+                              last_error)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, %s, 1, '')
     ON CONFLICT (provider, account, dedupe_key) DO UPDATE SET deliveries = webhook_keys.deliveries + 1
     RETURNING id, status
 """
@@ -91,6 +95,8 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
         headers=delivery.headers, body=delivery.body, account=_open_account(delivery), now=now
     )
     is_signed = adapter.capabilities.webhook_trust is WebhookTrust.SIGNED
+    if not is_signed:
+        hint = replace(hint, dispute=None)
     key_id, status = _store(delivery, hint, now=now)
     crashpoint("pgw.webhook_stored")
     if status in OPEN:
@@ -126,7 +132,17 @@ def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[
     """Keep the bytes and the key in one commit; the tenant is kept with them when the attempt or refund is known."""
     with atomic(SCOPE):
         operation_key = hint.refund.operation_key if hint.refund else ""
-        about = _find_subject(delivery.provider, hint.provider_key, operation_key)
+        dispute = pack_news(hint.dispute) if hint.dispute else None
+        about = _find_subject(
+            WebhookKey(
+                provider=delivery.provider,
+                account=delivery.account,
+                provider_key=hint.provider_key,
+                provider_reference=hint.provider_reference,
+                operation_key=operation_key,
+                dispute=dispute,
+            )
+        )
         psp_id, merchant_id = (about.psp_id, about.merchant_id) if about else (None, None)
         WebhookEvent(
             psp_id=psp_id,
@@ -141,7 +157,7 @@ def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[
         key_id = uuid7()
         values = [
             *(key_id, created_at_of(key_id), psp_id, merchant_id, delivery.provider, delivery.account),
-            *(hint.dedupe_key, hint.provider_key, hint.provider_reference, operation_key),
+            *(hint.dedupe_key, hint.provider_key, hint.provider_reference, operation_key, dispute),
             *(_first_status(delivery, hint, known=about is not None), next_try_at(tries=0, now=now)),
         ]
         found: tuple[uuid.UUID, str] = db.execute(SEEN, values)[0]
@@ -152,6 +168,8 @@ def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool) -> Webh
     """Where a new notice starts. What is flooded with notices is left to its regular probes."""
     if not known:
         return WebhookStatus.PARKED
+    if hint.dispute:
+        return WebhookStatus.PENDING
     about = (
         {"operation_key": hint.refund.operation_key} if hint.refund else {"provider_key": hint.provider_key}
     )
@@ -163,10 +181,12 @@ def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -
     """Establish the truth of one notice, by its signed `facts` or by asking, and note how far it came."""
     with atomic(SCOPE):
         key: WebhookKey = WebhookKey.objects.get(pk=key_id)
-        about = _find_subject(key.provider, key.provider_key, key.operation_key)
+        about = _find_subject(key)
     facts = facts or _read_again(key)
     if about is None:
         _note(key, WebhookStatus.PARKED, error="no such object", now=now)
+    elif isinstance(about, PaymentAttempt) and key.dispute:
+        _settle_dispute(key, about, now=now)
     elif isinstance(about, Refund):
         _settle_refund(key, about, news=facts.refund if facts else None, now=now)
     else:
@@ -252,6 +272,17 @@ def _settle_capture(
         )
 
 
+def _settle_dispute(key: WebhookKey, attempt: PaymentAttempt, *, now: dt.datetime) -> None:
+    apply_dispute_news(
+        scope=TenantScope(attempt.psp_id, attempt.merchant_id),
+        attempt_id=attempt.pk,
+        news=unpack_news(key.dispute),
+        learned_from=LearnedFrom.WEBHOOK,
+        now=now,
+    )
+    _note(key, WebhookStatus.APPLIED, error="", now=now)
+
+
 def _confirms(outcome: Outcome, key: WebhookKey) -> bool:
     """Whether the provider's own answer holds the movement of money, or the hold, that the notice is about."""
     if isinstance(outcome, Authorized):
@@ -272,11 +303,19 @@ def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetim
         )
 
 
-def _find_subject(provider: str, provider_key: str, operation_key: str) -> PaymentAttempt | Refund | None:
-    """What a notice is about: a refund, if it names one, else an attempt."""
-    if operation_key:
-        return find_refund_by_operation(provider=provider, operation_key=operation_key)
-    found: PaymentAttempt | None = PaymentAttempt.objects.filter(
-        provider=provider, provider_key=provider_key
-    ).first()
+def _find_subject(key: WebhookKey) -> PaymentAttempt | Refund | None:
+    """What a notice is about: a refund, if it names one, else an attempt, by our key or by the provider's reference.
+
+    Whoever knows an account's secret speaks for its merchant alone.
+    """
+    account = find_named_account(provider=key.provider, account_id=key.account)
+    found: PaymentAttempt | Refund | None = None
+    if key.operation_key:
+        found = find_refund_by_operation(provider=key.provider, operation_key=key.operation_key)
+    elif key.provider_key:
+        found = PaymentAttempt.objects.filter(provider=key.provider, provider_key=key.provider_key).first()
+    elif account is not None:
+        found = find_paid_attempt(account=account, reference=key.provider_reference)
+    if found and account and (found.psp_id, found.merchant_id) != (account.psp_id, account.merchant_id):
+        return None
     return found

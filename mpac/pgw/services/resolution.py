@@ -19,7 +19,7 @@ from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.probing import CLAIM_LEASE, MAX_REISSUES
 from mpac.pgw.services.asking import Question, in_threads, prepare_question
 from mpac.pgw.services.evidence import LearnedFrom
-from mpac.pgw.services.holds import is_unwanted
+from mpac.pgw.services.tries import is_unwanted
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)

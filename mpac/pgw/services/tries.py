@@ -5,7 +5,7 @@ from typing import Any
 
 from mpac.pgw import conf
 from mpac.pgw.domain import probing
-from mpac.pgw.domain.attempts import AttemptStatus
+from mpac.pgw.domain.attempts import OPEN, AttemptStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
 from mpac.pgw.events import (
     PaymentIntentCancelled,
@@ -21,12 +21,26 @@ from mpac.pgw.services.steps import move_attempt, move_intent
 TAKING = frozenset({IntentStatus.PROCESSING, IntentStatus.REQUIRES_ACTION})
 
 
+def is_unwanted(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
+    """Whether money that is held by this attempt has to be let go: nobody waits for it any more."""
+    intent = attempt.intent
+    if intent.capturing_minor or attempt.status == AttemptStatus.CAPTURED:
+        return False
+    lapsed = intent.capture_before is not None and intent.capture_before <= now
+    called_off = intent.cancel_requested_at is not None or intent.status in ENDED
+    return lapsed or called_off or attempt.status not in OPEN
+
+
 def ask_again_later(case: Case) -> None:
-    """Ask when the attempt's state says so, or never. A hint, which anybody can send, cannot put it off."""
+    """Ask when the attempt's state says so, or never. A hint, which anybody can send, cannot put it off.
+
+    What is held in vain is asked about as often as what is not known.
+    """
     attempt = case.attempt
+    in_vain = attempt.status == AttemptStatus.AUTHORIZED and is_unwanted(attempt, now=case.now)
     if case.learned_from is not LearnedFrom.WEBHOOK:
         due = probing.next_probe_at(
-            status=AttemptStatus(attempt.status),
+            status=AttemptStatus.UNKNOWN if in_vain else AttemptStatus(attempt.status),
             probes=attempt.probes,
             opened_at=attempt.status_at,
             now=case.now,

@@ -263,7 +263,12 @@ def _may_give_up(case: Case, *, wished: bool) -> bool:
 
 
 def _is_forgotten(attempt: PaymentAttempt) -> bool:
-    return attempt.status == AttemptStatus.UNKNOWN and attempt.probes >= probing.FORGOTTEN_AFTER
+    """Whether its provider, which can be asked, has been asked often enough."""
+    adapter = find_adapter(attempt.provider)
+    can_be_asked = adapter is not None and adapter.capabilities.probe
+    return (
+        can_be_asked and attempt.status == AttemptStatus.UNKNOWN and attempt.probes >= probing.FORGOTTEN_AFTER
+    )
 
 
 def _is_of_a_hold(case: Case, payment: ProviderPayment) -> bool:

@@ -30,6 +30,7 @@ CONSOLE_PERMISSIONS: dict[str, frozenset[Role]] = {
     "pgw.publish_routing": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
     "pgw.switch_breakers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.resend_webhooks": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    "pgw.settle_exceptions": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
 }
 
 

@@ -27,7 +27,8 @@ SHOWN = ways(KITS, lambda _kit, way: way.token is None)
 
 
 def test_is_held_to_the_contract():
-    assert sorted(KITS) == [adapter.name for adapter in registry.list_adapters()]
+    # `manual` calls nobody, so there is no stand-in: its own tests hold it.
+    assert sorted([*KITS, "manual"]) == [adapter.name for adapter in registry.list_adapters()]
 
 
 @pytest.mark.parametrize(("kit", "way"), SHOWN)

@@ -53,7 +53,7 @@ def test_a_method_that_is_switched_off(partner, switch):
 
 
 def test_more_than_the_currency_and_the_method_allow(partner, settings):
-    settings.MPAC_AMOUNT_LIMITS = {"THB": 20_000, "THB:qr_code": 10_000}
+    settings.MPAC_AMOUNT_LIMITS = {"THB": (1, 20_000), "THB/qr_code": (1, 10_000)}
     for method, amount in ((None, 20_001), ("e_wallet", 20_001), ("qr_code", 10_001)):
         answer = partner.post("/payment-intents", partner.wish(method=method, amount=amount))
         assert refusal(answer) == (400, "amount_too_large")

@@ -449,6 +449,17 @@ def test_is_let_go_however_often_that_must_be_asked_for(gateway, captures, provi
     assert len(provider.voided) == 2
 
 
+def test_is_let_go_soon_although_it_has_been_held_for_long(gateway, captures, provider):
+    intent = captures.held()
+    for minute in range(60):
+        resolve_due_attempts(now=gateway.later(60 * minute))
+    gateway.now = gateway.later(3600)
+    provider.on_void += [answers(TIMEOUT)] * 3
+    cancel(gateway, intent)
+    resolve(gateway, seconds=20)
+    assert status_of(gateway, intent) == ("cancelled", "voided")
+
+
 def test_is_let_go_when_it_was_called_off_before_it_was_known(gateway, captures, provider):
     provider.on_create.append(provider.hold_and_hang)
     intent = captures.held()

@@ -22,5 +22,5 @@ def test_is_refused_for_other_money(gateway, other):
 def test_gives_it_also_when_a_new_one_would_be_refused_by_now(gateway, settings):
     """A refusal must prove that there is no intent: whoever asks again relies on it."""
     first = gateway.shown(idempotency_key="K")
-    settings.MPAC_AMOUNT_LIMITS = {"THB": 1}
+    settings.MPAC_AMOUNT_LIMITS = {"THB": (1, 1)}
     assert gateway.create(idempotency_key="K").pk == first.pk

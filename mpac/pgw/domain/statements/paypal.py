@@ -137,7 +137,10 @@ class _Report:
                 self._cell(row, "Transaction Initiation Date"), formats=INSTANTS, zone=dt.UTC
             ),
             reference=reference,
-            payment_reference=cells.reference(self._cell(row, "PayPal Reference ID")),
+            # That of a payment itself is its order, its subscription or nothing.
+            payment_reference=""
+            if kind is LineKind.PAYMENT
+            else cells.reference(self._cell(row, "PayPal Reference ID")),
             our_reference=cells.reference(self._cell(row, "Custom Field") or self._cell(row, "Invoice ID")),
             operation_reference=cells.reference(self._cell(row, "Invoice ID")),
             settled_currency=settled,

@@ -119,7 +119,7 @@ class _Table:
             operation_reference=cells.reference(self._operation(row)),
             settled_currency=settled,
             fee_minor=fee,
-            expected_fee_minor=self._expected_fee(kind, amount, same_currency=settled == currency),
+            expected_fee_minor=self._expected_fee(kind, amount, fee) if settled == currency else None,
             net_minor=net,
             batch=cells.reference(_cell(row, self._batch)),
         )
@@ -160,11 +160,11 @@ class _Table:
         fee = sum(self._money(row, index, currency) for index in self._fees)
         return -fee if self._mapping.fee_is_negative else fee
 
-    def _expected_fee(self, kind: LineKind, amount: int, *, same_currency: bool) -> int | None:
+    def _expected_fee(self, kind: LineKind, amount: int, fee: int | None) -> int | None:
         rule = self._mapping.fee
-        if rule is None or kind is not LineKind.PAYMENT or not same_currency:
+        if rule is None or kind is not LineKind.PAYMENT:
             return None
-        return rule.fee_minor(amount)
+        return rule.expected(amount, told=fee)
 
     def _money(self, row: Cells, index: int | None, currency: str) -> int:
         mapping = self._mapping
