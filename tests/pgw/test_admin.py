@@ -9,6 +9,9 @@ from kernel.ids import encode, uuid7
 from mpac.pgw.models import (
     Capture,
     DeliveryAttempt,
+    Dispute,
+    DisputeEvent,
+    ExceptionEvent,
     IdempotencyKey,
     InboxEntry,
     LatePayment,
@@ -19,7 +22,11 @@ from mpac.pgw.models import (
     PaymentTransaction,
     ProviderBreaker,
     ProviderReference,
+    ReconciliationException,
     RoutingRules,
+    StatementFile,
+    StatementLine,
+    StatementReference,
     Store,
     StoreProviderConfig,
     WebhookDelivery,
@@ -37,6 +44,13 @@ PAGES = consoles.pages_of("pgw")
 # The gateway hears no events, and signed calls spend their nonces in sync's schema.
 # What a sale by QR at a store without rules leaves empty.
 EMPTY = {
+    Dispute,
+    DisputeEvent,
+    ExceptionEvent,
+    ReconciliationException,
+    StatementFile,
+    StatementLine,
+    StatementReference,
     InboxEntry,
     Nonce,
     Capture,

@@ -9,7 +9,13 @@ OPEN_OUTCOME = """
 """
 
 
+OPEN_BREAKERS = "SELECT count(*) FROM provider_breakers WHERE state = 'open'"
+
+
 def list_observations() -> list[Observation]:
-    """How long the oldest charge has had no known outcome."""
+    """How long the oldest charge has had no known outcome, and how many accounts are left alone."""
     what = "Age of the oldest charge whose outcome is not known."
-    return [Observation("mpac_open_outcome_seconds", what, db, OPEN_OUTCOME)]
+    return [
+        Observation("mpac_open_outcome_seconds", what, db, OPEN_OUTCOME),
+        Observation("mpac_open_breakers", "Accounts that their breakers leave alone.", db, OPEN_BREAKERS),
+    ]
