@@ -9,6 +9,7 @@ Conflict
 |-- RefundSpansCaptures      no single capture covers the amount
 |-- RefundNotRetriable       the refund is not one that another may replace
 |-- IllegalRefundTransition  the refund's state does not lead there
+|-- NothingToAsk             the outcome is known, or people are waited for
 |-- SecondPersonNeeded       this person has had a hand in it already
 |-- StatementBusy            another run takes the statement in
 |-- IllegalExceptionTransition  the exception's state does not lead there
@@ -69,6 +70,12 @@ class IllegalRefundTransition(Conflict):
     """The refund's present state does not allow that."""
 
     code = "illegal_transition"
+
+
+class NothingToAsk(Conflict):
+    """There is nothing left to ask the provider about this."""
+
+    code = "nothing_to_ask"
 
 
 class SecondPersonNeeded(Conflict):

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from mpac.pgw.admin.base import WHERE, GatewayAdmin
+from mpac.pgw.admin.money_actions import ASKING, ON_INTENTS, ON_REFUNDS
 from mpac.pgw.models import (
     Capture,
     IntentEvent,
@@ -20,6 +21,7 @@ class PaymentIntentAdmin(GatewayAdmin):
     """Wishes to take money."""
 
     kind = "pi"
+    row_actions = ON_INTENTS
     list_display = (
         *("id", "status", "amount_minor", "captured_minor", "method", "provider", "livemode", "created_at"),
         *("reference", "source", *WHERE),
@@ -35,6 +37,7 @@ class PaymentAttemptAdmin(GatewayAdmin):
     """Charges at providers."""
 
     kind = "att"
+    row_actions = (ASKING,)
     references = {"intent": "pi"}
     attention = {"attempts whose outcome is unknown": {"status": "unknown"}}
     list_display = (
@@ -63,6 +66,7 @@ class CaptureAdmin(GatewayAdmin):
     """Held money taken."""
 
     kind = "cap"
+    row_actions = (ASKING,)
     references = {"intent": "pi", "attempt": "att"}
     list_display = (
         *("id", "status", "amount_minor", "final", "provider", "provider_reference", "intent", "created_at"),
@@ -81,6 +85,7 @@ class RefundAdmin(GatewayAdmin):
     """Money given back."""
 
     kind = "re"
+    row_actions = ON_REFUNDS
     references = {"intent": "pi", "attempt": "att", "retry_of": "re"}
     attention = {
         "refunds that people have to send": {"status": "pending", "evidence_by__isnull": True},

@@ -15,7 +15,9 @@ from mpac.pgw import conf
 from mpac.pgw.adapters.port import Adapter, ChargeRequest, Outcome, Unknown
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
-from mpac.pgw.models import PaymentAttempt, PaymentIntent
+from mpac.pgw.domain.attempts import AttemptStatus
+from mpac.pgw.errors import NothingToAsk
+from mpac.pgw.models import Capture, PaymentAttempt, PaymentIntent, Refund
 from mpac.pgw.selectors.intents import get_attempt
 from mpac.pgw.services.accounts import charge_request
 from mpac.pgw.services.calls import measured
@@ -94,6 +96,18 @@ def void_hold(*, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime) ->
     return apply_provider_truth(
         scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=LearnedFrom.ANSWER, now=now
     )
+
+
+def ask_soon(*, scope: TenantScope, row: PaymentAttempt | Capture | Refund, now: dt.datetime) -> None:
+    """Let the resolver ask about this as soon as it can. Raises NothingToAsk when nothing about it is open."""
+    with atomic(scope):
+        scheduled = type(row).objects.filter(pk=row.pk)
+        if isinstance(row, PaymentAttempt):
+            scheduled = scheduled.exclude(status=AttemptStatus.CAPTURED)
+        else:
+            scheduled = scheduled.filter(next_probe_at__isnull=False)
+        if not scheduled.update(next_probe_at=now):
+            raise NothingToAsk
 
 
 def in_threads(ask: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:

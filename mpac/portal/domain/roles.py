@@ -29,6 +29,9 @@ CONSOLE_ROLES = frozenset(Role) - {Role.CASHIER}
 CONSOLE_PERMISSIONS: dict[str, frozenset[Role]] = {
     "pgw.publish_routing": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
     "pgw.switch_breakers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    "pgw.move_money": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
+    "pgw.settle_refunds": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    "pgw.ask_providers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.resend_webhooks": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.settle_exceptions": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
 }
