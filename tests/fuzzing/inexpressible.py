@@ -20,6 +20,8 @@ RULES = {
     "provider_not_usable": "the store's provider accounts decide",
     "store_not_usable": "the store's state decides",
     "amount_too_large": "the limit depends on the method and the provider",
+    "webhook_url_refused": "whether the host is one that may be called",
+    "event_type_unknown": "the types are those of the catalogue of events",
     # What was called before.
     "idempotency_key_reused": "the generator draws the same key for another payload",
     # What bytes mean.

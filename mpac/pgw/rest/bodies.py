@@ -132,8 +132,8 @@ class ListIntents(PageQuery, kw_only=True):
             merchant_id=self.merchant_id,
             store_id=self.store_id,
             reference=self.reference,
-            created_from=_moment("created_from", self.created_from),
-            created_before=_moment("created_before", self.created_before),
+            created_from=moment_if_any("created_from", self.created_from),
+            created_before=moment_if_any("created_before", self.created_before),
         )
 
 
@@ -181,13 +181,16 @@ class SyncMerchants(Body, kw_only=True):
     merchants: Annotated[list[SyncMerchant], msgspec.Meta(max_length=500)]
 
 
-def _moment(field: str, text: str | None) -> dt.datetime | None:
+def moment(field: str, text: str) -> dt.datetime:
     """The moment in UTC; one that no calendar has there is the first or the last. Raises Invalid when there is no such day."""
-    if text is None:
-        return None
     try:
         return msgspec.convert(text, dt.datetime).astimezone(dt.UTC)
     except OverflowError:
         return FIRST if text.startswith("0001") else LAST
     except msgspec.ValidationError:
         raise Invalid(errors=[FieldError(field, "invalid", "There is no such moment.")]) from None
+
+
+def moment_if_any(field: str, text: str | None) -> dt.datetime | None:
+    """The same where none may be given."""
+    return None if text is None else moment(field, text)

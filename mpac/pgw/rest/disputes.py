@@ -51,7 +51,11 @@ class DisputesEndpoint(Endpoint):
     db = db
 
     @operation(
-        "disputes.list", summary="List disputes, newest first", query=ListDisputes, response=Page[DisputeView]
+        "disputes.list",
+        summary="List disputes, newest first",
+        query=ListDisputes,
+        response=Page[DisputeView],
+        errors=(404,),
     )
     def get(self, request: Request, query: ListDisputes) -> Page[DisputeView]:
         intent_id = query.payment_intent_id

@@ -11,11 +11,11 @@ from kernel.rest import Body, PageQuery
 from mpac.pgw import conf
 from mpac.pgw.domain.partner_events import ALL
 from mpac.pgw.domain.partner_webhooks import DeliveryStatus
-from mpac.pgw.rest.bodies import Id
+from mpac.pgw.rest.bodies import Id, Moment, moment, moment_if_any
 from mpac.pgw.selectors.partner_webhooks import EventFilters
 from mpac.pgw.services.webhook_endpoints import EndpointChanges
 
-Url = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_URL)]
+Url = Annotated[str, msgspec.Meta(pattern=r"^https?://[!-~]+$", max_length=MAX_URL)]
 Description = Annotated[str, msgspec.Meta(max_length=500)]
 EventType = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 EventTypes = Annotated[list[EventType], msgspec.Meta(min_length=1, max_length=100)]
@@ -59,8 +59,12 @@ class ResendEvent(Body, kw_only=True):
 class ResendRange(Body, kw_only=True):
     """Which events: from one instant on, up to another."""
 
-    created_from: dt.datetime
-    created_before: dt.datetime
+    created_from: Moment
+    created_before: Moment
+
+    def bounds(self) -> tuple[dt.datetime, dt.datetime]:
+        """Both instants. Raises Invalid when there is no such day."""
+        return moment("created_from", self.created_from), moment("created_before", self.created_before)
 
 
 class ListPartnerEvents(PageQuery, kw_only=True):
@@ -70,8 +74,8 @@ class ListPartnerEvents(PageQuery, kw_only=True):
     object_id: Identifier | None = None
     merchant_id: Id | None = None
     store_id: Id | None = None
-    created_from: dt.datetime | None = None
-    created_before: dt.datetime | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
 
     def filters(self) -> EventFilters:
         """The same for the selector."""
@@ -80,8 +84,8 @@ class ListPartnerEvents(PageQuery, kw_only=True):
             object_id=self.object_id,
             merchant_id=self.merchant_id,
             store_id=self.store_id,
-            created_from=self.created_from,
-            created_before=self.created_before,
+            created_from=moment_if_any("created_from", self.created_from),
+            created_before=moment_if_any("created_before", self.created_before),
         )
 
 

@@ -158,18 +158,19 @@ class ResendRangeEndpoint(PartnerEndpoint):
         errors=(409,),
     )
     def post(self, request: Request, body: ResendRange, endpoint_id: str) -> ResendView:
+        created_from, created_before = body.bounds()
         count = partner_events.resend_range(
             scope=request.user.scope(),
             endpoint_id=decode(ENDPOINT, endpoint_id),
-            created_from=body.created_from,
-            created_before=body.created_before,
+            created_from=created_from,
+            created_before=created_before,
             now=self.now,
         )
         return ResendView(
             id=endpoint_id,
             created_at=self.now,
-            created_from=body.created_from,
-            created_before=body.created_before,
+            created_from=created_from,
+            created_before=created_before,
             events=count,
         )
 
