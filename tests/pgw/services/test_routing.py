@@ -4,14 +4,13 @@ import datetime as dt
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connections
 
 from kernel.errors import NotFound
 from kernel.tenancy import SystemScope
-from mpac.pgw import domain
 from mpac.pgw.adapters.port import Declined
 from mpac.pgw.db import atomic, db
 from mpac.pgw.errors import ProviderNotUsable, RulesOutdated, RulesRefused
@@ -221,8 +220,8 @@ def test_publishes_no_rules_into_the_past(routes):
         routes.publish(OTHER_FIRST, valid_until=routes.now - dt.timedelta(seconds=1))
 
 
-def test_publishes_the_rules_that_the_readme_shows():
-    readme = Path(domain.__file__).parent.parent / "README.md"
-    (shown,) = re.findall(r"```json\n(.*?)```", readme.read_text(), re.DOTALL)
+def test_publishes_the_rules_that_the_page_shows():
+    page = settings.BASE_DIR / "docs" / "routing.md"
+    (shown,) = re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL)
     book = rule_books.read_book(shown)
     assert [rule.name for rule in book.rules] == ["lunch", "QR", "the rest"]
