@@ -14,9 +14,17 @@ MAX_WEBHOOK_BYTES = 64 * 1024
 WEBHOOK_INQUIRY_TIMEOUT_S = 3.0
 # Anybody who saw a QR can send notices about it; beyond this many only the regular probes ask the provider.
 MAX_NOTICES_PER_ATTEMPT = 20
-PROBE_BATCH = 40
-PROBE_THREADS = 8
+# Asking providers about what is open: several calls at once, of which one tenant has a share.
+PROBE_THREADS = 16
+PROBES_PER_MERCHANT = 4
+PROBES_PER_PSP = 8
+RESOLVERS_AT_ONCE = 2
+NOTICE_BATCH = 8
 SWEEP_BATCH = 200
+# A run takes on new work for this long, then for a while only from those who have none under way, and then ends. The
+# longest call comes on top; together that is less than a run may last before it is taken for dead.
+CLAIM_WINDOW_S = 10.0
+LAST_CLAIM_S = 30.0
 # After the first account, this many others are tried while each provably did nothing.
 MAX_FAILOVERS = 2
 # How old the rules and breakers that a process goes by may be, and how long it may keep good news to itself.
@@ -29,10 +37,9 @@ MAX_ENDPOINTS = 16
 WEBHOOK_TIMEOUT_S = 15.0
 MAX_WEBHOOK_ANSWER_BYTES = 16 * 1024
 SENDS_PER_ENDPOINT = 4
+SENDS_PER_PARTNER = 16
 SEND_THREADS = 32
 SENDERS_AT_ONCE = 2
-# A sender takes on new calls for this long and then ends those it has; the next slot's sender goes on.
-SENDER_WINDOW_S = 10.0
 MAX_RESENT = 10_000
 DEFAULT_SECRET_OVERLAP_S = 24 * 3600
 MAX_SECRET_OVERLAP_S = 7 * 24 * 3600

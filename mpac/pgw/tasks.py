@@ -13,25 +13,25 @@ from mpac.pgw.services.partner_calls import give_up_webhooks, send_due_webhooks
 from mpac.pgw.services.resolution import resolve_due_attempts
 
 
-@job("pgw.resolve_attempts", every_s=2, db=db)
+@job("pgw.resolve_attempts", every_s=2, db=db, at_once=conf.RESOLVERS_AT_ONCE)
 def resolve_attempts(*, now: dt.datetime) -> int:
     """Ask about attempts whose outcome is open or may still change."""
     return resolve_due_attempts(now=now)
 
 
-@job("pgw.resolve_captures", every_s=2, db=db)
+@job("pgw.resolve_captures", every_s=2, db=db, at_once=conf.RESOLVERS_AT_ONCE)
 def resolve_captures(*, now: dt.datetime) -> int:
     """Ask about captures whose outcome is open, and send those that nobody sent."""
     return resolve_due_captures(now=now)
 
 
-@job("pgw.resolve_refunds", every_s=2, db=db)
+@job("pgw.resolve_refunds", every_s=2, db=db, at_once=conf.RESOLVERS_AT_ONCE)
 def resolve_refunds(*, now: dt.datetime) -> int:
     """Ask about refunds whose outcome is open, and send those that nobody sent."""
     return resolve_due_refunds(now=now)
 
 
-@job("pgw.retry_webhooks", every_s=5, db=db)
+@job("pgw.retry_webhooks", every_s=5, db=db, at_once=conf.RESOLVERS_AT_ONCE)
 def retry_inbound(*, now: dt.datetime) -> int:
     """Apply stored notices that could not be applied when they came."""
     return retry_webhooks(now=now)

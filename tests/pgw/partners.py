@@ -102,7 +102,7 @@ def is_signed(secret: str, headers: dict[str, str], body: bytes) -> bool:
     return any(each == f"v1,{expected}" for each in headers["webhook-signature"].split(" "))
 
 
-def fill(count, endpoints, *, now):
+def fill(count, endpoints, *, now, psp_id=1, merchant_id=11, store_id=111):
     """Events of as many objects, each on its way to every endpoint; the first endpoint's come first."""
     told = []
     for _ in range(count):
@@ -111,9 +111,9 @@ def fill(count, endpoints, *, now):
             PartnerEvent(
                 id=key,
                 created_at=ids.created_at_of(key),
-                psp_id=1,
-                merchant_id=11,
-                store_id=111,
+                psp_id=psp_id,
+                merchant_id=merchant_id,
+                store_id=store_id,
                 livemode=False,
                 type="payment_intent.created",
                 object_id=ids.encode("pi", key),

@@ -2,16 +2,12 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from kernel.crypto import CryptoError
 from kernel.logs import get_logger
 from kernel.tenancy import TenantScope
-from mpac.pgw import conf
 from mpac.pgw.adapters.port import Adapter, ChargeRequest, Outcome, Unknown
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
@@ -25,8 +21,6 @@ from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
-A = TypeVar("A")
-B = TypeVar("B")
 
 NO_ACCOUNT = Unknown(code="account_gone", message="There is no account to ask with.")
 
@@ -108,11 +102,3 @@ def ask_soon(*, scope: TenantScope, row: PaymentAttempt | Capture | Refund, now:
             scheduled = scheduled.filter(next_probe_at__isnull=False)
         if not scheduled.update(next_probe_at=now):
             raise NothingToAsk
-
-
-def in_threads(ask: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
-    """`ask` for every item, several at once; it must not touch a database."""
-    if not items:
-        return
-    with ThreadPoolExecutor(max_workers=conf.PROBE_THREADS, thread_name_prefix="pgw-probe") as pool:
-        yield from pool.map(ask, items)

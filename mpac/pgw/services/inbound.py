@@ -5,6 +5,7 @@ is done at once, so that the terminal learns without delay, and again by a job w
 """
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,6 @@ from mpac.pgw.adapters.port import (
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.captures import CaptureStatus
-from mpac.pgw.domain.probing import CLAIM_LEASE
 from mpac.pgw.domain.refunds import RefundStatus
 from mpac.pgw.domain.webhooks import OPEN, WebhookStatus, next_try_at
 from mpac.pgw.errors import WebhookRefused
@@ -43,6 +43,7 @@ from mpac.pgw.services.asking import probe_attempt
 from mpac.pgw.services.capture_truth import apply_capture_truth
 from mpac.pgw.services.disputes import apply_dispute_news, pack_news, unpack_news
 from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.fairness import Share, Waiting
 from mpac.pgw.services.operations import prepare_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
 from mpac.pgw.services.truth import apply_provider_truth
@@ -61,14 +62,7 @@ SEEN = """
     ON CONFLICT (provider, account, dedupe_key) DO UPDATE SET deliveries = webhook_keys.deliveries + 1
     RETURNING id, status
 """
-CLAIM_DUE = """
-    UPDATE webhook_keys SET next_try_at = %s
-    WHERE id IN (
-        SELECT id FROM webhook_keys WHERE status IN ('pending', 'parked') AND next_try_at <= %s
-        ORDER BY next_try_at LIMIT %s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING id
-"""
+WAITING = Waiting(table="webhook_keys", due_at="next_try_at", condition="status IN ('pending', 'parked')")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +103,20 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
 
 
 def retry_webhooks(*, now: dt.datetime) -> int:
-    """Try a batch of notices again that could not be applied when they came, and return how many it were."""
-    with atomic(SCOPE):
-        due = db.execute(CLAIM_DUE, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
-    for (key_id,) in due:
-        try:
-            _settle(key_id, facts=None, now=now)
-        except Exception:
-            logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
-    return len(due)
+    """Try notices again that could not be applied when they came, fairly, and return how many it were."""
+    started, count = time.monotonic(), 0
+    share = Share(per_merchant=conf.NOTICE_BATCH, per_psp=conf.NOTICE_BATCH)
+    while time.monotonic() - started < conf.CLAIM_WINDOW_S:
+        due = WAITING.claim(SCOPE, room=conf.NOTICE_BATCH, share=share, under_way=(), now=now)
+        for claim in due:
+            try:
+                _settle(claim.id, facts=None, now=now)
+            except Exception:
+                logger.exception("a stored notice could not be applied yet", webhook=str(claim.id))
+        count += len(due)
+        if len(due) < conf.NOTICE_BATCH:
+            break
+    return count
 
 
 def _open_account(delivery: Delivery) -> ProviderAccount | None:

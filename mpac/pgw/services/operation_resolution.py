@@ -8,28 +8,18 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from kernel.logs import get_logger
-from kernel.tenancy import Scope, SystemScope, TenantScope
-from mpac.pgw import conf
+from kernel.tenancy import Scope, SystemScope
 from mpac.pgw.adapters.port import NeverHeard, OperationOutcome
-from mpac.pgw.db import atomic, db
-from mpac.pgw.domain.probing import CLAIM_LEASE
-from mpac.pgw.services.asking import in_threads
 from mpac.pgw.services.capture_truth import apply_capture_truth
 from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.fairness import Waiting, Work, tenant_of, work_off
 from mpac.pgw.services.operations import Operation, prepare_capture, prepare_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
 
 logger = get_logger(__name__)
-
-CLAIM_DUE = """
-    UPDATE {table} SET next_probe_at = %s, probes = probes + 1
-    WHERE id IN (
-        SELECT id FROM {table} WHERE next_probe_at <= %s ORDER BY next_probe_at LIMIT %s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING id, psp_id, merchant_id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +64,21 @@ def resolve_due_captures(*, now: dt.datetime) -> int:
 
 
 def resolve_due_refunds(*, now: dt.datetime) -> int:
-    """Ask about one batch of due refunds and return how many there were. One that fails does not hold up the others."""
+    """Ask about the refunds that are due and return how many there were. One that fails does not hold up the others."""
     return _resolve(REFUNDS, now=now)
 
 
 def _resolve(kind: _Kind, *, now: dt.datetime) -> int:
-    with atomic(SystemScope("resolver")):
-        claim = CLAIM_DUE.format(table=kind.table)
-        claims = db.execute(claim, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
-    operations = []
-    for key, psp_id, merchant_id in claims:
-        try:
-            operations.append(kind.prepare(TenantScope(psp_id, merchant_id), key, now))
-        except Exception:
-            logger.exception("an operation cannot be asked about", table=kind.table, operation=str(key))
-    for answer in in_threads(_ask, operations):
-        try:
-            _apply(kind, answer, now=now)
-        except Exception:
-            logger.exception(
-                "an operation could not be resolved", table=kind.table, operation=str(answer.operation.key)
-            )
-    return len(claims)
+    work = Work(
+        waiting=Waiting(table=kind.table, due_at="next_probe_at", counter="probes"),
+        prepare=lambda claim, at: kind.prepare(tenant_of(claim), claim.id, at),
+        ask=_ask,
+        apply=partial(_apply, kind),
+    )
+    return work_off(work, scope=SystemScope("resolver"), now=now)
 
 
-def _ask(operation: Operation) -> _Answer:
+def _ask(operation: Operation, _now: dt.datetime) -> _Answer:
     try:
         probed = operation.probe()
         return _Answer(operation, probed, operation.issue() if isinstance(probed, NeverHeard) else None)
@@ -107,7 +87,7 @@ def _ask(operation: Operation) -> _Answer:
         return _Answer(operation)
 
 
-def _apply(kind: _Kind, answer: _Answer, *, now: dt.datetime) -> None:
+def _apply(kind: _Kind, answer: _Answer, now: dt.datetime) -> None:
     for outcome, learned_from in (
         (answer.probed, LearnedFrom.PROBE),
         (answer.reissued, LearnedFrom.REISSUE),

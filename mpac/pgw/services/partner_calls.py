@@ -1,8 +1,9 @@
 """Calling partners' endpoints: claim what is due, call, and note how it went, for as long as anything is due.
 
 A claim is a lease on the row, so that any number of senders may run and a killed one's claims come back by themselves. An
-endpoint has a few calls in flight at most, counted by its leases: a slow one holds up nobody but itself. The calls are made
-by several threads, outside any transaction; the threads touch no database.
+endpoint has a few calls in flight at most, and so has a partner, counted by their leases: a slow one holds up nobody but
+itself, and a long queue takes its turns with the others. The calls are made by several threads, outside any transaction;
+the threads touch no database.
 """
 
 import datetime as dt
@@ -39,18 +40,26 @@ POLL_S = 0.25
 # Two senders that count at once would both see the same room at an endpoint.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('pgw.partner_calls', 0))"
 CLAIM_DUE = """
-    WITH room AS (
-        SELECT e.id, %(each)s - (
-            SELECT count(*) FROM webhook_deliveries f WHERE f.endpoint_id = e.id AND f.leased_until > %(now)s
-        ) AS free
-        FROM webhook_endpoints e WHERE e.status = 'enabled'
-    ), due AS (
-        SELECT d.id, d.created_at FROM room CROSS JOIN LATERAL (
+    WITH busy AS (
+        SELECT endpoint_id, psp_id, count(*) AS calls FROM webhook_deliveries WHERE leased_until > %(now)s GROUP BY 1, 2
+    ), partners AS (
+        SELECT psp_id, sum(calls) AS calls FROM busy GROUP BY psp_id
+    ), room AS (
+        SELECT e.id, e.psp_id, %(each)s - coalesce(b.calls, 0) AS free, %(per_partner)s - coalesce(p.calls, 0) AS share
+        FROM webhook_endpoints e LEFT JOIN busy b ON b.endpoint_id = e.id LEFT JOIN partners p ON p.psp_id = e.psp_id
+        WHERE e.status = 'enabled'
+    ), waiting AS (
+        SELECT room.psp_id, room.share, d.*, row_number() OVER (PARTITION BY room.id ORDER BY d.next_try_at) AS of_endpoint
+        FROM room CROSS JOIN LATERAL (
             SELECT w.id, w.created_at, w.next_try_at FROM webhook_deliveries w
             WHERE w.endpoint_id = room.id AND w.status = 'pending' AND w.next_try_at <= %(now)s
             ORDER BY w.next_try_at LIMIT room.free FOR UPDATE SKIP LOCKED
         ) d
-        WHERE room.free > 0 ORDER BY d.next_try_at LIMIT %(batch)s
+        WHERE room.free > 0 AND room.share > 0
+    ), turns AS (
+        SELECT *, row_number() OVER (PARTITION BY psp_id ORDER BY of_endpoint, next_try_at) AS of_partner FROM waiting
+    ), due AS (
+        SELECT id, created_at FROM turns WHERE of_partner <= share ORDER BY of_partner, next_try_at LIMIT %(batch)s
     )
     UPDATE webhook_deliveries t SET next_try_at = %(lease)s, leased_until = %(lease)s, tries = least(t.tries, 999) + 1
     FROM due WHERE t.id = due.id AND t.created_at = due.created_at
@@ -94,17 +103,20 @@ class _Claim:
 
 
 def send_due_webhooks(*, now: dt.datetime, send: Send | None = None) -> int:
-    """Make all calls that are due, and those that fall due meanwhile, for one window; returns how many were made."""
+    """Make all calls that are due, and those that fall due meanwhile; returns how many were made.
+
+    After a while only partners are called to whom no call is under way, so that the run comes to its end although somebody
+    does not answer, and nobody else waits for that end.
+    """
     send = send or PartnerClient().send
     started, made = time.monotonic(), 0
     running: dict[Future[CallRecord], _Claim] = {}
     with ThreadPoolExecutor(max_workers=conf.SEND_THREADS, thread_name_prefix="pgw-webhook") as pool:
         while True:
             elapsed = time.monotonic() - started
-            if elapsed < conf.SENDER_WINDOW_S:
-                at = now + dt.timedelta(seconds=elapsed)
-                for claim in _claim_due(limit=conf.SEND_THREADS - len(running), now=at):
-                    running[pool.submit(_call, send, claim, at)] = claim
+            at = now + dt.timedelta(seconds=elapsed)
+            for claim in _take_on(room=conf.SEND_THREADS - len(running), elapsed=elapsed, now=at):
+                running[pool.submit(_call, send, claim, at)] = claim
             if not running:
                 return made
             done, _open = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -121,13 +133,19 @@ def give_up_webhooks(*, now: dt.datetime) -> int:
         return len(db.execute(GIVE_UP, [now]))
 
 
-def _claim_due(*, limit: int, now: dt.datetime) -> list[_Claim]:
-    if limit <= 0:
+def _take_on(*, room: int, elapsed: float, now: dt.datetime) -> list[_Claim]:
+    if room <= 0 or elapsed >= conf.LAST_CLAIM_S:
         return []
+    if elapsed >= conf.CLAIM_WINDOW_S:
+        return _claim_due(limit=room, each=1, per_partner=1, now=now)
+    return _claim_due(limit=room, each=conf.SENDS_PER_ENDPOINT, per_partner=conf.SENDS_PER_PARTNER, now=now)
+
+
+def _claim_due(*, limit: int, each: int, per_partner: int, now: dt.datetime) -> list[_Claim]:
     lease = now + LEASE
     with atomic(SCOPE):
         db.execute(ONE_AT_A_TIME)
-        values = {"each": conf.SENDS_PER_ENDPOINT, "now": now, "lease": lease, "batch": limit}
+        values = {"each": each, "per_partner": per_partner, "now": now, "lease": lease, "batch": limit}
         rows = db.execute(CLAIM_DUE, values)
         if not rows:
             return []

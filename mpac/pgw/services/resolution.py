@@ -1,37 +1,26 @@
 """Finding out what became of attempts whose outcome is open, and watching those that were closed without money.
 
-Due attempts are claimed by pushing their next probe ahead, so that two resolvers never ask about the same one and a killed
-resolver's claims come back by themselves. Providers are asked by several threads at once, outside any transaction; the
-threads touch no database.
+Due attempts are claimed fairly and asked about by several threads at once, outside any transaction; see `fairness`.
 """
 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from kernel.logs import get_logger
-from kernel.tenancy import SystemScope, TenantScope
-from mpac.pgw import conf
+from kernel.tenancy import SystemScope
 from mpac.pgw.adapters.port import Authorized, Outcome, Pending
-from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.attempts import AttemptStatus
-from mpac.pgw.domain.probing import CLAIM_LEASE, MAX_REISSUES
-from mpac.pgw.services.asking import Question, in_threads, prepare_question
+from mpac.pgw.domain.probing import MAX_REISSUES
+from mpac.pgw.services.asking import Question, prepare_question
 from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.fairness import Claim, Waiting, Work, tenant_of, work_off
 from mpac.pgw.services.tries import is_unwanted
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
 
-CLAIM_DUE = """
-    UPDATE payment_attempts SET next_probe_at = %s, probes = probes + 1
-    WHERE id IN (
-        SELECT id FROM payment_attempts WHERE next_probe_at <= %s
-        ORDER BY next_probe_at LIMIT %s FOR UPDATE SKIP LOCKED
-    )
-    RETURNING id, psp_id, merchant_id
-"""
+WAITING = Waiting(table="payment_attempts", due_at="next_probe_at", counter="probes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +32,14 @@ class _Answer:
 
 
 def resolve_due_attempts(*, now: dt.datetime) -> int:
-    """Ask about one batch of due attempts and return how many there were. One that fails does not hold up the others."""
-    with atomic(SystemScope("resolver")):
-        claims = db.execute(CLAIM_DUE, [now + CLAIM_LEASE, now, conf.PROBE_BATCH])
-    questions = []
-    for attempt_id, psp_id, merchant_id in claims:
-        try:
-            scope = TenantScope(psp_id, merchant_id)
-            questions.append(prepare_question(scope=scope, attempt_id=attempt_id, now=now))
-        except Exception:
-            logger.exception("an attempt cannot be asked about", attempt=str(attempt_id))
-    for answer in in_threads(partial(_ask, now=now), questions):
-        try:
-            _apply(answer, now=now)
-        except Exception:
-            logger.exception("an attempt could not be resolved", attempt=str(answer.question.attempt.pk))
-    return len(claims)
+    """Ask about the attempts that are due and return how many there were. One that fails does not hold up the others."""
+    return work_off(
+        Work(waiting=WAITING, prepare=_read, ask=_ask, apply=_apply), scope=SystemScope("resolver"), now=now
+    )
+
+
+def _read(claim: Claim, now: dt.datetime) -> Question:
+    return prepare_question(scope=tenant_of(claim), attempt_id=claim.id, now=now)
 
 
 def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
@@ -76,7 +57,7 @@ def _can_be_asked(question: Question) -> bool:
     return question.adapter is None or question.adapter.capabilities.probe
 
 
-def _ask(question: Question, *, now: dt.datetime) -> _Answer:
+def _ask(question: Question, now: dt.datetime) -> _Answer:
     try:
         return _Answer(question, tuple(_conversation(question, now=now)))
     except Exception:
@@ -98,7 +79,7 @@ def _conversation(question: Question, *, now: dt.datetime) -> Iterator[tuple[Out
         yield question.create(), LearnedFrom.REISSUE
 
 
-def _apply(answer: _Answer, *, now: dt.datetime) -> None:
+def _apply(answer: _Answer, now: dt.datetime) -> None:
     for outcome, learned_from in answer.said:
         apply_provider_truth(
             scope=answer.question.scope,
