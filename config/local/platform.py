@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from config.contexts import CONTEXTS
-from config.local import environment, secrets
+from config.local import dashboards, environment, secrets
 from config.local.console import Console
 from config.local.embedded import Embedded
 from config.local.environment import Addresses, Environments
@@ -110,7 +110,8 @@ class Platform:
 
     def _prepare(self, environments: Environments) -> None:
         """Roles and schemas, migrations, demo data; each does nothing when there is nothing to do."""
-        self._steps.run("prepare", "-m", "config.local.prepare", str(self._seed_file), env=environments.admin)
+        files = (str(self._seed_file), str(self._merchants_file))
+        self._steps.run("prepare", "-m", "config.local.prepare", *files, env=environments.admin)
         self._console.say("roles, schemas, tables and demo data ready")
 
     def _start_programs(self, environments: Environments) -> None:
@@ -118,6 +119,7 @@ class Platform:
             self._supervisor.add(unit)
         if not self._steps.wait(lambda: not not_ready(self.options), timeout_s=READY_TIMEOUT_S):
             raise StepFailed("\n".join(self._explain_unready()))
+        dashboards.enter(self._merchants_file, simulator_url=self.options.simulator_url)
         self._console.say("web, realtime, worker, beat, relay and simulator running")
 
     def _explain_unready(self) -> list[str]:
@@ -140,6 +142,10 @@ class Platform:
     @property
     def _seed_file(self) -> Path:
         return self.options.state / "seed.json"
+
+    @property
+    def _merchants_file(self) -> Path:
+        return self.options.state / "merchants.json"
 
     def _note_signal(self, _signal: int, _frame: FrameType | None) -> None:
         self.stopping.set()

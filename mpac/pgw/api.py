@@ -63,6 +63,7 @@ __all__ = [
     "get_payment_intent",
     "invariants",
     "mirror_checksums",
+    "notice_urls",
     "observations",
     "return_late_payment",
 ]
@@ -165,6 +166,11 @@ def apply_partner_snapshot(snapshot: PartnerSnapshot, *, now: dt.datetime) -> Sy
 def mirror_checksums() -> dict[tuple[int, int], str]:
     """A digest of the mirrored versions for each merchant, by provider and merchant id; compare with the source's."""
     return mirror.mirror_checksums()
+
+
+def notice_urls(*, scope: TenantScope) -> dict[int, dict[str, str]]:
+    """Where providers send their notices about a tenant's accounts, by store and provider."""
+    return mirror.list_notice_urls(scope=scope)
 
 
 def bank_differences(*, charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:

@@ -79,6 +79,11 @@ def provider_base_url(provider: str) -> str:
     return str(getattr(settings, f"MPAC_{provider.upper()}_BASE_URL", "")).rstrip("/")
 
 
+def notice_url(provider: str, account: str) -> str:
+    """Where `provider` sends its notices about the account with this id (`pca_…`)."""
+    return f"{str(settings.MPAC_PUBLIC_URL).rstrip('/')}/v1/webhooks/{provider}/{account}"
+
+
 def client_secret_key() -> bytes:
     """The key that client secrets are derived with."""
     return str(settings.SECRET_KEY).encode()

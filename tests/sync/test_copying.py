@@ -1,13 +1,17 @@
 """What portal announces ..."""
 
 import dataclasses
+import io
 import itertools
+import json
 import threading
+import uuid
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections
 
-from kernel import clock
+from kernel import clock, ids
 from mpac.pgw import api as pgw
 from mpac.portal import api as portal
 from mpac.portal.events import MerchantChanged
@@ -205,3 +209,18 @@ def test_never_lets_another_merchant_take_a_store_over(copied, stranger, now, ve
     results = [(item.kind, item.result) for item in pgw.apply_merchant_snapshot(stolen, now=now).items]
     assert results == [("partner", "unchanged"), ("merchant", "unchanged"), ("store", "refused")]
     assert the_mirror() == before
+
+
+def test_can_be_copied_by_hand_which_tells_where_notices_have_to_go(tenant, provider, settings):
+    place = (str(tenant.psp.id), str(tenant.merchant.id))
+    said = [call_command("copy_merchant", *place, stdout=io.StringIO()) for _ in range(2)]
+    assert sell(tenant).status == "requires_action"
+    assert said[0] == said[1]
+    [config] = mirrored("store_provider_configs")
+    address = f"{settings.MPAC_PUBLIC_URL}/v1/webhooks/fake/{ids.encode('pca', uuid.UUID(config['id']))}"
+    assert json.loads(said[0]) == {str(tenant.store.id): {"fake": address}}
+
+
+def test_cannot_be_copied_by_hand_when_it_does_not_exist(tenant):
+    with pytest.raises(CommandError, match="No such object"):
+        call_command("copy_merchant", str(tenant.psp.id), str(tenant.merchant.id + 1))

@@ -1,6 +1,9 @@
 """What is mirrored from portal, and the lookups that all tenants share."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from mpac.pgw.admin.base import WHERE, GatewayAdmin, GatewayPlatformAdmin
 from mpac.pgw.admin.routing import PUBLISHING
@@ -12,6 +15,7 @@ from mpac.pgw.models import (
     Store,
     StoreProviderConfig,
 )
+from mpac.pgw.selectors.mirror import notice_url
 
 
 @admin.register(ClientPartner)
@@ -68,6 +72,11 @@ class StoreAdmin(GatewayAdmin):
     ordering = ("-store_id",)
 
 
+def notices_come_to(account: StoreProviderConfig) -> str:
+    """The address that the provider's notices about an account come to."""
+    return notice_url(account)
+
+
 @admin.register(StoreProviderConfig)
 class StoreProviderConfigAdmin(GatewayAdmin):
     """Mirrored provider accounts, without their credentials."""
@@ -76,6 +85,10 @@ class StoreProviderConfigAdmin(GatewayAdmin):
     list_filter = ("provider_name", "enabled", "livemode")
     search_fields = ("store_id__exact", "merchant_id__exact")
     ordering = ("-id",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """All columns, and what a merchant enters in the provider's own dashboard."""
+        return [*super().get_fieldsets(request, obj), ("Notices", {"fields": [notices_come_to]})]
 
 
 @admin.register(Currency)

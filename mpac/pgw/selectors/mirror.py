@@ -4,8 +4,9 @@ import hashlib
 from collections import defaultdict
 
 from kernel.errors import NotFound
-from kernel.ids import decode
-from kernel.tenancy import SystemScope
+from kernel.ids import decode, encode
+from kernel.tenancy import SystemScope, TenantScope
+from mpac.pgw import conf
 from mpac.pgw.db import atomic
 from mpac.pgw.models import ClientPartner, Merchant, Store, StoreProviderConfig
 
@@ -49,3 +50,17 @@ def find_named_account(*, provider: str, account_id: str) -> StoreProviderConfig
     except NotFound:
         return None
     return found
+
+
+def notice_url(account: StoreProviderConfig) -> str:
+    """Where the provider sends its notices about this account."""
+    return conf.notice_url(account.provider_name, encode("pca", account.pk))
+
+
+def list_notice_urls(*, scope: TenantScope) -> dict[int, dict[str, str]]:
+    """The addresses of all accounts in the scope, by store and provider."""
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    with atomic(scope):
+        for account in StoreProviderConfig.objects.filter(deleted_at=None):
+            found[account.store_id][account.provider_name] = notice_url(account)
+    return dict(found)

@@ -1,4 +1,4 @@
-"""The demonstration tenant: a provider, a merchant, a store, an operator, a terminal and everything they need to sell.
+"""The demonstration tenant: a provider, a merchant, two stores, an operator, a terminal and all they need to sell.
 
 Running it again finds what is there and hands back what is still valid; only what is missing is made anew.
 """
@@ -24,6 +24,7 @@ from mpac.portal.models import Authenticator, Device, Merchant, ProviderConfig, 
 from mpac.portal.services import hierarchy, people
 from mpac.portal.services.activation import activate_device
 from mpac.portal.services.api_keys import authenticate_api_key, issue_api_key
+from mpac.portal.services.demo_accounts import seed_accounts
 from mpac.portal.services.devices import register_device, revoke_device
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.signing_keys import ensure_signing_key
@@ -40,18 +41,42 @@ BILLER_ID = "010556000000001"
 def seed_demo(*, known: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
     """Make the demonstration tenant complete and return how to reach it; `known` is what the last run returned."""
     ensure_signing_key(now=now)
-    store = _store(now)
+    store = _selling_store(now)
+    versatile = _store("STORE002", "Baan Noodle House Ari", now)
+    providers = known.get("providers") or {}
+    is_theirs = providers.get("store_id") == versatile.id
+    credentials = providers.get("credentials", {}) if is_theirs else {}
     return {
         "admin": _operator(known.get("admin") or {}, now),
         "psp": {"id": store.psp_id, "api_key": _api_key(known.get("psp") or {}, store, now)},
         "merchant_id": store.merchant_id,
         "store_id": store.id,
         "device": _terminal(known.get("device") or {}, store, now),
+        "providers": {
+            "store_id": versatile.id,
+            "credentials": seed_accounts(known=credentials, store_id=versatile.id, now=now),
+        },
     }
 
 
-def _store(now: dt.datetime) -> Store:
-    """The store with its provider account, and the merchant and provider above it."""
+def _selling_store(now: dt.datetime) -> Store:
+    """The store of the terminal, which has one provider account."""
+    store = _store("STORE001", "Baan Noodle House Siam", now)
+    with atomic(SCOPE):
+        if not ProviderConfig.objects.filter(store_id=store.id, provider="scb").exists():
+            create_provider_config(
+                scope=SCOPE,
+                store_id=store.id,
+                provider="scb",
+                account={"biller_id": BILLER_ID},
+                credentials={"api_key": secrets.token_hex(16), "api_secret": secrets.token_hex(32)},
+                now=now,
+            )
+    return store
+
+
+def _store(code: str, name: str, now: dt.datetime) -> Store:
+    """A store, and the merchant and provider above it."""
     with atomic(SCOPE):
         psp = Psp.objects.filter(code="DEMO").first() or hierarchy.create_psp(
             scope=SCOPE,
@@ -67,24 +92,10 @@ def _store(now: dt.datetime) -> Store:
             profile=Profile(code="MERCHANT001", name="Baan Noodle House", **PLACE),
             now=now,
         )
-        store = Store.objects.filter(
-            merchant_id=merchant.id, code="STORE001"
-        ).first() or hierarchy.create_store(
-            scope=SCOPE,
-            merchant_id=merchant.id,
-            profile=Profile(code="STORE001", name="Baan Noodle House Siam", **PLACE),
-            now=now,
+        found = Store.objects.filter(merchant_id=merchant.id, code=code).first()
+        return found or hierarchy.create_store(
+            scope=SCOPE, merchant_id=merchant.id, profile=Profile(code=code, name=name, **PLACE), now=now
         )
-        if not ProviderConfig.objects.filter(store_id=store.id, provider="scb").exists():
-            create_provider_config(
-                scope=SCOPE,
-                store_id=store.id,
-                provider="scb",
-                account={"biller_id": BILLER_ID},
-                credentials={"api_key": secrets.token_hex(16), "api_secret": secrets.token_hex(32)},
-                now=now,
-            )
-    return store
 
 
 def _operator(known: dict[str, str], now: dt.datetime) -> dict[str, str]:

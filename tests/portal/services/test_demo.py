@@ -43,6 +43,7 @@ def test_is_written_as_the_contract_says(database, path, settings):
         "merchant_id",
         "store_id",
         "device",
+        "providers",
         "sync",
     }
     assert demo["admin"].keys() == {"email", "password", "totp_secret"}
@@ -93,13 +94,31 @@ def test_has_an_operator_who_can_sign_in(database, path):
 def test_has_an_account_with_the_simulated_bank(database, path):
     demo = seed(path)
     snapshot = get_merchant_snapshot(psp_id=demo["psp"]["id"], merchant_id=demo["merchant_id"])
-    (store,) = snapshot.stores
+    (store,) = (store for store in snapshot.stores if store.store_id == demo["store_id"])
     (config,) = store.provider_configs
     assert (config.provider_name, config.enabled, len(config.account["biller_id"])) == ("scb", True, 15)
     place = f"provider-config:{snapshot.psp_id}:{snapshot.merchant_id}:{store.store_id}:scb"
     credentials = json.loads(crypto.open_sealed(config.api_key_encrypted, aad=place))
     assert credentials.keys() == {"api_key", "api_secret"}
     assert all(credentials.values())
+
+
+def test_has_a_store_with_an_account_at_every_provider(database, path):
+    demo = seed(path)
+    snapshot = get_merchant_snapshot(psp_id=demo["psp"]["id"], merchant_id=demo["merchant_id"])
+    (store,) = (store for store in snapshot.stores if store.store_id == demo["providers"]["store_id"])
+    opened = {
+        config.provider_name: json.loads(
+            crypto.open_sealed(
+                config.api_key_encrypted,
+                aad=f"provider-config:{snapshot.psp_id}:{snapshot.merchant_id}:{store.store_id}:"
+                f"{config.provider_name}",
+            )
+        )
+        for config in store.provider_configs
+    }
+    assert opened == demo["providers"]["credentials"]
+    assert opened.keys() == {"adyen", "kbank", "manual", "omise", "paypay", "scb", "stripe"}
 
 
 def test_keeps_what_it_has_when_it_is_made_again(database, path):
