@@ -39,19 +39,39 @@ SCOPE = SystemScope("relay")
 # An outage is nobody's fault: however long it lasts, the event is tried until it is over.
 OUTAGES = (OperationalError, InterfaceError, Unavailable)
 
-CLAIM = """
+# Every provider's oldest event first, then every provider's second: a queue delays nobody but its tenant. The events of an
+# aggregate wait for its oldest one.
+TURN = "(CASE WHEN {0}psp_id IS NULL THEN 0 ELSE {0}psp_id END)"
+CLAIM = f"""
+    WITH RECURSIVE tenants (psp) AS (
+        (SELECT {TURN.format("")} FROM outbox WHERE delivered_at IS NULL AND parked_at IS NULL ORDER BY 1 LIMIT 1)
+        UNION ALL
+        SELECT (SELECT {TURN.format("n.")} FROM outbox n
+                WHERE n.delivered_at IS NULL AND n.parked_at IS NULL AND {TURN.format("n.")} > tenants.psp ORDER BY 1 LIMIT 1)
+        FROM tenants WHERE tenants.psp IS NOT NULL
+    ), waiting AS (
+        SELECT d.*, row_number() OVER (PARTITION BY tenants.psp ORDER BY d.next_try_at, d.position) AS turn
+        FROM tenants CROSS JOIN LATERAL (
+            SELECT c.id, c.created_at, c.next_try_at, c.position FROM (
+                SELECT id, created_at, next_try_at, position, aggregate_id FROM outbox
+                WHERE delivered_at IS NULL AND parked_at IS NULL AND {TURN.format("")} = tenants.psp
+                  AND next_try_at <= %(now)s AND type = ANY(%(types)s)
+                ORDER BY next_try_at, position OFFSET 0 FOR UPDATE SKIP LOCKED
+            ) c
+            WHERE c.position <= (
+                SELECT e.position FROM outbox e WHERE e.aggregate_id = c.aggregate_id
+                  AND e.delivered_at IS NULL AND e.parked_at IS NULL AND e.type = ANY(%(types)s)
+                ORDER BY e.position LIMIT 1)
+            LIMIT %(batch)s
+        ) d
+    ), due AS (
+        SELECT id, created_at, turn FROM waiting ORDER BY turn, next_try_at, position LIMIT %(batch)s
+    )
     UPDATE outbox o SET tries = least(o.tries, 999) + 1, next_try_at = %(lease)s
-    FROM (
-        SELECT id, created_at FROM outbox c
-        WHERE delivered_at IS NULL AND parked_at IS NULL AND next_try_at <= %(now)s AND type = ANY(%(types)s)
-          AND NOT EXISTS (
-            SELECT 1 FROM outbox e WHERE e.aggregate_id = c.aggregate_id AND e.position < c.position
-              AND e.delivered_at IS NULL AND e.parked_at IS NULL AND e.type = ANY(%(types)s))
-        ORDER BY next_try_at, position LIMIT %(batch)s FOR UPDATE SKIP LOCKED
-    ) due
+    FROM due
     WHERE o.id = due.id AND o.created_at = due.created_at
     RETURNING o.id, o.created_at, o.psp_id, o.merchant_id, o.store_id, o.type, o.aggregate_id, o.payload, o.tries,
-              o.position
+              o.position, due.turn
 """
 DELIVERED = "UPDATE outbox SET delivered_at = %s, last_error = '' WHERE id = %s AND created_at = %s"
 UNHANDLED = """
@@ -82,6 +102,7 @@ class Claimed:
     payload: dict[str, Any]
     tries: int
     position: int
+    turn: int
 
 
 class Claims:
@@ -146,10 +167,11 @@ def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
             payload=orjson.loads(row[7]),
             tries=row[8],
             position=row[9],
+            turn=row[10],
         )
         for row in rows
     ]
-    return sorted(claimed, key=lambda message: message.position)
+    return sorted(claimed, key=lambda message: (message.turn, message.position))
 
 
 def _deliver(db: ContextDb, message: Claimed) -> None:

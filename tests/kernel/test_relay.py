@@ -339,3 +339,21 @@ def test_delivers_of_one_context_while_the_server_of_another_is_away(log):
             assert seen.wait(10)
     finally:
         place["PORT"] = port
+
+
+def test_takes_turns_so_that_nobodys_long_queue_delays_another(log, superuser):
+    """10,000 events of one provider stand before one of another and one of the platform's own."""
+    happen("a")
+    superuser.execute(
+        "INSERT INTO sync.outbox (id, created_at, psp_id, merchant_id, store_id, type, version, aggregate_id, payload,"
+        " request_id, tries, next_try_at, last_error) SELECT gen_random_uuid(), created_at, psp_id, merchant_id, store_id,"
+        " type, version, 'thing:' || number + 1, payload, request_id, tries, next_try_at, last_error"
+        " FROM sync.outbox, generate_series(1, 9999) number"
+    )
+    superuser.execute("ANALYZE sync.outbox")
+    with DB.atomic(RELAY):
+        for psp_id, what in ((2, "b"), (None, "c")):
+            publish(DB, Happened(aggregate_id=f"thing:{what}", psp_id=psp_id, what=what), now=clock.now())
+    assert deliver_due(DB, now=clock.now()) == 50
+    assert sorted(log.seen[:3]) == ["a", "b", "c"]
+    assert set(log.seen[3:]) == {"a"}
