@@ -23,7 +23,14 @@ INEXACT = NotProcessed(code="amount_not_exact", message="The provider cannot exp
 GARBLED = Unknown(code="garbled", message="The provider's answer cannot be read.")
 
 
-class ChargesOnly:
+class PaidAtOnce:
+    """A provider whose payers agree and pay in one step: there is nothing to finish."""
+
+    def finish(self, request: ChargeRequest) -> Outcome:
+        return NOT_SUPPORTED
+
+
+class ChargesOnly(PaidAtOnce):
     """A provider that takes money at once and gives none back by a call; adapters replace what theirs can do."""
 
     def capture(self, request: CaptureRequest) -> OperationOutcome:

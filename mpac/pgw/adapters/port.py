@@ -147,6 +147,11 @@ class ActionRequired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreed:
+    """The payer has agreed at the provider, and nothing moves until we `finish` the charge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """The provider was reached and knows of no money for this charge so far."""
 
@@ -180,7 +185,9 @@ class Unknown:
     message: str
 
 
-Outcome = Approved | Authorized | ActionRequired | Pending | Voided | Declined | NotProcessed | Unknown
+Outcome = (
+    Approved | Authorized | ActionRequired | Agreed | Pending | Voided | Declined | NotProcessed | Unknown
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +276,12 @@ class Adapter(Protocol):
 
     def probe(self, request: ChargeRequest) -> Outcome:
         """Ask what became of the charge; changes nothing at the provider."""
+
+    def finish(self, request: ChargeRequest) -> Outcome:
+        """Take or hold what its payer has agreed to. Repeating it moves nothing twice.
+
+        Only for charges that were found `Agreed`; where payers agree and pay at once there are none.
+        """
 
     def capture(self, request: CaptureRequest) -> OperationOutcome:
         """Take held money, or find out that it was taken under this key."""

@@ -41,6 +41,10 @@ OPEN: frozenset[AttemptStatus] = frozenset({S.CREATED, S.SENT, S.REQUIRES_ACTION
 CLOSED_UNPAID: frozenset[AttemptStatus] = frozenset({S.DECLINED, S.ERROR, S.VOIDED})
 
 
+# What a payer agrees to can be finished in these alone; an answer to the first call comes first.
+FINISHABLE: frozenset[AttemptStatus] = frozenset({S.REQUIRES_ACTION, S.UNKNOWN})
+
+
 def allows(source: AttemptStatus, target: AttemptStatus) -> bool:
     """True when one step leads from `source` to `target`."""
     return target in TRANSITIONS[source]

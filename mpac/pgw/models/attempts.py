@@ -33,6 +33,12 @@ class PaymentAttempt(StoreModel):
     livemode = models.BooleanField()
     error_code = models.TextField(null=True)
     error_message = models.TextField(null=True)
+    agreed_at = models.DateTimeField(
+        null=True, help_text="when its payer was found to have agreed, until the provider is told to take it"
+    )
+    finish_sent_at = models.DateTimeField(
+        null=True, help_text="when the provider was last told to take what its payer has agreed to"
+    )
     probes = models.IntegerField(default=0)
     next_probe_at = models.DateTimeField(null=True)
 

@@ -46,6 +46,12 @@ class Question:
             return NO_ACCOUNT
         return measured(self.adapter.name, "reissue", partial(self.adapter.create, self.request))
 
+    def finish(self) -> Outcome:
+        """Take or hold what its payer has agreed to."""
+        if self.adapter is None or self.request is None:
+            return NO_ACCOUNT
+        return measured(self.adapter.name, "finish", partial(self.adapter.finish, self.request))
+
     def void(self) -> Outcome:
         """Let go what the charge holds."""
         if self.adapter is None or self.request is None:

@@ -9,6 +9,7 @@ from kernel import metrics
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
+    Agreed,
     Approved,
     Authorized,
     Declined,
@@ -22,7 +23,7 @@ from mpac.pgw.adapters.port import (
 
 R = TypeVar("R", bound=Outcome | OperationOutcome)
 
-SUCCESS = (Approved, Authorized, ActionRequired, Done, Accepted, Voided)
+SUCCESS = (Approved, Authorized, ActionRequired, Agreed, Done, Accepted, Voided)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from kernel.scrubbing import scrub
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import conf
 from mpac.pgw.adapters.port import (
+    Agreed,
     Approved,
     Authorized,
     CaptureNews,
@@ -44,6 +45,7 @@ from mpac.pgw.services.capture_truth import apply_capture_truth
 from mpac.pgw.services.disputes import apply_dispute_news, pack_news, unpack_news
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.fairness import Share, Waiting
+from mpac.pgw.services.finishing import finish_attempt
 from mpac.pgw.services.operations import prepare_refund
 from mpac.pgw.services.refund_truth import apply_refund_truth
 from mpac.pgw.services.truth import apply_provider_truth
@@ -229,26 +231,28 @@ def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, 
 def _settle_attempt(
     key: WebhookKey, attempt: PaymentAttempt, *, facts: WebhookHint | None, now: dt.datetime
 ) -> None:
-    scope = TenantScope(attempt.psp_id, attempt.merchant_id)
+    scope, timeout_s = TenantScope(attempt.psp_id, attempt.merchant_id), conf.WEBHOOK_INQUIRY_TIMEOUT_S
     proven = (Approved(payments=facts.payments) if facts.payments else facts.state) if facts else None
     if facts and facts.capture:
         _settle_capture(scope, attempt, news=facts.capture, now=now)
         _note(key, WebhookStatus.APPLIED, error="", now=now)
         return
     if proven is not None:
+        outcome = proven
         apply_provider_truth(
-            scope=scope, attempt_id=attempt.pk, outcome=proven, learned_from=LearnedFrom.WEBHOOK, now=now
+            scope=scope, attempt_id=attempt.pk, outcome=outcome, learned_from=LearnedFrom.WEBHOOK, now=now
         )
-        _note(key, WebhookStatus.APPLIED, error="", now=now)
-        return
-    _, outcome = probe_attempt(
-        scope=scope,
-        attempt_id=attempt.pk,
-        learned_from=LearnedFrom.WEBHOOK,
-        now=now,
-        timeout_s=conf.WEBHOOK_INQUIRY_TIMEOUT_S,
-    )
-    if _confirms(outcome, key):
+    else:
+        _, outcome = probe_attempt(
+            scope=scope,
+            attempt_id=attempt.pk,
+            learned_from=LearnedFrom.WEBHOOK,
+            now=now,
+            timeout_s=timeout_s,
+        )
+    if isinstance(outcome, Agreed):
+        finish_attempt(scope=scope, attempt_id=attempt.pk, now=now, timeout_s=timeout_s)
+    if proven is not None or _confirms(outcome, key):
         _note(key, WebhookStatus.APPLIED, error="", now=now)
     else:
         _note(key, WebhookStatus.PENDING, error=type(outcome).__name__, now=now)
@@ -283,7 +287,9 @@ def _settle_dispute(key: WebhookKey, attempt: PaymentAttempt, *, now: dt.datetim
 
 
 def _confirms(outcome: Outcome, key: WebhookKey) -> bool:
-    """Whether the provider's own answer holds the movement of money, or the hold, that the notice is about."""
+    """Whether the provider's own answer holds the movement of money, the hold, or the consent that the notice is about."""
+    if isinstance(outcome, Agreed):
+        return True
     if isinstance(outcome, Authorized):
         return outcome.reference == key.provider_reference
     return isinstance(outcome, Approved) and any(

@@ -1,6 +1,6 @@
 """Finding out what became of attempts whose outcome is open, and watching those that were closed without money.
 
-Due attempts are claimed fairly and asked about by several threads at once, outside any transaction; see `fairness`.
+What a payer turns out to have agreed to is finished in the next turn. Due attempts are claimed fairly and asked about by several threads at once, outside any transaction; see `fairness`.
 """
 
 import datetime as dt
@@ -15,12 +15,21 @@ from mpac.pgw.domain.probing import MAX_REISSUES
 from mpac.pgw.services.asking import Question, prepare_question
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.fairness import Claim, Waiting, Work, tenant_of, work_off
+from mpac.pgw.services.finishing import begin_finish
 from mpac.pgw.services.tries import is_unwanted
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
 
 WAITING = Waiting(table="payment_attempts", due_at="next_probe_at", counter="probes")
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """An attempt to ask about, or to finish."""
+
+    question: Question
+    finishes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +47,9 @@ def resolve_due_attempts(*, now: dt.datetime) -> int:
     )
 
 
-def _read(claim: Claim, now: dt.datetime) -> Question:
-    return prepare_question(scope=tenant_of(claim), attempt_id=claim.id, now=now)
+def _read(claim: Claim, now: dt.datetime) -> _Turn:
+    question = prepare_question(scope=tenant_of(claim), attempt_id=claim.id, now=now)
+    return _Turn(question, finishes=begin_finish(question, now=now))
 
 
 def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
@@ -47,7 +57,9 @@ def _may_reissue(question: Question, *, now: dt.datetime) -> bool:
     attempt, adapter = question.attempt, question.adapter
     wanted = attempt.intent.cancel_requested_at is None and attempt.intent.expires_at > now
     unanswered = (
-        attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN} and attempt.probes < MAX_REISSUES
+        attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}
+        and attempt.finish_sent_at is None
+        and attempt.probes < MAX_REISSUES
     )
     return adapter is not None and adapter.capabilities.reissue and wanted and unanswered
 
@@ -57,8 +69,11 @@ def _can_be_asked(question: Question) -> bool:
     return question.adapter is None or question.adapter.capabilities.probe
 
 
-def _ask(question: Question, now: dt.datetime) -> _Answer:
+def _ask(turn: _Turn, now: dt.datetime) -> _Answer:
+    question = turn.question
     try:
+        if turn.finishes:
+            return _Answer(question, ((question.finish(), LearnedFrom.ANSWER),))
         return _Answer(question, tuple(_conversation(question, now=now)))
     except Exception:
         logger.exception("a provider could not be asked", attempt=str(question.attempt.pk))

@@ -5,7 +5,7 @@ from typing import Any
 
 from mpac.pgw import conf
 from mpac.pgw.domain import probing
-from mpac.pgw.domain.attempts import OPEN, AttemptStatus
+from mpac.pgw.domain.attempts import FINISHABLE, OPEN, AttemptStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
 from mpac.pgw.events import (
     PaymentIntentCancelled,
@@ -13,7 +13,7 @@ from mpac.pgw.events import (
     PaymentIntentExpired,
     PaymentIntentFailed,
 )
-from mpac.pgw.models import Capture, PaymentAttempt, Refund
+from mpac.pgw.models import Capture, PaymentAttempt, PaymentIntent, Refund
 from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.evidence import Case, LearnedFrom, remember_attempt
 from mpac.pgw.services.steps import move_attempt, move_intent
@@ -29,6 +29,22 @@ def is_unwanted(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
     lapsed = intent.capture_before is not None and intent.capture_before <= now
     called_off = intent.cancel_requested_at is not None or intent.status in ENDED
     return lapsed or called_off or attempt.status not in OPEN
+
+
+def is_finish_wanted(intent: PaymentIntent, *, now: dt.datetime) -> bool:
+    """Whether what its payer has agreed to is to be taken."""
+    return intent.status in TAKING and intent.cancel_requested_at is None and intent.expires_at > now
+
+
+def is_finishable(attempt: PaymentAttempt) -> bool:
+    """Whether its payer can have agreed to the charge: they have seen it, and it is open."""
+    return attempt.status in FINISHABLE and attempt.provider_reference is not None
+
+
+def is_finish_under_way(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
+    """Whether a call that finishes the charge may still be on its way: nothing may be concluded from what was not found."""
+    sent_at = attempt.finish_sent_at
+    return sent_at is not None and sent_at + probing.STALE_SENT_AFTER > now
 
 
 def ask_again_later(case: Case) -> None:

@@ -13,6 +13,7 @@ from kernel.money import Money
 from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import (
     ActionRequired,
+    Agreed,
     Approved,
     Authorized,
     Declined,
@@ -43,7 +44,15 @@ from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, remember
 from mpac.pgw.services.holds import hold, release, take_held
 from mpac.pgw.services.late_money import receive_late
 from mpac.pgw.services.steps import move_attempt, move_intent, walk_intent
-from mpac.pgw.services.tries import ask_again_later, end_try, give_up
+from mpac.pgw.services.tries import (
+    ask_again_later,
+    ask_at_once,
+    end_try,
+    give_up,
+    is_finish_under_way,
+    is_finish_wanted,
+    is_finishable,
+)
 
 logger = get_logger(__name__)
 
@@ -65,6 +74,8 @@ def apply_provider_truth(
                 _action_required(case, outcome)
             case Declined() | NotProcessed() | Unknown():
                 _no_money(case, outcome)
+            case Agreed():
+                _agreed(case)
             case Voided():
                 _voided(case)
             case Pending():
@@ -157,6 +168,20 @@ def _action_required(case: Case, outcome: ActionRequired) -> None:
     announce(PaymentIntentActionRequired, intent, now=case.now, next_action=shown)
 
 
+def _agreed(case: Case) -> None:
+    """The payer has agreed. What is wanted is finished as soon as possible (see `finishing`), what is not never will be."""
+    attempt = case.attempt
+    if not is_finishable(attempt):
+        _pending(case)
+    elif is_finish_under_way(attempt, now=case.now):
+        ask_again_later(case)
+    elif is_finish_wanted(case.intent, now=case.now) or case.learned_from is LearnedFrom.WEBHOOK:
+        PaymentAttempt.objects.filter(pk=attempt.pk).update(agreed_at=case.now)
+        ask_at_once(case)
+    else:
+        give_up(case, reason="not finished")
+
+
 def _no_money(case: Case, outcome: Declined | NotProcessed | Unknown) -> None:
     match outcome:
         case Declined():
@@ -245,9 +270,12 @@ def _pending(case: Case) -> None:
 
 
 def _is_harmless(case: Case) -> bool:
-    """Whether no money can move for an attempt whose QR was never shown to anybody."""
-    adapter = find_adapter(case.attempt.provider)
-    never_shown = case.attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}
+    """Whether no money can move for an attempt whose QR or link was never shown to anybody."""
+    attempt = case.attempt
+    adapter = find_adapter(attempt.provider)
+    never_shown = (
+        attempt.status in {AttemptStatus.SENT, AttemptStatus.UNKNOWN} and attempt.finish_sent_at is None
+    )
     return never_shown and adapter is not None and adapter.capabilities.customer_initiated
 
 

@@ -20,6 +20,7 @@ from mpac.pgw.adapters.base import (
     NO_TOKEN,
     NOT_ASKED,
     OTHER_CURRENCY,
+    PaidAtOnce,
 )
 from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
 from mpac.pgw.adapters.port import (
@@ -48,7 +49,7 @@ IN_PROGRESS = "704"
 _Read = TypeVar("_Read")
 
 
-class AdyenAdapter:
+class AdyenAdapter(PaidAtOnce):
     """Cards at Adyen."""
 
     name = protocol.NAME

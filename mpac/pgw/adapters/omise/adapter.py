@@ -19,6 +19,7 @@ from mpac.pgw.adapters.base import (
     NOT_ASKED,
     NOT_HELD,
     OTHER_CURRENCY,
+    PaidAtOnce,
 )
 from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
 from mpac.pgw.adapters.omise import protocol
@@ -49,7 +50,7 @@ REFUSED_UNPROCESSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422, 42
 _Read = TypeVar("_Read")
 
 
-class OmiseAdapter:
+class OmiseAdapter(PaidAtOnce):
     """Cards and PromptPay at Omise."""
 
     name = protocol.NAME

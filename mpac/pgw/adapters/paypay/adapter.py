@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from kernel.errors import DomainError
-from mpac.pgw.adapters.base import CAPTURED_ONCE, GARBLED, INCOMPLETE, INEXACT, NOT_ASKED, OTHER_CURRENCY
+from mpac.pgw.adapters.base import (
+    CAPTURED_ONCE,
+    GARBLED,
+    INCOMPLETE,
+    INEXACT,
+    NOT_ASKED,
+    OTHER_CURRENCY,
+    PaidAtOnce,
+)
 from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
 from mpac.pgw.adapters.paypay import protocol
 from mpac.pgw.adapters.paypay.client import PayPayCalls, PayPayClient
@@ -39,7 +47,7 @@ REQUIRED_CREDENTIALS = ("api_key", "api_secret", "merchant_id")
 _Read = TypeVar("_Read")
 
 
-class PayPayAdapter:
+class PayPayAdapter(PaidAtOnce):
     """Dynamic codes at PayPay."""
 
     name = protocol.NAME

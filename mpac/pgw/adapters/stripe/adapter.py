@@ -18,6 +18,7 @@ from mpac.pgw.adapters.base import (
     NOT_ASKED,
     NOT_HELD,
     OTHER_CURRENCY,
+    PaidAtOnce,
 )
 from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
 from mpac.pgw.adapters.port import (
@@ -53,7 +54,7 @@ REFUSED_REFUNDS = frozenset({"charge_already_refunded", "charge_disputed", "refu
 _Read = TypeVar("_Read")
 
 
-class StripeAdapter:
+class StripeAdapter(PaidAtOnce):
     """Cards and PromptPay at Stripe."""
 
     name = protocol.NAME
