@@ -1,6 +1,7 @@
 """Finding out what became of attempts whose outcome is open, and watching those that were closed without money.
 
-What a payer turns out to have agreed to is finished in the next turn. Due attempts are claimed fairly and asked about by several threads at once, outside any transaction; see `fairness`.
+What a payer turns out to have agreed to is finished in the next turn.
+Due attempts are claimed fairly and asked about by several threads at once, outside any transaction; see `fairness`.
 """
 
 import datetime as dt
