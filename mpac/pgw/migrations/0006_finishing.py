@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("pgw", "0005_reconciliation"),
+        ("pgw", "0006_turns_and_ages"),
     ]
 
     operations = [
