@@ -13,7 +13,6 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     Metric,
 )
@@ -54,11 +53,33 @@ provider_breaker_changes = Counter(
     "Steps of accounts' circuit breakers, by the state they came to.",
     ["provider", "state"],
 )
-provider_breakers = Gauge(
-    "mpac_provider_breakers",
-    "Accounts by the state of their circuit breakers.",
-    ["provider", "state"],
-    multiprocess_mode="mostrecent",
+payment_attempts = Counter(
+    "mpac_payment_attempts_total",
+    "Steps of charges, by provider, the payment method and the state they came to.",
+    ["provider", "method", "status"],
+)
+refunds = Counter(
+    "mpac_refunds_total", "Steps of refunds, by provider and the state they came to.", ["provider", "status"]
+)
+captures = Counter(
+    "mpac_captures_total",
+    "Steps of captures, by provider and the state they came to.",
+    ["provider", "status"],
+)
+webhooks_received = Counter(
+    "mpac_webhooks_received_total",
+    "Notices from providers, by what became of them at once: applied, pending, parked, unconfirmed, repeated or refused.",
+    ["provider", "result"],
+)
+partner_calls = Counter(
+    "mpac_partner_calls_total",
+    "Calls to partners' endpoints, by how they ended: delivered, refused by an answer, or unreachable.",
+    ["outcome"],
+)
+partner_call_duration = Histogram(
+    "mpac_partner_call_duration_seconds",
+    "How long partners' endpoints took to answer, or until we gave up waiting.",
+    buckets=_SECONDS,
 )
 routing_refusals = Counter(
     "mpac_routing_refusals_total", "Payments for which no account could be chosen, by the reason.", ["reason"]

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import DatabaseError
 from prometheus_client.core import GaugeMetricFamily
@@ -37,12 +38,17 @@ FEWEST_PARTITIONS_AHEAD = f"SELECT min(ahead) FROM ({PARTITIONS_AHEAD}) AS table
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One figure of one context: the value that a query returns, which may ask for `now`, `types` and `schema`."""
+    """One figure of one context: the value that a query returns, which may ask for `now`, `types` and `schema`.
+
+    With `labels` it returns as many rows as there are values, each with the labels' texts before it. Labels are small
+    closed sets; no label names a tenant.
+    """
 
     name: str
     what: str
     db: ContextDb
     sql: str
+    labels: tuple[str, ...] = ()
 
 
 def common(db: ContextDb) -> Iterable[Observation]:
@@ -72,25 +78,27 @@ def render(observations: Sequence[Observation], *, now: dt.datetime) -> bytes:
     for each in observations:
         asked[each.db.name].append(each)
     figures = {
-        each.name: GaugeMetricFamily(each.name, each.what, labels=["context"]) for each in observations
+        each.name: GaugeMetricFamily(each.name, each.what, labels=["context", *each.labels])
+        for each in observations
     }
     is_up = GaugeMetricFamily("mpac_database_up", "Whether a context's database answers.", labels=["context"])
     with ThreadPoolExecutor(max_workers=len(asked)) as threads:
         answers = threads.map(lambda of_one: _measure(of_one, now=now), asked.values())
         for context, values in zip(asked, answers, strict=True):
             is_up.add_metric([context], 0 if values is None else 1)
-            for name, value in (values or {}).items():
-                figures[name].add_metric([context], value)
+            for name, rows in (values or {}).items():
+                for *labels, value in rows:
+                    figures[name].add_metric([context, *labels], float(value))
     return metrics.text_of([is_up, *figures.values()])
 
 
-def _measure(observations: Sequence[Observation], *, now: dt.datetime) -> dict[str, float] | None:
-    """The values of one context by name, or None when its database cannot be asked."""
+def _measure(observations: Sequence[Observation], *, now: dt.datetime) -> dict[str, list[Any]] | None:
+    """The rows of one context by name, or None when its database cannot be asked."""
     db = observations[0].db
     parameters = {"now": now, "types": handlers.handled_types(), "schema": db.name}
     try:
         with db.atomic(SCOPE):
-            return {each.name: float(db.execute(each.sql, parameters)[0][0]) for each in observations}
+            return {each.name: db.execute(each.sql, parameters) for each in observations}
     except (DatabaseError, PoolTimeout) as error:
         logger.warning("figures could not be measured", context=db.name, error=str(error))
         return None

@@ -5,7 +5,6 @@ import datetime as dt
 from kernel.jobs import job
 from mpac.pgw import conf
 from mpac.pgw.db import db
-from mpac.pgw.services.breakers import show_breakers
 from mpac.pgw.services.expiry import expire_untried
 from mpac.pgw.services.inbound import retry_webhooks
 from mpac.pgw.services.operation_resolution import resolve_due_captures, resolve_due_refunds
@@ -41,12 +40,6 @@ def retry_inbound(*, now: dt.datetime) -> int:
 def expire_intents(*, now: dt.datetime) -> int:
     """End intents that nobody paid in time."""
     return expire_untried(now=now)
-
-
-@job("pgw.watch_breakers", every_s=15, db=db)
-def watch_breakers(*, now: dt.datetime) -> int:
-    """Show in the figures how many accounts are in which state."""
-    return show_breakers(now=now)
 
 
 @job("pgw.call_partners", every_s=1, db=db, at_once=conf.SENDERS_AT_ONCE)

@@ -1,5 +1,6 @@
 """An alert speaks of figures that are shown and names a runbook that exists."""
 
+import json
 import re
 
 import pytest
@@ -8,27 +9,43 @@ from django.conf import settings
 from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
 
-from kernel import health, metrics
+from kernel import health
 
 DEPLOYMENT = settings.BASE_DIR / "deploy" / "prometheus"
 RULES = yaml.safe_load((DEPLOYMENT / "rules.yml").read_text())["groups"][0]["rules"]
 ALERTS = {rule["alert"]: rule for rule in RULES}
 
 
+DASHBOARDS = sorted((settings.BASE_DIR / "deploy" / "grafana").glob("*.json"))
+SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
+NAMED = re.compile(r"\bmpac_\w+")
+
+
 @pytest.fixture
 def shown(database):
     """The names of all figures, as one who scrapes finds them."""
-    metrics.observe_request(method="GET", route="v1/orders", status=200, seconds=0.01)
-    metrics.provider_calls.labels("scb", "create", "approved").inc()
     text = health.metrics(RequestFactory().get("/metrics")).content.decode()
-    return {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
+    families = text_string_to_metric_families(text)
+    return {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, ())}
 
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_watches_figures_that_are_shown(alert, shown):
-    watched = set(re.findall(r"\bmpac_\w+", ALERTS[alert]["expr"]))
+    watched = set(NAMED.findall(ALERTS[alert]["expr"]))
     assert watched - shown == set()
     assert watched or "up{" in ALERTS[alert]["expr"]
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_dashboards_draw_figures_that_are_shown(path, shown):
+    drawn = [
+        (panel["title"], target["expr"])
+        for panel in json.loads(path.read_text())["panels"]
+        for target in panel.get("targets", [])
+    ]
+    assert len(drawn) > 20
+    assert [(title, name) for title, expr in drawn for name in NAMED.findall(expr) if name not in shown] == []
+    assert all(NAMED.search(expr) for _title, expr in drawn)
 
 
 @pytest.mark.parametrize("alert", ALERTS)

@@ -117,7 +117,6 @@ JOBS = {
         "resolve_captures",
         "resolve_refunds",
         "retry_webhooks",
-        "watch_breakers",
     },
     "smarttab": {"ensure_partitions", "remove_expired", "resume_payments", "trim_device_logs"},
     "sync": {"ensure_partitions", "reconcile", "remove_expired"},

@@ -17,10 +17,10 @@ from django.db import DatabaseError
 from kernel.errors import NotFound
 from kernel.ids import created_at_of, uuid7
 from kernel.logs import get_logger
-from kernel.metrics import provider_breaker_changes, provider_breakers
-from kernel.tenancy import Scope, SystemScope
+from kernel.metrics import provider_breaker_changes
+from kernel.tenancy import Scope
 from mpac.pgw import conf
-from mpac.pgw.db import atomic, db
+from mpac.pgw.db import atomic
 from mpac.pgw.domain import breaker as rules
 from mpac.pgw.domain.breaker import Breaker, BreakerMode, BreakerState, Bucket, Calls, Policy
 from mpac.pgw.models import ProviderBreaker
@@ -30,9 +30,6 @@ from mpac.pgw.services.slots import AccountKey
 logger = get_logger(__name__)
 
 POLICY = Policy()
-COUNT = (
-    "SELECT provider, state, count(*) FROM provider_breakers WHERE updated_at > %s GROUP BY provider, state"
-)
 KEPT = dt.timedelta(seconds=conf.CALLS_KEPT_S)
 
 
@@ -142,20 +139,6 @@ def switch_breaker(
             row.mode = mode
         _write(row, Breaker() if reset else _breaker(row), now=now, mode=row.mode)
     return row
-
-
-def show_breakers(*, now: dt.datetime) -> int:
-    """Bring the figures to how many accounts of each provider are in each state; returns how many are not closed.
-
-    Accounts that nobody has called for a day are left out.
-    """
-    with atomic(SystemScope("upkeep")):
-        rows = db.execute(COUNT, [now - dt.timedelta(days=1)])
-    counted = {(provider, state): count for provider, state, count in rows}
-    for provider in {provider for provider, _state in counted}:
-        for state in BreakerState:
-            provider_breakers.labels(provider, state).set(counted.get((provider, state), 0))
-    return sum(count for (_provider, state), count in counted.items() if state != BreakerState.CLOSED)
 
 
 def forget() -> None:

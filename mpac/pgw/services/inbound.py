@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kernel.crashpoints import crashpoint, declare
-from kernel.errors import NotFound
+from kernel.errors import DomainError, NotFound
 from kernel.ids import created_at_of, uuid7
 from kernel.logs import get_logger
+from kernel.metrics import webhooks_received
 from kernel.scrubbing import scrub
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import conf
@@ -87,19 +88,26 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
     adapter = find_adapter(delivery.provider)
     if adapter is None:
         raise NotFound
-    hint = adapter.read_webhook(
-        headers=delivery.headers, body=delivery.body, account=_open_account(delivery), now=now
-    )
+    try:
+        hint = adapter.read_webhook(
+            headers=delivery.headers, body=delivery.body, account=_open_account(delivery), now=now
+        )
+    except DomainError:
+        webhooks_received.labels(adapter.name, "refused").inc()
+        raise
     is_signed = adapter.capabilities.webhook_trust is WebhookTrust.SIGNED
     if not is_signed:
         hint = replace(hint, dispute=None)
     key_id, status = _store(delivery, hint, now=now)
+    result: str = "repeated"
     crashpoint("pgw.webhook_stored")
     if status in OPEN:
         try:
-            _settle(key_id, facts=hint if is_signed else None, now=now)
+            result = _settle(key_id, facts=hint if is_signed else None, now=now)
         except Exception:
+            result = WebhookStatus.PENDING
             logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
+    webhooks_received.labels(adapter.name, result).inc()
     crashpoint("pgw.webhook_applied")
     return hint.answer
 
@@ -178,20 +186,19 @@ def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool) -> Webh
     return WebhookStatus.PENDING if others < conf.MAX_NOTICES_PER_ATTEMPT else WebhookStatus.UNCONFIRMED
 
 
-def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -> None:
+def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -> WebhookStatus:
     """Establish the truth of one notice, by its signed `facts` or by asking, and note how far it came."""
     with atomic(SCOPE):
         key: WebhookKey = WebhookKey.objects.get(pk=key_id)
         about = _find_subject(key)
     facts = facts or _read_again(key)
     if about is None:
-        _note(key, WebhookStatus.PARKED, error="no such object", now=now)
-    elif isinstance(about, PaymentAttempt) and key.dispute:
-        _settle_dispute(key, about, now=now)
-    elif isinstance(about, Refund):
-        _settle_refund(key, about, news=facts.refund if facts else None, now=now)
-    else:
-        _settle_attempt(key, about, facts=facts, now=now)
+        return _note(key, WebhookStatus.PARKED, error="no such object", now=now)
+    if isinstance(about, PaymentAttempt) and key.dispute:
+        return _settle_dispute(key, about, now=now)
+    if isinstance(about, Refund):
+        return _settle_refund(key, about, news=facts.refund if facts else None, now=now)
+    return _settle_attempt(key, about, facts=facts, now=now)
 
 
 def _read_again(key: WebhookKey) -> WebhookHint | None:
@@ -213,7 +220,9 @@ def _read_again(key: WebhookKey) -> WebhookHint | None:
         return None
 
 
-def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, now: dt.datetime) -> None:
+def _settle_refund(
+    key: WebhookKey, refund: Refund, *, news: RefundNews | None, now: dt.datetime
+) -> WebhookStatus:
     scope, timeout_s = TenantScope(refund.psp_id, refund.merchant_id), conf.WEBHOOK_INQUIRY_TIMEOUT_S
     if news is None:
         operation = prepare_refund(scope=scope, refund_id=refund.pk, now=now, timeout_s=timeout_s)
@@ -225,18 +234,17 @@ def _settle_refund(key: WebhookKey, refund: Refund, *, news: RefundNews | None, 
     )
     is_known = news is not None or refund.status != RefundStatus.PROCESSING
     status = WebhookStatus.APPLIED if is_known else WebhookStatus.PENDING
-    _note(key, status, error="" if is_known else type(outcome).__name__, now=now)
+    return _note(key, status, error="" if is_known else type(outcome).__name__, now=now)
 
 
 def _settle_attempt(
     key: WebhookKey, attempt: PaymentAttempt, *, facts: WebhookHint | None, now: dt.datetime
-) -> None:
+) -> WebhookStatus:
     scope, timeout_s = TenantScope(attempt.psp_id, attempt.merchant_id), conf.WEBHOOK_INQUIRY_TIMEOUT_S
     proven = (Approved(payments=facts.payments) if facts.payments else facts.state) if facts else None
     if facts and facts.capture:
         _settle_capture(scope, attempt, news=facts.capture, now=now)
-        _note(key, WebhookStatus.APPLIED, error="", now=now)
-        return
+        return _note(key, WebhookStatus.APPLIED, error="", now=now)
     if proven is not None:
         outcome = proven
         apply_provider_truth(
@@ -253,9 +261,8 @@ def _settle_attempt(
     if isinstance(outcome, Agreed):
         finish_attempt(scope=scope, attempt_id=attempt.pk, now=now, timeout_s=timeout_s)
     if proven is not None or _confirms(outcome, key):
-        _note(key, WebhookStatus.APPLIED, error="", now=now)
-    else:
-        _note(key, WebhookStatus.PENDING, error=type(outcome).__name__, now=now)
+        return _note(key, WebhookStatus.APPLIED, error="", now=now)
+    return _note(key, WebhookStatus.PENDING, error=type(outcome).__name__, now=now)
 
 
 def _settle_capture(
@@ -275,7 +282,7 @@ def _settle_capture(
         )
 
 
-def _settle_dispute(key: WebhookKey, attempt: PaymentAttempt, *, now: dt.datetime) -> None:
+def _settle_dispute(key: WebhookKey, attempt: PaymentAttempt, *, now: dt.datetime) -> WebhookStatus:
     apply_dispute_news(
         scope=TenantScope(attempt.psp_id, attempt.merchant_id),
         attempt_id=attempt.pk,
@@ -283,7 +290,7 @@ def _settle_dispute(key: WebhookKey, attempt: PaymentAttempt, *, now: dt.datetim
         learned_from=LearnedFrom.WEBHOOK,
         now=now,
     )
-    _note(key, WebhookStatus.APPLIED, error="", now=now)
+    return _note(key, WebhookStatus.APPLIED, error="", now=now)
 
 
 def _confirms(outcome: Outcome, key: WebhookKey) -> bool:
@@ -297,8 +304,8 @@ def _confirms(outcome: Outcome, key: WebhookKey) -> bool:
     )
 
 
-def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetime) -> None:
-    """Store how far a notice came; one that the provider never confirms is tried ever later and then left."""
+def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetime) -> WebhookStatus:
+    """Store and return how far a notice came; one that the provider never confirms is tried ever later and then left."""
     following = None if status is WebhookStatus.APPLIED else next_try_at(tries=key.tries + 1, now=now)
     if status is WebhookStatus.PENDING and following is None:
         status = WebhookStatus.UNCONFIRMED
@@ -306,6 +313,7 @@ def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetim
         WebhookKey.objects.filter(pk=key.pk).exclude(status=WebhookStatus.APPLIED).update(
             status=status, tries=key.tries + 1, next_try_at=following, last_error=error
         )
+    return status
 
 
 def _find_subject(key: WebhookKey) -> PaymentAttempt | Refund | None:

@@ -19,6 +19,7 @@ from kernel.crashpoints import crashpoint, declare
 from kernel.crypto import CryptoError
 from kernel.ids import encode
 from kernel.logs import get_logger
+from kernel.metrics import partner_call_duration, partner_calls
 from kernel.tenancy import SystemScope
 from mpac.pgw import conf
 from mpac.pgw.adapters.partners.client import Call, CallRecord, PartnerClient
@@ -198,6 +199,10 @@ def _note_all(ended: Sequence[tuple[_Claim, CallRecord]], *, now: dt.datetime) -
             if not record.delivered:
                 _note_failure(claim, record, now=now)
         _note_successes([(claim, record) for claim, record in ended if record.delivered], now=now)
+    for _claim, record in ended:
+        outcome = "delivered" if record.delivered else "refused" if record.status_code else "unreachable"
+        partner_calls.labels(outcome).inc()
+        partner_call_duration.observe(record.duration_ms / 1000)
 
 
 def _note_successes(done: Sequence[tuple[_Claim, CallRecord]], *, now: dt.datetime) -> None:

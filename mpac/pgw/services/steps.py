@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db.models import Model
 
+from kernel import metrics
+from mpac.pgw.db import on_commit
 from mpac.pgw.domain import attempts, captures, intents, refunds
 from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.captures import CaptureStatus
@@ -83,6 +85,7 @@ def move_attempt(
         raise illegal(attempt.intent)
     _assign(attempt, changes)
     record(attempt.intent, history=[(attempt.pk, source, target, attempt.version, reason)], actor=actor)
+    on_commit(metrics.payment_attempts.labels(attempt.provider, attempt.intent.method or "", target).inc)
 
 
 def move_refund(
@@ -97,6 +100,7 @@ def move_refund(
     _assign(refund, changes)
     history = [(None, source, target, refund.version, reason)]
     record(refund.intent, history=history, actor=actor, refund_id=refund.pk)
+    on_commit(metrics.refunds.labels(refund.provider, target).inc)
 
 
 def move_capture(
@@ -111,6 +115,7 @@ def move_capture(
     _assign(capture, changes)
     history = [(None, source, target, capture.version, reason)]
     record(capture.intent, history=history, actor=actor, capture_id=capture.pk)
+    on_commit(metrics.captures.labels(capture.provider, target).inc)
 
 
 def move_late_payment(

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from kernel import metrics
+from kernel import metrics, observations
 from kernel.errors import NotFound
+from mpac.pgw import api
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.breaker import BreakerMode
 from mpac.pgw.errors import AccountsResting
 from mpac.pgw.services import breakers
 from mpac.pgw.services.breakers import AccountKey, switch_breaker
 from mpac.pgw.services.confirmation import confirm_intent
-from mpac.pgw.tasks import watch_breakers
 from tests.pgw.conftest import OTHER_SCOPE, SCOPE
 from tests.pgw.services.routes import LOST, REFUSED
 
@@ -179,13 +179,14 @@ def test_is_not_seen_by_other_tenants(gateway, routes):
 
 def test_shows_in_the_figures(gateway, routes):
     routes.ail("fake")
-    watch_breakers(now=gateway.now)
-    text = metrics.render().decode()
-    assert 'mpac_provider_breakers{provider="fake",state="open"} 1.0' in text
-    assert 'mpac_provider_breaker_changes_total{provider="fake",state="open"}' in text
+    assert 'mpac_provider_breaker_changes_total{provider="fake",state="open"}' in metrics.render().decode()
+    assert 'mpac_provider_breakers{context="pgw",provider="fake",state="open"} 1.0' in measured(gateway.now)
     switch_breaker(scope=SCOPE, breaker_id=routes.breaker("fake").pk, mode=None, reset=True, now=gateway.now)
-    watch_breakers(now=gateway.now)
-    assert 'mpac_provider_breakers{provider="fake",state="open"} 0.0' in metrics.render().decode()
+    assert 'mpac_provider_breakers{context="pgw",provider="fake",state="open"}' not in measured(gateway.now)
+
+
+def measured(now):
+    return observations.render(api.observations(), now=now).decode()
 
 
 def test_every_call_shows_in_the_figures_with_its_outcome(gateway, routes):
