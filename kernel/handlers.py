@@ -2,12 +2,13 @@
 
 A handler runs in a transaction of its own context that first writes `(consumer, event id)` into the inbox; if the row is
 already there, the event has been handled. A handler with `own_transaction=False` manages its transactions itself (it
-calls other contexts or the outside); its receipt is written when it returns, so its body must be idempotent.
+calls other contexts or the outside); its receipt is written when it returns, so its body must be idempotent. One that
+takes events `together` gets those of one tenant that are due at the same time, in one transaction.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,7 +20,18 @@ E = TypeVar("E", bound=Event)
 Function = Callable[..., None]
 
 RECEIPT = "INSERT INTO inbox (consumer, event_id) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1"
+RECEIPTS = """
+    INSERT INTO inbox (consumer, event_id) SELECT %s, unnest(%s::uuid[]) ON CONFLICT DO NOTHING RETURNING event_id
+"""
 SEEN = "SELECT 1 FROM inbox WHERE consumer = %s AND event_id = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event with its own identity."""
+
+    event: Event
+    event_id: uuid.UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,7 @@ class Handler:
     function: Function
     system: str | None
     own_transaction: bool
-    identified: bool
+    together: bool
 
     def scope(self, event: Event) -> Scope:
         if self.system or event.psp_id is None:
@@ -41,29 +53,34 @@ class Handler:
 
     def handle(self, event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> bool:
         """React to `event` unless that has been done; returns whether the function ran."""
+        if self.together:
+            return self.handle_together([Fact(event, event_id)], now=now) == 1
         scope = self.scope(event)
         if not self.own_transaction:
             return self._handle_outside(event, scope, event_id=event_id, now=now)
         with self.db.atomic(scope):
             if not self.db.execute(RECEIPT, [self.consumer, event_id]):
                 return False
-            self._call(event, event_id=event_id, now=now)
+            self.function(event, now=now)
         return True
+
+    def handle_together(self, facts: Sequence[Fact], *, now: dt.datetime) -> int:
+        """React to events of one scope in one transaction; returns how many of them were new."""
+        with self.db.atomic(self.scope(facts[0].event)):
+            ids = [fact.event_id for fact in facts]
+            new = {row[0] for row in self.db.execute(RECEIPTS, [self.consumer, ids])}
+            if new:
+                self.function([fact for fact in facts if fact.event_id in new], now=now)
+        return len(new)
 
     def _handle_outside(self, event: Event, scope: Scope, *, event_id: uuid.UUID, now: dt.datetime) -> bool:
         with self.db.atomic(scope):
             if self.db.execute(SEEN, [self.consumer, event_id]):
                 return False
-        self._call(event, event_id=event_id, now=now)
+        self.function(event, now=now)
         with self.db.atomic(scope):
             self.db.execute(RECEIPT, [self.consumer, event_id])
         return True
-
-    def _call(self, event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> None:
-        if self.identified:
-            self.function(event, event_id=event_id, now=now)
-        else:
-            self.function(event, now=now)
 
 
 _handlers: dict[str, list[Handler]] = {}
@@ -76,17 +93,17 @@ def handles(
     consumer: str,
     system: str | None = None,
     own_transaction: bool = True,
-    identified: bool = False,
+    together: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function `(event, *, now)` as the reaction of `consumer` to `event`.
 
-    An `identified` one also takes `event_id`, for what is to carry the event's own identity.
+    One that takes events `together` is given a sequence of `Fact`s of one tenant instead, in its own transaction.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         existing = _handlers.setdefault(event.type, [])
         if all(handler.consumer != consumer for handler in existing):
-            existing.append(Handler(consumer, event, db, function, system, own_transaction, identified))
+            existing.append(Handler(consumer, event, db, function, system, own_transaction, together))
         return function
 
     return register

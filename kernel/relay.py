@@ -10,7 +10,7 @@ import select
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,11 @@ from django.db import InterfaceError, OperationalError, connections
 from kernel import clock, events, handlers, jobs
 from kernel.db import ContextDb
 from kernel.errors import Unavailable
+from kernel.handlers import Fact, Handler
 from kernel.logs import get_logger
 from kernel.outbox import CHANNEL
 from kernel.scrubbing import scrub_text
-from kernel.tenancy import SystemScope
+from kernel.tenancy import Scope, SystemScope
 
 logger = get_logger(__name__)
 
@@ -73,7 +74,9 @@ CLAIM = f"""
     RETURNING o.id, o.created_at, o.psp_id, o.merchant_id, o.store_id, o.type, o.aggregate_id, o.payload, o.tries,
               o.position, due.turn
 """
-DELIVERED = "UPDATE outbox SET delivered_at = %s, last_error = '' WHERE id = %s AND created_at = %s"
+DELIVERED = """
+    UPDATE outbox SET delivered_at = %s, last_error = '' WHERE id = ANY(%s) AND created_at = ANY(%s)
+"""
 UNHANDLED = """
     UPDATE outbox o SET delivered_at = %(now)s
     FROM (SELECT id, created_at FROM outbox
@@ -131,12 +134,22 @@ class Claims:
 
 
 def deliver_due(db: ContextDb, *, now: dt.datetime, claims: Claims | None = None) -> int:
-    """Claim one batch of due events of a context and handle each; returns how many were claimed."""
+    """Claim one batch of due events of a context and bring each to all who react to it; returns how many were claimed.
+
+    Who fails keeps an event from nobody else; their receipts make trying again safe.
+    """
     claimed = _claim(db, now=now)
     if claims is not None:
         claims.note(claimed, now=now)
-    for message in claimed:
-        _deliver(db, message)
+    if not claimed:
+        return 0
+    failures: dict[uuid.UUID, list[Exception]] = {message.id: [] for message in claimed}
+    facts = [fact for message in claimed if (fact := _load(message, failures[message.id]))]
+    for fact in facts:
+        _react(fact, failures[fact.event_id])
+    for handler, batch in _batches(facts):
+        _react_together(handler, batch, failures)
+    _settle(db, claimed, failures)
     return len(claimed)
 
 
@@ -174,40 +187,75 @@ def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
     return sorted(claimed, key=lambda message: (message.turn, message.position))
 
 
-def _deliver(db: ContextDb, message: Claimed) -> None:
-    """Hand an event to all who react to it. One who fails keeps it from no other; their receipts make trying again safe."""
-    now = clock.now()
+def _load(message: Claimed, failures: list[Exception]) -> Fact | None:
     try:
-        event = events.load(message.type, base=message.base, payload=message.payload)
-        failures = _handle(event, message, now=now)
+        return Fact(events.load(message.type, base=message.base, payload=message.payload), message.id)
     except Exception as error:
         logger.exception("event cannot be read", event_type=message.type, event_id=str(message.id))
-        failures = [error]
-    if failures:
-        outage = next((error for error in failures if isinstance(error, OUTAGES)), None)
-        _postpone(db, message, outage or failures[0], now=now)
-        return
-    with db.atomic(SCOPE):
-        db.execute("SET LOCAL synchronous_commit = off")
-        db.execute(DELIVERED, [now, message.id, message.created_at])
+        failures.append(error)
+        return None
 
 
-def _handle(event: events.Event, message: Claimed, *, now: dt.datetime) -> list[Exception]:
-    """Let every handler react, and return what went wrong."""
-    failures: list[Exception] = []
-    for handler in handlers.handlers_of(message.type):
+def _react(fact: Fact, failures: list[Exception]) -> None:
+    """Let those react who take one event at a time."""
+    for handler in handlers.handlers_of(fact.event.type):
+        if not handler.together:
+            _try(handler, fact, failures)
+
+
+def _try(handler: Handler, fact: Fact, failures: list[Exception]) -> None:
+    try:
+        handler.handle(fact.event, event_id=fact.event_id, now=clock.now())
+    except Exception as error:
+        logger.exception(
+            "handler failed",
+            consumer=handler.consumer,
+            event_type=fact.event.type,
+            event_id=str(fact.event_id),
+        )
+        failures.append(error)
+
+
+def _batches(facts: Sequence[Fact]) -> list[tuple[Handler, list[Fact]]]:
+    """What to hand over together: the events of one tenant for one consumer, in their order."""
+    batches: dict[tuple[str, Scope], tuple[Handler, list[Fact]]] = {}
+    for fact in facts:
+        for handler in handlers.handlers_of(fact.event.type):
+            if handler.together:
+                place = (handler.consumer, handler.scope(fact.event))
+                batches.setdefault(place, (handler, []))[1].append(fact)
+    return list(batches.values())
+
+
+def _react_together(
+    handler: Handler, facts: Sequence[Fact], failures: Mapping[uuid.UUID, list[Exception]]
+) -> None:
+    """Hand events over together, or one by one when that fails, so that one of them keeps no other."""
+    if len(facts) > 1:
         try:
-            handler.handle(event, event_id=message.id, now=now)
-        except Exception as error:
-            logger.exception(
-                "handler failed",
-                consumer=handler.consumer,
-                event_type=message.type,
-                event_id=str(message.id),
-                tries=message.tries,
-            )
-            failures.append(error)
-    return failures
+            handler.handle_together(facts, now=clock.now())
+        except Exception:
+            logger.exception("events are handled one by one", consumer=handler.consumer, events=len(facts))
+        else:
+            return
+    for fact in facts:
+        _try(handler, fact, failures[fact.event_id])
+
+
+def _settle(
+    db: ContextDb, claimed: Sequence[Claimed], failures: Mapping[uuid.UUID, Sequence[Exception]]
+) -> None:
+    """Note who has been delivered, and when to try the others again."""
+    now = clock.now()
+    done = [message for message in claimed if not failures[message.id]]
+    if done:
+        with db.atomic(SCOPE):
+            db.execute("SET LOCAL synchronous_commit = off")
+            db.execute(DELIVERED, [now, [each.id for each in done], [each.created_at for each in done]])
+    for message in claimed:
+        if errors := failures[message.id]:
+            outage = next((error for error in errors if isinstance(error, OUTAGES)), None)
+            _postpone(db, message, outage or errors[0], now=now)
 
 
 def _postpone(db: ContextDb, message: Claimed, error: Exception, *, now: dt.datetime) -> None:

@@ -53,11 +53,10 @@ def log(database, monkeypatch):
     return found
 
 
-def happen(what: str, *, aggregate: str = "thing:1", at: dt.datetime | None = None) -> None:
-    with DB.atomic(SCOPE):
-        publish(
-            DB, Happened(aggregate_id=aggregate, psp_id=1, merchant_id=10, what=what, at=at), now=clock.now()
-        )
+def happen(what: str, *, aggregate: str = "thing:1", at: dt.datetime | None = None, psp_id: int = 1) -> None:
+    event = Happened(aggregate_id=aggregate, psp_id=psp_id, merchant_id=10, what=what, at=at)
+    with DB.atomic(TenantScope(psp_id, 10)):
+        publish(DB, event, now=clock.now())
 
 
 def pending() -> int:
@@ -184,6 +183,42 @@ def test_forgets_claims_whose_lease_is_over(log):
     assert len(claims._made) == 1
     claims.note([], now=now + LEASE + dt.timedelta(seconds=1))
     assert not claims._made
+
+
+@pytest.fixture
+def together(database, monkeypatch):
+    """Who takes events together: what it was given, call by call; an event called "bad" makes it fail."""
+    calls: list[list[str]] = []
+
+    def react(facts, *, now: dt.datetime) -> None:
+        calls.append([fact.event.what for fact in facts])
+        if "bad" in calls[-1]:
+            raise RuntimeError
+
+    monkeypatch.setattr(handlers, "_handlers", {})
+    handlers.handles(Happened, db=PORTAL, consumer="portal.together", together=True)(react)
+    return calls
+
+
+def test_hands_the_events_of_a_tenant_over_together_and_once(together):
+    for number in range(3):
+        happen(f"ours {number}", aggregate=f"thing:{number}")
+    happen("theirs", aggregate="thing:9", psp_id=2)
+    assert deliver_due(DB, now=clock.now()) == 4
+    with DB.atomic(RELAY):
+        DB.execute("UPDATE outbox SET delivered_at = NULL, next_try_at = created_at")
+    happen("late", aggregate="thing:7")
+    deliver_all([DB])
+    assert together == [["ours 0", "ours 1", "ours 2"], ["theirs"], ["late"]]
+    assert pending() == 0
+
+
+def test_keeps_an_event_from_none_of_those_that_it_was_handed_over_with(together):
+    for what in ("first", "bad", "last"):
+        happen(what, aggregate=f"thing:{what}")
+    assert deliver_due(DB, now=clock.now()) == 3
+    assert together == [["first", "bad", "last"], ["first"], ["bad"], ["last"]]
+    assert pending() == 1
 
 
 def test_leaves_events_that_nobody_handles_to_history(log, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from kernel import ids
-from kernel.handlers import handlers_of
+from kernel.handlers import Fact, handlers_of
 from kernel.tenancy import TenantScope
 from mpac.pgw import events
 from mpac.pgw.domain.lateness import Source
@@ -63,6 +63,22 @@ def test_counts_the_events_of_each_object_from_one(database, now):
         deliver(happened(events.PaymentIntentProcessing, object_id=object_id), now=now)
     found = [(told.object_id, told.sequence) for told in events_told()]
     assert found == [(first, 1), (second, 1), (first, 2), (first, 3), (second, 2)]
+
+
+def test_tells_many_events_at_once_as_it_tells_one_after_the_other(database, now):
+    made = endpoint(now=now, event_types=["payment_intent.processing"])
+    first, second = (ids.encode("pi", ids.uuid7()) for _ in range(2))
+    deliver(happened(events.PaymentIntentCreated, object_id=first), now=now)
+    kinds = [(events.PaymentIntentProcessing, first), (events.PaymentIntentCreated, second)]
+    kinds += [(events.PaymentIntentSucceeded, first), (events.PaymentIntentProcessing, second)]
+    facts = [Fact(happened(kind, object_id=object_id), ids.uuid7()) for kind, object_id in kinds]
+    (handler,) = [each for each in handlers_of(facts[0].event.type) if each.consumer == "pgw.tell_partner"]
+    assert [handler.handle_together(facts, now=now) for _ in range(2)] == [4, 0]
+    found = [(told.object_id, told.sequence) for told in events_told()]
+    assert found == [(first, 1), (first, 2), (second, 1), (first, 3), (second, 2)]
+    assert sorted((each.event_id, each.endpoint_id) for each in deliveries()) == sorted(
+        (facts[index].event_id, made.endpoint.pk) for index in (0, 3)
+    )
 
 
 def test_opens_deliveries_to_those_endpoints_that_want_the_event(database, now):

@@ -12,10 +12,9 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from kernel.handlers import has_handlers
 from kernel.idempotency import Keyed, KeyInFlight, Stored, run_once
 from kernel.ids import created_at_of, uuid7
-from kernel.outbox import outbox_row, wake_relay
+from kernel.outbox import outbox_row
 from kernel.tenancy import TenantScope, scope_sql
 from mpac.pgw.db import db
 from mpac.pgw.events import PaymentIntentCreated
@@ -88,9 +87,7 @@ def create_intent_once(
     status, body = render(intent)
     values = statement_values(keyed=keyed, intent=intent, status=status, body=body, now=now)
     held, made = _run(scope, values)
-    if made:
-        if has_handlers(PaymentIntentCreated.type):
-            wake_relay(db)
+    if made:  # nobody waits for the news of an intent: the relay need not be woken for each
         return Stored(status, body)
     if not held:
         raise KeyInFlight(retry_after_s=1)

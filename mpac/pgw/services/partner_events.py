@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from kernel.events import Event
+from kernel.handlers import Fact
 from kernel.ids import created_at_of, parse, uuid7
 from kernel.tenancy import TenantScope
 from mpac.pgw import conf
@@ -26,48 +26,73 @@ from mpac.pgw.selectors.partner_webhooks import (
 
 BATCH = 500
 # Events of one object come one after the other; one that was parked and replayed may meet its successor here.
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-# Every event of every intent passes here, so that keeping it and asking who wants it is one statement.
+ONE_AT_A_TIME = """
+    SELECT pg_advisory_xact_lock(hashtextextended('pgw.partner_events:' || object_id, 0))
+    FROM (SELECT DISTINCT object_id FROM unnest(%s::text[]) AS object_id ORDER BY object_id) AS objects
+"""
+# Every event of every intent passes here, so that keeping many and asking who wants them is one statement.
 RECORD = """
-    WITH told AS (
+    WITH facts AS (
+        SELECT * FROM unnest(%(ids)s::uuid[], %(created_at)s::timestamptz[], %(merchant_ids)s::int[], %(store_ids)s::int[],
+                             %(livemode)s::boolean[], %(types)s::text[], %(object_ids)s::text[],
+                             %(objects_created_at)s::timestamptz[], %(data)s::text[])
+        AS fact (id, created_at, merchant_id, store_id, livemode, type, object_id, object_created_at, data)
+    ), told AS (
         INSERT INTO partner_events (id, created_at, psp_id, merchant_id, store_id, livemode, type, object_id, sequence, data)
-        SELECT %(id)s, %(created_at)s, %(psp_id)s, %(merchant_id)s, %(store_id)s, %(livemode)s, %(type)s, %(object_id)s,
-               1 + coalesce(max(sequence), 0), %(data)s::jsonb
-        FROM partner_events
-        WHERE psp_id = %(psp_id)s AND object_id = %(object_id)s AND created_at >= %(object_created_at)s
-        RETURNING 1
+        SELECT id, created_at, %(psp_id)s, merchant_id, store_id, livemode, type, object_id,
+               row_number() OVER (PARTITION BY object_id ORDER BY id) + coalesce((
+                   SELECT max(sequence) FROM partner_events earlier
+                   WHERE psp_id = %(psp_id)s AND earlier.object_id = facts.object_id
+                     AND earlier.created_at >= facts.object_created_at
+               ), 0),
+               data::jsonb
+        FROM facts
     )
-    SELECT e.id FROM told, webhook_endpoints e
-    WHERE e.psp_id = %(psp_id)s AND e.livemode = %(livemode)s AND e.status = 'enabled' AND e.event_types ?| %(wanted)s
+    SELECT facts.id, endpoint.id FROM facts JOIN webhook_endpoints endpoint
+    ON endpoint.psp_id = %(psp_id)s AND endpoint.livemode = facts.livemode AND endpoint.status = 'enabled'
+       AND endpoint.event_types ?| ARRAY[%(all)s, facts.type]
 """
 
 
-def record_event(event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> None:
-    """Keep one of our events as what its partner is told, and open a delivery to every endpoint that wants it.
+def record_events(facts: Sequence[Fact], *, now: dt.datetime) -> None:
+    """Keep events of one partner as what it is told, and open a delivery to every endpoint that wants one.
 
     Needs an open transaction; the caller sees to it that an event is recorded once.
     """
-    kind, object_id, created_at = TOLD[type(event)], event.aggregate_id, created_at_of(event_id)
-    psp_id = int(event.psp_id or 0)
+    told = {fact.event_id: _told(fact) for fact in facts}
+    object_ids = [each.object_id for each in told.values()]
     values = {
-        "id": event_id,
-        "created_at": created_at,
-        "psp_id": psp_id,
-        "merchant_id": event.merchant_id,
-        "store_id": event.store_id,
-        "livemode": event.payload()["livemode"],
-        "type": kind,
-        "object_id": object_id,
-        "object_created_at": created_at_of(parse(object_id)[1]),
-        "data": orjson.dumps(data_of(event)).decode(),
-        "wanted": [ALL, kind],
+        "psp_id": int(facts[0].event.psp_id or 0),
+        "all": ALL,
+        "ids": list(told),
+        "created_at": [each.created_at for each in told.values()],
+        "merchant_ids": [each.merchant_id for each in told.values()],
+        "store_ids": [each.store_id for each in told.values()],
+        "livemode": [each.livemode for each in told.values()],
+        "types": [each.type for each in told.values()],
+        "object_ids": object_ids,
+        "objects_created_at": [created_at_of(parse(object_id)[1]) for object_id in object_ids],
+        "data": [orjson.dumps(each.data).decode() for each in told.values()],
     }
-    db.execute(ONE_AT_A_TIME, [f"pgw.partner_events:{object_id}"])
-    if listeners := db.execute(RECORD, values):
-        told = PartnerEvent(
-            id=event_id, created_at=created_at, psp_id=psp_id, livemode=values["livemode"], type=kind
-        )
-        _open_deliveries([(told, endpoint_id) for (endpoint_id,) in listeners], now=now)
+    db.execute(ONE_AT_A_TIME, [object_ids])
+    if wanted := db.execute(RECORD, values):
+        _open_deliveries([(told[event_id], endpoint_id) for event_id, endpoint_id in wanted], now=now)
+
+
+def _told(fact: Fact) -> PartnerEvent:
+    """What a partner is told of one of our events, but for its number among those of its object."""
+    event = fact.event
+    return PartnerEvent(
+        id=fact.event_id,
+        created_at=created_at_of(fact.event_id),
+        psp_id=int(event.psp_id or 0),
+        merchant_id=event.merchant_id,
+        store_id=event.store_id,
+        livemode=event.payload()["livemode"],
+        type=TOLD[type(event)],
+        object_id=event.aggregate_id,
+        data=data_of(event),
+    )
 
 
 def resend_event(
