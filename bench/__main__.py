@@ -18,6 +18,7 @@ import uvloop
 from bench import pgbench
 from bench.load import Result, drive
 from bench.scenarios import Partner, Till
+from bench.seed import NotSeeded, Seeding
 from bench.statements import Recorder, Script, Unrecorded, script
 from simulator.terminal.fleet import Fleet
 
@@ -32,6 +33,8 @@ HEAD = f"{'':<26} {'rate':>12} {'p50':>10} {'p95':>10} {'p99':>10} {'max':>10} {
 
 def main() -> int:
     """0 when every call of the run was answered as it should be."""
+    if sys.argv[1:2] == ["seed"]:
+        return _seed(sys.argv[2:])
     chosen = _arguments()
     demo: dict[str, Any] = json.loads(chosen.demo.read_text())
     return uvloop.run(Bench(demo, chosen).run())
@@ -170,6 +173,21 @@ def show(result: Result) -> None:
 
 def _verdict(holds: object) -> str:
     return "yes" if holds else "NO"
+
+
+def _seed(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench seed", description="Fill a database with payments."
+    )
+    parser.add_argument("--intents", type=int, default=10_000_000)
+    parser.add_argument("--workers", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    try:
+        Seeding(os.environ["MPAC_ADMIN_DATABASE_URL"], intents=chosen.intents, workers=chosen.workers).run()
+    except NotSeeded as error:
+        print(error)
+        return 1
+    return 0
 
 
 def _arguments() -> argparse.Namespace:

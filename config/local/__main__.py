@@ -15,6 +15,7 @@ from config.local.console import Console
 from config.local.errors import Interrupted, LocalPlatformError
 from config.local.options import Options
 from config.local.platform import Platform
+from config.local.postgres import LOADING
 from config.local.processes import PR_SET_PDEATHSIG, end_with_parent, free_port
 from config.local.state import forget
 from config.local.summary import summary
@@ -28,6 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("demo", help="start everything, make the first sale, stop")
     commands.add_parser("clean-state", help="forget the data and the secrets")
     bench = commands.add_parser("bench-platform", help="run a command against a throw-away platform")
+    bench.add_argument("--state", type=Path, help="a directory of the platform's own, which is kept")
+    bench.add_argument(
+        "--loading",
+        action="store_true",
+        help="servers and schemas only, made to be filled fast; needs --state",
+    )
     bench.add_argument(
         "run", nargs="+", metavar="COMMAND", help="gets MPAC_DEMO_FILE and the database addresses"
     )
@@ -51,7 +58,7 @@ def execute(chosen: argparse.Namespace, *, options: Options, console: Console) -
         return demo(options=options, console=console)
     if chosen.command == "clean-state":
         return clean_state(options=options, console=console)
-    return on_throw_away_platform(chosen.run, console=console)
+    return bench_platform(chosen.run, state=chosen.state, loading=chosen.loading, console=console)
 
 
 def run(*, options: Options, console: Console) -> int:
@@ -80,28 +87,51 @@ def clean_state(*, options: Options, console: Console) -> int:
     return 0
 
 
-def on_throw_away_platform(command: Sequence[str], *, console: Console) -> int:
-    """Run `command` against a fresh durable platform on free ports, then remove it. Returns its exit code."""
+def bench_platform(command: Sequence[str], *, state: Path | None, loading: bool, console: Console) -> int:
+    """Run `command` against a platform over `state`, or against one that is removed afterwards. Returns its exit code."""
     end_with_make()
+    if state and loading:
+        return on_loading_servers(command, state=state, console=console)
+    if state:
+        return on_platform(command, state=state, console=console)
     with tempfile.TemporaryDirectory(prefix="mpac-bench-") as directory:
-        options = dataclasses.replace(
-            Options.from_environment(),
-            state=Path(directory) / "state",
-            port=free_port(),
-            ws_port=free_port(),
-            sim_port=free_port(),
-        )
+        state = Path(directory) / "state"
         try:
-            with Platform(options=options, console=console) as platform:
-                platform.start(first_sale=False)
-                child = subprocess.Popen(
-                    command, env=_bench_environment(platform), preexec_fn=end_with_parent()
-                )
-                platform.watch(until=lambda: child.poll() is not None)
-                child.terminate()
-                return child.wait()
+            return on_platform(command, state=state, console=console)
         finally:
-            forget(options.state)
+            forget(state)
+
+
+def on_platform(command: Sequence[str], *, state: Path, console: Console) -> int:
+    """Run `command` against a durable platform over `state` on free ports. Returns its exit code."""
+    options = dataclasses.replace(
+        Options.from_environment(),
+        state=state.absolute(),
+        port=free_port(),
+        ws_port=free_port(),
+        sim_port=free_port(),
+    )
+    with Platform(options=options, console=console) as platform:
+        platform.start(first_sale=False)
+        return _run_beside(platform, command)
+
+
+def on_loading_servers(command: Sequence[str], *, state: Path, console: Console) -> int:
+    """Run `command` against the servers of a platform over `state`, which are not durable meanwhile."""
+    options = dataclasses.replace(Options.from_environment(), state=state.absolute())
+    try:
+        with Platform(options=options, console=console, database_settings=LOADING) as platform:
+            platform.prepare()
+            return _run_beside(platform, command)
+    finally:
+        os.sync()
+
+
+def _run_beside(platform: Platform, command: Sequence[str]) -> int:
+    child = subprocess.Popen(command, env=_bench_environment(platform), preexec_fn=end_with_parent())
+    platform.watch(until=lambda: child.poll() is not None)
+    child.terminate()
+    return child.wait()
 
 
 def end_with_make() -> None:

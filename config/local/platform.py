@@ -3,7 +3,7 @@
 import shutil
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -33,8 +33,11 @@ class Platform:
     The demo file exists exactly while the platform can be used.
     """
 
-    def __init__(self, *, options: Options, console: Console) -> None:
+    def __init__(
+        self, *, options: Options, console: Console, database_settings: Mapping[str, str] | None = None
+    ) -> None:
         self.options = options
+        self._database_settings = database_settings
         self.stopping = threading.Event()
         self._console = console
         self._supervisor = Supervisor(console=console)
@@ -69,6 +72,12 @@ class Platform:
 
         Raises LocalPlatformError when something on the way does not come up.
         """
+        environments = self.prepare()
+        self._start_programs(environments)
+        return self._open_for_business(environments, first_sale=first_sale)
+
+    def prepare(self) -> Environments:
+        """Bring up the servers with roles, schemas and demo data, and nothing that uses them. Raises LocalPlatformError."""
         state = self.options.state
         self._cleanup.enter_context(hold(state))
         self.demo_file.unlink(missing_ok=True)
@@ -81,8 +90,7 @@ class Platform:
             options=self.options, secrets=known, addresses=self._start_servers()
         )
         self._prepare(self.environments)
-        self._start_programs(self.environments)
-        return self._open_for_business(self.environments, first_sale=first_sale)
+        return self.environments
 
     def watch(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Look after the processes until somebody asks to stop or `until()` holds."""
@@ -95,7 +103,10 @@ class Platform:
             self._console.say("using the servers named by DATABASE_URL and REDIS_URL")
             return given
         servers = Embedded(
-            self.options.state, postgres=not given.database_url, redis=not given.redis_url
+            self.options.state,
+            postgres=not given.database_url,
+            redis=not given.redis_url,
+            settings=self._database_settings,
         ).start()
         self.embedded = servers
         self._cleanup.callback(servers.stop)

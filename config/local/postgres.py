@@ -44,6 +44,20 @@ THROW_AWAY = {
     # Tests let hundreds of callers come at once, each with connections of its own.
     "max_connections": "1000",
 }
+# A database that is being filled can be filled again, and has all the room it wants.
+LOADING = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "2GB",
+    "maintenance_work_mem": "512MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+    "log_min_duration_statement": "-1",
+}
 ACCESS_RULES = f"""\
 local  all  {SUPERUSER}                trust
 local  all  all                        scram-sha-256
