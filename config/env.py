@@ -110,6 +110,12 @@ def database_owner(context: str) -> dict[str, str]:
     }
 
 
+def monitor_login() -> dict[str, str]:
+    """The role with `pg_monitor` that `manage.py db_health` looks with; empty where each context's own role does."""
+    role = env.str("MPAC_MONITOR_ROLE", default="")
+    return {"user": role, "password": env.str("MPAC_MONITOR_PASSWORD", default="")} if role else {}
+
+
 def path(name: str, default: str) -> Path:
     """An absolute path."""
     return Path(env.str(name, default=default)).absolute()

@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from config.contexts import CONTEXTS
-from config.env import amount_limits, database, database_owner, env, key_encryption_keys, path, service_keys
+from config.env import (
+    amount_limits,
+    database,
+    database_owner,
+    env,
+    key_encryption_keys,
+    monitor_login,
+    path,
+    service_keys,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -24,6 +33,7 @@ APPEND_SLASH = False
 MPAC_CONTEXTS = {context.name: context.alias for context in CONTEXTS}
 DATABASES = {context.alias: database(context.name) for context in CONTEXTS}
 MPAC_DATABASE_OWNERS = {context.alias: database_owner(context.name) for context in CONTEXTS}
+MPAC_MONITOR_LOGIN = monitor_login()
 MPAC_ADMIN_DATABASE_URL = env.str("MPAC_ADMIN_DATABASE_URL", default="")
 DATABASE_ROUTERS = ["config.routers.SchemaRouter"]
 # W035: every context has an outbox, an inbox and so on, each in its own schema. E408-E410: the console has its
