@@ -6,9 +6,10 @@ console as for the API; money, states, identifiers and instants show themselves 
 not shown even when nobody thought of them. Whatever changes data goes through a service: a `RowAction` asks and calls one.
 """
 
-from kernel.admin.actions import RowAction
+from kernel.admin.actions import Journal, ListAction, Person, RowAction
 from kernel.admin.columns import KindIn
 from kernel.admin.pages import SECRET, ConsoleAdmin, PlatformAdmin
+from kernel.admin.panels import Panel
 from kernel.admin.plumbing import register_plumbing
 from kernel.admin.scope import console_scope, find_console_scope
 from kernel.admin.site import ConsoleSite
@@ -17,7 +18,11 @@ __all__ = [
     "SECRET",
     "ConsoleAdmin",
     "ConsoleSite",
+    "Journal",
     "KindIn",
+    "ListAction",
+    "Panel",
+    "Person",
     "PlatformAdmin",
     "RowAction",
     "console_scope",

@@ -1,4 +1,4 @@
-"""What a person may do from a row's page: one thing at a time, asked about first, for those who have the permission there.
+"""What a person may do from a page: one thing at a time, asked about first, for those who have the permission there.
 
 The console itself still writes nothing: an action calls a service of its context, which opens the transaction of the row's
 own tenant, records what happened, and refuses what is not allowed.
@@ -7,12 +7,13 @@ own tenant, records what happened, and refuses what is not allowed.
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.forms import Form
 from django.http import HttpRequest
 
 from kernel.errors import DomainError
+from kernel.tenancy import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,8 @@ class RowAction:
     """`run(row, actor, now)` does it and returns what to tell the person; a DomainError is told them, too.
 
     With a `form`, what it was answered goes to `run` by name; `begin(row, now)` says what its fields begin with, read in the
-    viewer's scope. A refusal leaves what was typed where it is.
+    viewer's scope. A refusal leaves what was typed where it is. `fits` says whether a row as it stands is one for it: its
+    button is offered there alone, while `run` has the last word, for the row may have changed meanwhile.
     """
 
     name: str
@@ -30,16 +32,67 @@ class RowAction:
     run: Callable[..., str]
     form: type[Form] | None = None
     begin: Callable[[Any, dt.datetime], Mapping[str, Any]] | None = None
+    fits: Callable[[Any], bool] | None = None
 
     def is_open_to(self, request: HttpRequest, row: Any = None) -> bool:
         """Whether this person may do it at all, or to this row."""
         return bool(request.user.has_perm(self.permission, row))
 
-    def ask(self, row: Any, answers: Any, now: dt.datetime) -> Form | None:
+    def is_offered(self, request: HttpRequest, row: Any) -> bool:
+        """Whether the page of this row has a button for it."""
+        return self.is_open_to(request, row) and (self.fits is None or self.fits(row))
+
+    def ask(self, row: Any, answers: Any, files: Any, now: dt.datetime) -> Form | None:
         """The form, filled with the answers if there are any. Runs in the viewer's scope."""
         if self.form is None:
             return None
-        return self.form(answers, initial=dict(self.begin(row, now)) if self.begin else {})
+        return self.form(answers, files, initial=dict(self.begin(row, now)) if self.begin else {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who acts on a list: as records name them, what they see, and whether they may do it to a row."""
+
+    name: str
+    scope: Scope
+    may: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAction:
+    """What may be done from a list: `run(person, now, **answers)` does it and returns what to tell the person.
+
+    Whoever holds the permission anywhere is asked; `run` asks `person.may` about each row that it touches.
+    """
+
+    name: str
+    words: str
+    question: str
+    permission: str
+    run: Callable[..., str]
+    form: type[Form]
+
+    def is_open_to(self, request: HttpRequest) -> bool:
+        """Whether this person may do it anywhere."""
+        return bool(request.user.has_perm(self.permission))
+
+    def person(self, request: HttpRequest, scope: Scope) -> Person:
+        """Who does it."""
+
+        def may(row: Any) -> bool:
+            return bool(request.user.has_perm(self.permission, row))
+
+        return Person(name=actor_of(request), scope=scope, may=may)
+
+
+class Journal(Protocol):
+    """Where a context keeps who did what in its console: entered before it is done, so that nothing happens unseen."""
+
+    def begin(self, *, actor: str, action: str, table: str, row: Any, answers: Mapping[str, Any]) -> Any:
+        """Enter what is about to be done; returns what names the entry."""
+
+    def end(self, entry: Any, *, done: bool, said: str, now: dt.datetime) -> None:
+        """Say how it ended."""
 
 
 def refuse(form: Form, refused: DomainError) -> None:

@@ -1,37 +1,30 @@
 """The pages of one model: a list, and a row in groups of columns with the way to what belongs to it."""
 
-import datetime as dt
 import functools
 import operator
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, ClassVar, Protocol, cast
 from urllib.parse import urlencode
 
-from django.contrib import messages
-from django.contrib.admin.options import ModelAdmin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import QuerySet
-from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
 from django.template.response import SimpleTemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
-from kernel import clock, ids
-from kernel.admin.actions import RowAction, actor_of, refuse
-from kernel.admin.columns import Kind, Show, column, may_be
+from kernel import ids
+from kernel.admin.acting import ActingAdmin
+from kernel.admin.columns import EMPTY, Kind, Show, column, label, may_be
+from kernel.admin.panels import Panel
 from kernel.admin.scope import console_scope, find_console_scope
-from kernel.db import ContextDb
-from kernel.errors import DomainError
 from kernel.logs import get_logger
 from kernel.tenancy import SystemScope
 
@@ -41,6 +34,7 @@ SECRET = re.compile(
     r"_(?:sealed|hash|encrypted|secret)$|^(?:password|secret|fingerprint|nonce|credentials|body|raw_body|headers)$"
 )
 COUNTED_AT_MOST = 10_000
+FACTS = 8
 TENANT = {"psp_id": "psp", "merchant_id": "merchant", "store_id": "store"}
 Lookups = Mapping[str, Any]
 
@@ -75,24 +69,24 @@ class ConsoleList(ChangeList):
             self.full_result_count = self.result_count
 
 
-class ConsoleAdmin(ModelAdmin):
+class ConsoleAdmin(ActingAdmin):
     """Read-only pages of one model.
 
     `kind` is what rows are called where others refer to them: the prefix of their TypeIDs, or a word of the trade for
     integer keys. `references` says what the columns that name other rows name; `currency` is the path to the currency of
-    the money columns. `attention` names conditions that a person should look at, with the lookups that find such rows.
-    `row_actions` are what some people may do from a row's page. `platform_only` hides the model from everybody but the
-    platform's operators.
+    the money columns; `in_panels` are columns that a panel shows. `attention` names conditions that a person should look
+    at, with the lookups that find such rows. `row_actions` are what some people may do from a row's page, `list_actions`
+    from the list, and `journal` keeps who did what. `platform_only` hides the model from everybody but the platform's
+    operators.
     """
 
-    db: ClassVar[ContextDb]
     platform_only: ClassVar[bool] = False
     plumbing: ClassVar[bool] = False
     kind: ClassVar[str] = ""
     references: ClassVar[Mapping[str, Kind]] = {}
     currency: ClassVar[str] = "currency"
+    in_panels: ClassVar[Sequence[str]] = ()
     attention: ClassVar[Mapping[str, Lookups]] = {}
-    row_actions: ClassVar[Sequence[RowAction]] = ()
 
     actions = None
     list_per_page = 50
@@ -101,10 +95,15 @@ class ConsoleAdmin(ModelAdmin):
     paginator = BoundedPaginator
     view_on_site = False
     change_form_template = "console/row.html"
+    change_list_template = "console/list.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {"title": capfirst(str(self.opts.verbose_name_plural)), **(extra_context or {})}
-        return self._in_scope(request, super().changelist_view, request, context)
+        context = {
+            "title": capfirst(str(self.opts.verbose_name_plural)),
+            "list_actions": self.offered_on_list(request),
+            **(extra_context or {}),
+        }
+        return self._in_scope(request, self._list, request, context)
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -115,75 +114,46 @@ class ConsoleAdmin(ModelAdmin):
             context |= {
                 "list_url": self.list_url(),
                 "related": self._related(request, key),
-                "row_actions": [
-                    (action.words, self._action_url(key, action))
-                    for action in self.row_actions
-                    if action.is_open_to(request)
-                ],
             }
-            if name := self._public_name(key):
+            if name := self.public_name(key):
                 context["subtitle"] = name
         return self._in_scope(request, super().changeform_view, request, object_id, form_url, context)
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            path(
-                f"<path:object_id>/{action.name}/",
-                self.admin_site.admin_view(partial(self.action_view, action=action)),
-                name=f"{self.opts.app_label}_{self.opts.model_name}_{action.name}",
-            )
-            for action in self.row_actions
-        ]
-        return [*own, *super().get_urls()]
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **named: Any
+    ) -> HttpResponse:
+        """The row with its panels and with what may be done to it, all read in the viewer's scope."""
+        row = named.get("obj")
+        if row is not None:
+            context |= {"row_actions": self.offered(request, row), "panels": self.panels(request, row)}
+        answer: HttpResponse = super().render_change_form(request, context, *args, **named)
+        return answer
 
-    def action_view(self, request: HttpRequest, object_id: str, *, action: RowAction) -> HttpResponse:
-        """Ask whether to do it, and do it when the answer comes. Nothing is done by looking."""
-        key, now = unquote(object_id), clock.now()
-        with self.db.atomic(console_scope(request)):
-            row = self.get_object(request, key) if action.is_open_to(request) else None
-            form = action.ask(row, request.POST or None, now) if row is not None else None
-        if not action.is_open_to(request, row):
-            raise PermissionDenied
-        if row is None:
-            raise Http404
-        if request.method == "POST" and self._act(request, row, action, form, now):
-            return redirect(self.url_of(key))
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": action.words,
-            "subtitle": self._public_name(key) or str(row),
-            "action": action,
-            "form": form,
-            "list_url": self.list_url(),
-            "row_url": self.url_of(key),
-        }
-        return render(request, "console/confirm.html", context)
+    def _list(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+        context = {"panels": self.list_panels(request), **context}
+        answer: HttpResponse = super().changelist_view(request, context)
+        return answer
 
-    def _act(
-        self, request: HttpRequest, row: Any, action: RowAction, form: Form | None, now: dt.datetime
-    ) -> bool:
-        """Do it and say so, or say why not; False while the form has to be looked at again."""
-        if form is not None and not form.is_valid():
-            return False
-        actor = actor_of(request)
-        try:
-            said = action.run(row, actor, now, **(form.cleaned_data if form is not None else {}))
-        except DomainError as refused:
-            if form is None:
-                messages.error(request, refused.message)
-            else:
-                refuse(form, refused)
-            return form is None
-        logger.info(
-            "console action", action=action.name, table=self.opts.db_table, row=str(row.pk), actor=actor
-        )
-        messages.success(request, said)
-        return True
+    def list_panels(self, request: HttpRequest) -> list[Panel]:
+        """What a list shows above its rows."""
+        return []
 
-    def _action_url(self, key: str, action: RowAction) -> str:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{action.name}"
-        return reverse(name, args=[key])
+    def panels(self, request: HttpRequest, row: Any) -> list[Panel]:
+        """What the page of a row shows below its columns."""
+        return []
+
+    def facts(self, row: Any) -> list[tuple[str, Any]]:
+        """The first columns of the list, as they stand."""
+        return [self._fact(name, row) for name in self.list_display[:FACTS] if isinstance(name, str)]
+
+    def _fact(self, name: str, row: Any) -> tuple[str, Any]:
+        show = self._column(name, linked=False)
+        if isinstance(show, str):
+            own = getattr(self, name, None)
+            value = own(row) if own is not None else getattr(row, name)
+        else:
+            value = show(row)
+        return label(name), EMPTY if value in (None, "") else value
 
     def history_view(self, request: HttpRequest, object_id: Any, extra_context: Any = None) -> HttpResponse:
         """The console writes nothing, so it has no history of its own; each context keeps that of its states."""
@@ -230,7 +200,7 @@ class ConsoleAdmin(ModelAdmin):
         names = self.fields or [field.name for field in self.model._meta.concrete_fields]
         groups: dict[str | None, list[str | Show]] = {None: [], "Money": [], "Belongs to": [], "Times": []}
         for name in names:
-            if not SECRET.search(str(name)) and not self._is_said_elsewhere(str(name)):
+            if not (SECRET.search(str(name)) or name in self.in_panels or self._is_said_elsewhere(str(name))):
                 groups[self._group(str(name))].append(self._column(str(name), linked=True))
         return [(title, {"fields": columns}) for title, columns in groups.items() if columns]
 
@@ -308,7 +278,7 @@ class ConsoleAdmin(ModelAdmin):
             if may_be(named, kind) or not kind
         ]
 
-    def _public_name(self, key: str) -> str:
+    def public_name(self, key: str) -> str:
         """The identifier that the API shows for a row's key, empty when the key shows itself."""
         if not (self.kind and self._has_uuid):
             return ""
@@ -319,7 +289,7 @@ class ConsoleAdmin(ModelAdmin):
 
     def _related(self, request: HttpRequest, key: str) -> list[tuple[str, list[tuple[str, str]]]]:
         """Lists of what names this row: the context in words, and in it names and addresses of lists."""
-        text = self._public_name(key) or key
+        text = self.public_name(key) or key
         found: dict[str, list[tuple[str, str]]] = {}
         for page in cast("Directory", self.admin_site).pages():
             for name in page.naming(self.kind) if self.kind and page.has_view_permission(request) else ():

@@ -11,6 +11,10 @@ Conflict
 |-- IllegalRefundTransition  the refund's state does not lead there
 |-- NothingToAsk             the outcome is known, or people are waited for
 |-- SecondPersonNeeded       this person has had a hand in it already
+|-- EvidenceWaits            somebody's evidence waits for a second person
+|-- EvidenceDecided          the evidence was agreed to, or refused
+|-- ReferenceDiffers         the second person has seen another reference
+|-- NothingToSettle          the provider is the one to say what became of it
 |-- StatementBusy            another run takes the statement in
 |-- IllegalExceptionTransition  the exception's state does not lead there
 |-- RulesOutdated            somebody has published other routing rules meanwhile
@@ -20,8 +24,8 @@ Conflict
 Invalid
 |-- CurrencyNotAccepted, AmountTooSmall, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
 |-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused
-|-- WebhookMalformed, WebhookRefused, RulesRefused, NoteNeeded
-`-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents
+|-- WebhookMalformed, WebhookRefused, RulesRefused, NoteNeeded, StatementRefused
+`-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents, TooManyNotices
 Unavailable
 |-- AccountsBusy             as many calls are under way as the accounts may have
 `-- AccountsResting          the breakers of all accounts are open, and the rules forbid to try
@@ -84,6 +88,30 @@ class SecondPersonNeeded(Conflict):
     code = "second_person_needed"
 
 
+class EvidenceWaits(Conflict):
+    """Somebody has shown something already that waits for a second person; agree to it, or refuse it first."""
+
+    code = "evidence_waits"
+
+
+class EvidenceDecided(Conflict):
+    """Somebody has decided about this evidence already."""
+
+    code = "evidence_decided"
+
+
+class ReferenceDiffers(Conflict):
+    """That is not the reference that was shown. Compare both with what the bank or provider writes."""
+
+    code = "reference_differs"
+
+
+class NothingToSettle(Conflict):
+    """What became of this is not for people to say: its provider has said it, or can be asked."""
+
+    code = "nothing_to_settle"
+
+
 class StatementBusy(Conflict):
     """Another run takes this statement in."""
 
@@ -100,6 +128,12 @@ class NoteNeeded(Invalid):
     """A proposal names what it is, and a decision says why."""
 
     code = "note_needed"
+
+
+class StatementRefused(Invalid):
+    """The statement cannot be read and nothing of it was taken. Its row says which lines are wrong, and why."""
+
+    code = "statement_refused"
 
 
 class CurrencyNotAccepted(Invalid):
@@ -208,6 +242,12 @@ class TooManyEvents(Invalid):
     """There are too many events in this range; narrow it down."""
 
     code = "too_many_events"
+
+
+class TooManyNotices(Invalid):
+    """There are too many notices like these; narrow it down."""
+
+    code = "too_many_notices"
 
 
 class RulesRefused(Invalid):

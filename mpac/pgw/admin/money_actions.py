@@ -14,7 +14,10 @@ from django import forms
 from kernel.admin import RowAction
 from kernel.ids import encode
 from kernel.money import Money
-from kernel.tenancy import TenantScope
+from mpac.pgw.admin.base import tenant_of
+from mpac.pgw.domain.attempts import AttemptStatus
+from mpac.pgw.domain.intents import ENDED, IntentStatus
+from mpac.pgw.domain.refunds import RETRIABLE, RefundStatus
 from mpac.pgw.models import Capture, PaymentAttempt, PaymentIntent, Refund
 from mpac.pgw.services.asking import ask_soon
 from mpac.pgw.services.cancellation import cancel_intent
@@ -58,9 +61,19 @@ class EvidenceForm(forms.Form):
     note = forms.CharField(max_length=500, help_text="from which account to which, by whom")
 
 
-def begin_once(_row: Any, _now: dt.datetime) -> Mapping[str, Any]:
+def begin_once(_row: Any, _now: dt.datetime) -> dict[str, Any]:
     """The key of a form."""
     return {"once": uuid.uuid4()}
+
+
+def begin_refund(row: PaymentIntent, now: dt.datetime) -> Mapping[str, Any]:
+    """All that is left, as it was when the form was opened: what changes meanwhile is refused, not done otherwise."""
+    return begin_once(row, now) | {"amount": Money(_refundable(row), row.currency).to_decimal()}
+
+
+def begin_capture(row: PaymentIntent, now: dt.datetime) -> Mapping[str, Any]:
+    """The same of what is held."""
+    return begin_once(row, now) | {"amount": Money(_capturable(row), row.currency).to_decimal()}
 
 
 def give_back(
@@ -80,7 +93,7 @@ def give_back(
         idempotency_key=f"console/{once}",
         requested_by=actor,
     )
-    return _said(refund_intent(scope=scope_of(row), wanted=wanted, now=now))
+    return _said(refund_intent(scope=tenant_of(row), wanted=wanted, now=now))
 
 
 def give_back_again(row: Refund, actor: str, now: dt.datetime, *, reason: str, once: uuid.UUID) -> str:
@@ -92,7 +105,7 @@ def give_back_again(row: Refund, actor: str, now: dt.datetime, *, reason: str, o
         idempotency_key=f"console/{once}",
         requested_by=actor,
     )
-    return _said(refund_intent(scope=scope_of(row), wanted=wanted, now=now))
+    return _said(refund_intent(scope=tenant_of(row), wanted=wanted, now=now))
 
 
 def take(
@@ -112,46 +125,59 @@ def take(
         idempotency_key=f"console/{once}",
         requested_by=actor,
     )
-    intent = capture_intent(scope=scope_of(row), wanted=wanted, now=now)
+    intent = capture_intent(scope=tenant_of(row), wanted=wanted, now=now)
     return f"The intent is {_words(intent.status)}."
 
 
 def call_off(row: PaymentIntent, _actor: str, now: dt.datetime) -> str:
     """Cancel an intent, and let go what it holds."""
-    intent = cancel_intent(scope=scope_of(row), intent_id=row.pk, now=now)
+    intent = cancel_intent(scope=tenant_of(row), intent_id=row.pk, now=now)
     return f"The intent is {_words(intent.status)}."
 
 
 def file(row: Refund, actor: str, now: dt.datetime, **answers: Any) -> str:
     """Say how a refund by hand was sent."""
-    file_evidence(scope=scope_of(row), refund_id=row.pk, evidence=Evidence(**answers), person=actor, now=now)
+    file_evidence(scope=tenant_of(row), refund_id=row.pk, evidence=Evidence(**answers), person=actor, now=now)
     return "Kept. Somebody else has to look at it now."
 
 
 def agree(row: Refund, actor: str, now: dt.datetime) -> str:
     """Agree, as a second person, that a refund by hand was sent."""
-    return _said(approve_refund(scope=scope_of(row), refund_id=row.pk, person=actor, now=now))
+    return _said(approve_refund(scope=tenant_of(row), refund_id=row.pk, person=actor, now=now))
 
 
 def call_refund_off(row: Refund, actor: str, now: dt.datetime) -> str:
     """Call off a refund by hand that nobody has sent."""
-    return _said(cancel_refund(scope=scope_of(row), refund_id=row.pk, person=actor, now=now))
+    return _said(cancel_refund(scope=tenant_of(row), refund_id=row.pk, person=actor, now=now))
 
 
 def ask(row: PaymentAttempt | Capture | Refund, _actor: str, now: dt.datetime) -> str:
     """Ask a provider again."""
-    ask_soon(scope=scope_of(row), row=row, now=now)
+    ask_soon(scope=tenant_of(row), row=row, now=now)
     return "The provider is asked within seconds."
-
-
-def scope_of(row: PaymentIntent | PaymentAttempt | Capture | Refund) -> TenantScope:
-    """The tenant of the row."""
-    return TenantScope(row.psp_id, row.merchant_id)
 
 
 def minor(amount: Decimal | None, currency: str) -> int | None:
     """An amount as people write it, in minor units. Raises AmountNotExact."""
     return None if amount is None else Money.from_decimal(amount, currency).amount_minor
+
+
+def _refundable(row: PaymentIntent) -> int:
+    return int(row.captured_minor - row.refunded_minor - row.refunding_minor)
+
+
+def _capturable(row: PaymentIntent) -> int:
+    return int(row.authorized_minor - row.captured_minor - row.capturing_minor)
+
+
+def _is_open(row: PaymentAttempt | Capture | Refund) -> bool:
+    if isinstance(row, PaymentAttempt):
+        return bool(row.status != AttemptStatus.CAPTURED)
+    return row.next_probe_at is not None
+
+
+def _waits_for_people(row: Refund) -> bool:
+    return bool(row.status == RefundStatus.PENDING)
 
 
 def _said(refund: Refund) -> str:
@@ -168,6 +194,7 @@ ASKING = RowAction(
     question="Asking changes nothing there. What it answers is stored as always.",
     permission=ASK,
     run=ask,
+    fits=_is_open,
 )
 ON_INTENTS = (
     RowAction(
@@ -177,7 +204,8 @@ ON_INTENTS = (
         permission=MOVE,
         run=give_back,
         form=RefundForm,
-        begin=begin_once,
+        begin=begin_refund,
+        fits=lambda row: _refundable(row) > 0,
     ),
     RowAction(
         name="capture",
@@ -186,7 +214,8 @@ ON_INTENTS = (
         permission=MOVE,
         run=take,
         form=CaptureForm,
-        begin=begin_once,
+        begin=begin_capture,
+        fits=lambda row: row.status == IntentStatus.REQUIRES_CAPTURE and _capturable(row) > 0,
     ),
     RowAction(
         name="cancel",
@@ -194,6 +223,7 @@ ON_INTENTS = (
         question="The payment is called off, and what is held for it is let go, as soon as its provider confirms that.",
         permission=MOVE,
         run=call_off,
+        fits=lambda row: row.status not in ENDED and row.cancel_requested_at is None,
     ),
 )
 ON_REFUNDS = (
@@ -206,6 +236,7 @@ ON_REFUNDS = (
         run=give_back_again,
         form=RetryForm,
         begin=begin_once,
+        fits=lambda row: row.status in RETRIABLE,
     ),
     RowAction(
         name="evidence",
@@ -214,6 +245,7 @@ ON_REFUNDS = (
         permission=SETTLE,
         run=file,
         form=EvidenceForm,
+        fits=_waits_for_people,
     ),
     RowAction(
         name="agree",
@@ -221,6 +253,7 @@ ON_REFUNDS = (
         question="You have seen that the money left, and you neither asked for this refund nor sent it yourself.",
         permission=SETTLE,
         run=agree,
+        fits=lambda row: _waits_for_people(row) and row.evidence is not None,
     ),
     RowAction(
         name="call-off",
@@ -228,5 +261,6 @@ ON_REFUNDS = (
         question="Nobody has sent this refund by hand, and nobody will. Its amount is free again.",
         permission=SETTLE,
         run=call_refund_off,
+        fits=lambda row: _waits_for_people(row) and row.evidence is None,
     ),
 )

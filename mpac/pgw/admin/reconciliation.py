@@ -1,4 +1,4 @@
-"""Statements, what they came to, and what does not agree: two people settle it here. Disputes are read beside it."""
+"""Statements, taken in here when they are small, what they came to, and what does not agree: two people settle it here."""
 
 import datetime as dt
 
@@ -6,13 +6,13 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from kernel.admin import RowAction, find_console_scope
+from kernel.admin import Panel, RowAction, find_console_scope
+from kernel.admin.columns import badge, tone
 from kernel.tenancy import TenantScope
-from mpac.pgw.admin.base import WHERE, GatewayAdmin
-from mpac.pgw.domain.reconciliation import PROPOSALS, Resolution
+from mpac.pgw.admin.base import GatewayAdmin
+from mpac.pgw.admin.statements import UPLOADING, statement_panels
+from mpac.pgw.domain.reconciliation import PROPOSALS, ExceptionStatus, Resolution
 from mpac.pgw.models import (
-    Dispute,
-    DisputeEvent,
     ExceptionEvent,
     ReconciliationException,
     StatementFile,
@@ -78,6 +78,10 @@ def send_back(row: ReconciliationException, actor: str, _now: dt.datetime, *, no
     return "It is open again."
 
 
+def _is_proposed(row: ReconciliationException) -> bool:
+    return bool(row.status == ExceptionStatus.PROPOSED)
+
+
 @admin.register(ReconciliationException)
 class ReconciliationExceptionAdmin(ReconciliationAdmin):
     """What does not agree between a statement and our books."""
@@ -96,6 +100,7 @@ class ReconciliationExceptionAdmin(ReconciliationAdmin):
             permission=SETTLE,
             run=propose,
             form=ProposalForm,
+            fits=lambda row: row.status == ExceptionStatus.OPEN,
         ),
         RowAction(
             name="approve",
@@ -103,6 +108,7 @@ class ReconciliationExceptionAdmin(ReconciliationAdmin):
             question="You have looked at what was proposed and at what shows it, and it is settled for good?",
             permission=SETTLE,
             run=approve,
+            fits=_is_proposed,
         ),
         RowAction(
             name="refuse",
@@ -111,6 +117,7 @@ class ReconciliationExceptionAdmin(ReconciliationAdmin):
             permission=SETTLE,
             run=send_back,
             form=RefusalForm,
+            fits=_is_proposed,
         ),
     )
     list_display = (
@@ -122,6 +129,28 @@ class ReconciliationExceptionAdmin(ReconciliationAdmin):
     search_fields = ("reference__exact",)
     search_help_text = "an exception's, attempt's or refund's identifier, or the provider's reference"
     ordering = ("-id",)
+
+    def panels(self, request: HttpRequest, row: ReconciliationException) -> list[Panel]:
+        """Who said what about it."""
+        steps = ExceptionEvent.objects.filter(
+            psp_id=row.psp_id, merchant_id=row.merchant_id, exception_id=row.pk
+        )
+        return [
+            Panel(
+                title="History",
+                heads=("when (UTC)", "state", "what it is", "who", "why"),
+                rows=[
+                    (
+                        f"{each.created_at:%Y-%m-%d %H:%M:%S}",
+                        badge(each.to_status, tone_name=tone(each.to_status)),
+                        (each.resolution or "").replace("_", " "),
+                        each.actor,
+                        each.note,
+                    )
+                    for each in steps.order_by("sequence", "pk")
+                ],
+            )
+        ]
 
 
 @admin.register(ExceptionEvent)
@@ -153,6 +182,8 @@ class StatementFileAdmin(ReconciliationAdmin):
     """Statements of providers."""
 
     kind = "stm"
+    in_panels = ("report", "faults")
+    list_actions = (UPLOADING,)
     attention = {"statements that could not be read": {"status": "rejected"}}
     list_display = (
         *("id", "file_name", "status", "provider", "profile", "lines_total", "compared_up_to", "starts_at"),
@@ -162,6 +193,10 @@ class StatementFileAdmin(ReconciliationAdmin):
     search_fields = ("file_name__exact", "sha256__exact")
     search_help_text = "a statement's identifier, its file's name, or its SHA-256"
     ordering = ("-id",)
+
+    def panels(self, request: HttpRequest, row: StatementFile) -> list[Panel]:
+        """What comparing it came to, or why it was refused."""
+        return statement_panels(row)
 
 
 @admin.register(StatementLine)
@@ -188,35 +223,4 @@ class StatementReferenceAdmin(ReconciliationAdmin):
     list_display = ("reference", "kind", "provider", "file_id", "line_id", "created_at", *TENANT)
     search_fields = ("reference__exact",)
     search_help_text = "a statement's identifier, or the provider's reference"
-    ordering = ("-id",)
-
-
-@admin.register(Dispute)
-class DisputeAdmin(GatewayAdmin):
-    """Card payments that their payers' banks take back."""
-
-    kind = "dis"
-    references = {"intent": "pi", "attempt": "att"}
-    attention = {"disputes that wait for evidence": {"status": "opened"}}
-    list_display = (
-        *("id", "status", "amount_minor", "reason", "evidence_due_at", "provider", "provider_reference"),
-        *("intent", "created_at", "closed_at", *WHERE),
-    )
-    list_filter = ("status", "livemode", "created_at")
-    search_fields = ("provider_reference__exact",)
-    search_help_text = "a dispute's or intent's identifier, or the provider's reference"
-    ordering = ("-id",)
-
-
-@admin.register(DisputeEvent)
-class DisputeEventAdmin(GatewayAdmin):
-    """The steps of disputes."""
-
-    references = {"dispute_id": "dis"}
-    list_display = (
-        *("created_at", "dispute_id", "sequence", "from_status", "to_status", "actor", "reason", *WHERE),
-    )
-    list_filter = ("created_at",)
-    search_fields = ("actor__exact",)
-    search_help_text = "a dispute's identifier, or how it was learned"
     ordering = ("-id",)

@@ -24,6 +24,8 @@ TRANSITIONS: Mapping[WebhookStatus, frozenset[WebhookStatus]] = {
 }
 
 OPEN: frozenset[WebhookStatus] = frozenset({S.PENDING, S.PARKED})
+# What a job takes up when its time has come: what is open, and what people want applied once more.
+CLAIMED: frozenset[WebhookStatus] = OPEN | {WebhookStatus.APPLIED}
 RETRY_STEPS_S = (2, 4, 8, 15, 30, 60, 120, 300, 900, 3600)
 
 

@@ -2,7 +2,9 @@
 
 from mpac.pgw.models.attempts import PaymentAttempt
 from mpac.pgw.models.captures import Capture
+from mpac.pgw.models.console import ConsoleEntry
 from mpac.pgw.models.disputes import Dispute, DisputeEvent
+from mpac.pgw.models.evidence import AttemptEvidence
 from mpac.pgw.models.exceptions import ExceptionEvent, ReconciliationException
 from mpac.pgw.models.intents import IntentEvent, PaymentIntent
 from mpac.pgw.models.late_payments import LatePayment
@@ -17,8 +19,10 @@ from mpac.pgw.models.transactions import PaymentTransaction, ProviderReference
 from mpac.pgw.models.webhooks import WebhookEvent, WebhookKey
 
 __all__ = [
+    "AttemptEvidence",
     "Capture",
     "ClientPartner",
+    "ConsoleEntry",
     "Currency",
     "DeliveryAttempt",
     "Dispute",

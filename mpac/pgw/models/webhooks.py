@@ -8,7 +8,7 @@ from kernel import clock
 from kernel.ids import created_at_of, uuid7
 from kernel.models import TenantManager, choices, choices_check
 from kernel.schema import TableRules
-from mpac.pgw.domain.webhooks import OPEN, TRANSITIONS, WebhookStatus
+from mpac.pgw.domain.webhooks import CLAIMED, TRANSITIONS, WebhookStatus
 
 
 class WebhookEvent(models.Model):
@@ -84,9 +84,14 @@ class WebhookKey(models.Model):
         indexes = (
             models.Index(fields=["provider", "provider_key"], name="webhook_keys_of_attempt"),
             models.Index(
+                fields=["provider", "operation_key"],
+                name="webhook_keys_of_operation",
+                condition=~models.Q(operation_key=""),
+            ),
+            models.Index(
                 fields=["next_try_at"],
                 name="webhook_keys_due",
-                condition=models.Q(status__in=sorted(OPEN), next_try_at__isnull=False),
+                condition=models.Q(status__in=sorted(CLAIMED), next_try_at__isnull=False),
             ),
         )
 

@@ -94,7 +94,7 @@ def list_health(*, psp_id: int, merchant_id: int, store_id: int, now: dt.datetim
 
     def load() -> Mapping[str, Health]:
         rows = ProviderBreaker.objects.filter(**where)
-        return {row.provider: Health(_breaker(row), BreakerMode(row.mode)) for row in rows}
+        return {row.provider: Health(as_breaker(row), BreakerMode(row.mode)) for row in rows}
 
     return _recall.get((psp_id, merchant_id, store_id), load, now=now)
 
@@ -102,7 +102,7 @@ def list_health(*, psp_id: int, merchant_id: int, store_id: int, now: dt.datetim
 def begin_trial(account: AccountKey, *, now: dt.datetime) -> bool:
     """Take the one trial that a breaker lets through; False when somebody else has it. In the caller's transaction."""
     row = ProviderBreaker.objects.select_for_update(skip_locked=True).filter(**account._asdict()).first()
-    trial = None if row is None else rules.begin_trial(_breaker(row), POLICY, now=now)
+    trial = None if row is None else rules.begin_trial(as_breaker(row), POLICY, now=now)
     _forget(account)
     if row is None or trial is None:
         return False
@@ -120,7 +120,7 @@ def report(*, scope: Scope, account: AccountKey, failed: bool, took_s: float, no
     try:
         with atomic(scope):
             row = _locked(account, now=now)
-            _write(row, rules.record(_breaker(row), due, POLICY, now=now), now=now)
+            _write(row, rules.record(as_breaker(row), due, POLICY, now=now), now=now)
     except DatabaseError:
         logger.warning("how a provider did could not be written", provider=account.provider, exc_info=True)
 
@@ -137,7 +137,7 @@ def switch_breaker(
             raise NotFound
         if mode is not None:
             row.mode = mode
-        _write(row, Breaker() if reset else _breaker(row), now=now, mode=row.mode)
+        _write(row, Breaker() if reset else as_breaker(row), now=now, mode=row.mode)
     return row
 
 
@@ -172,7 +172,8 @@ def _locked(account: AccountKey, *, now: dt.datetime) -> ProviderBreaker:
     return made
 
 
-def _breaker(row: ProviderBreaker) -> Breaker:
+def as_breaker(row: ProviderBreaker) -> Breaker:
+    """What a row says about its account."""
     return Breaker(
         state=BreakerState(row.state),
         buckets=tuple(Bucket(slot, Calls(*counted)) for slot, *counted in row.buckets),

@@ -65,7 +65,9 @@ SEEN = """
     ON CONFLICT (provider, account, dedupe_key) DO UPDATE SET deliveries = webhook_keys.deliveries + 1
     RETURNING id, status
 """
-WAITING = Waiting(table="webhook_keys", due_at="next_try_at", condition="status IN ('pending', 'parked')")
+WAITING = Waiting(
+    table="webhook_keys", due_at="next_try_at", condition="status IN ('pending', 'parked', 'applied')"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
     crashpoint("pgw.webhook_stored")
     if status in OPEN:
         try:
-            result = _settle(key_id, facts=hint if is_signed else None, now=now)
+            result = settle_notice(key_id, facts=hint if is_signed else None, now=now)
         except Exception:
             result = WebhookStatus.PENDING
             logger.exception("a stored notice could not be applied yet", webhook=str(key_id))
@@ -120,7 +122,7 @@ def retry_webhooks(*, now: dt.datetime) -> int:
         due = WAITING.claim(SCOPE, room=conf.NOTICE_BATCH, share=share, under_way=(), now=now)
         for claim in due:
             try:
-                _settle(claim.id, facts=None, now=now)
+                settle_notice(claim.id, facts=None, now=now)
             except Exception:
                 logger.exception("a stored notice could not be applied yet", webhook=str(claim.id))
         count += len(due)
@@ -186,11 +188,13 @@ def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool) -> Webh
     return WebhookStatus.PENDING if others < conf.MAX_NOTICES_PER_ATTEMPT else WebhookStatus.UNCONFIRMED
 
 
-def _settle(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -> WebhookStatus:
-    """Establish the truth of one notice, by its signed `facts` or by asking, and note how far it came."""
+def settle_notice(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -> WebhookStatus:
+    """Establish the truth of one notice, by its signed `facts` or by asking, and note how far it came. Safe to repeat."""
     with atomic(SCOPE):
         key: WebhookKey = WebhookKey.objects.get(pk=key_id)
         about = _find_subject(key)
+    if about is not None:
+        key.psp_id, key.merchant_id = about.psp_id, about.merchant_id
     facts = facts or _read_again(key)
     if about is None:
         return _note(key, WebhookStatus.PARKED, error="no such object", now=now)
@@ -309,10 +313,14 @@ def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetim
     following = None if status is WebhookStatus.APPLIED else next_try_at(tries=key.tries + 1, now=now)
     if status is WebhookStatus.PENDING and following is None:
         status = WebhookStatus.UNCONFIRMED
+    came = {"tries": key.tries + 1, "next_try_at": following, "last_error": error}
+    came |= {"psp_id": key.psp_id, "merchant_id": key.merchant_id}
     with atomic(SCOPE):
-        WebhookKey.objects.filter(pk=key.pk).exclude(status=WebhookStatus.APPLIED).update(
-            status=status, tries=key.tries + 1, next_try_at=following, last_error=error
-        )
+        kept = WebhookKey.objects.filter(pk=key.pk)
+        if key.status == WebhookStatus.APPLIED:  # applied once more: whatever comes of it, it was applied
+            kept.update(**came)
+        else:
+            kept.exclude(status=WebhookStatus.APPLIED).update(status=status, **came)
     return status
 
 

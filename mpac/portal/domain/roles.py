@@ -31,8 +31,14 @@ CONSOLE_PERMISSIONS: dict[str, frozenset[Role]] = {
     "pgw.switch_breakers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.move_money": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
     "pgw.settle_refunds": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    "pgw.settle_attempts": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.ask_providers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
     "pgw.resend_webhooks": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    "pgw.switch_endpoints": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    # What payers' banks and wallets wrote, word for word.
+    "pgw.read_notices": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.AUDITOR}),
+    "pgw.replay_notices": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
+    "pgw.import_statements": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
     "pgw.settle_exceptions": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
 }
 

@@ -121,7 +121,7 @@ def test_that_comes_before_its_refund_is_known_is_parked_and_applied_later(
         WebhookKey.objects.update(operation_key=refund.operation_key)
     retry_webhooks(now=gateway.later(10))
     assert refunds.get(refund).status == "completed"
-    assert keys() == [("applied", None)]
+    assert keys() == [("applied", 11)]
 
 
 def test_does_not_put_the_regular_question_off(provider, refund, refunds, notify):

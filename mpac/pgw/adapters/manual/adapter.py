@@ -1,7 +1,7 @@
 """No provider at all: nothing is called, nobody can be asked, nobody calls us.
 
 The customer is shown where to send the money and under which reference. That it came is shown by one person and agreed to
-by another one, in `services.manual_payments`; money goes back by hand as well.
+by another one, in `services.attempt_evidence`; money goes back by hand as well.
 """
 
 import datetime as dt
