@@ -1,6 +1,8 @@
 """Bringing every sealed secret under the active key-encryption key, so that an old one can be dropped."""
 
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 
 from django.apps import apps
 from django.db import models, router
@@ -27,11 +29,12 @@ def rewrap_table(model: type[models.Model]) -> Iterator[tuple[int, int]]:
     """
     context = ContextDb(model._meta.app_label, alias=router.db_for_write(model))
     columns = rules_of(model).sealed  # type: ignore[union-attr]  # asked of `sealed_models`
+    holding = reduce(or_, (models.Q(**{f"{name}__isnull": False}) for name in columns))
     seen = changed = 0
     last = None
     while True:
         with context.atomic(SCOPE):
-            rows = model._default_manager.order_by("pk")
+            rows = model._default_manager.filter(holding).order_by("pk")
             batch = list((rows if last is None else rows.filter(pk__gt=last))[:BATCH])
             for row in batch:
                 held = {name: text for name in columns if (text := getattr(row, name)) is not None}

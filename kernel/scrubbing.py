@@ -129,6 +129,11 @@ def holds_card_number(text: str) -> bool:
     return False
 
 
+def may_hide_card_number(text: str) -> bool:
+    """Whether scrubbing would find a card number in the digits of a text: alone, in groups, or inside a longer number."""
+    return any(_without_cards(match) == CARD for match in _DIGITS.finditer(text))
+
+
 def _luhn(digits: str) -> bool:
     odd = sum(map(int, digits[-1::-2]))
     even = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])

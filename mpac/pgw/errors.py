@@ -24,6 +24,7 @@ Conflict
 Invalid
 |-- CurrencyNotAccepted, AmountTooSmall, AmountTooLarge, MethodNotSupported, StoreNotUsable, ProviderNotUsable
 |-- CaptureNotSupported, PartialRefundNotSupported, ExpiryOutOfRange, CardNumberRefused
+|-- PaymentTokenRequired, PaymentTokenRefused, PaymentTokenUnbound, PaymentTokenNotTaken, PaymentTokenUnused, ReturnUrlRefused
 |-- WebhookMalformed, WebhookRefused, RulesRefused, NoteNeeded, StatementRefused
 `-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents, TooManyNotices
 Unavailable
@@ -194,6 +195,42 @@ class CardNumberRefused(Invalid):
     """Card numbers are not accepted in free text."""
 
     code = "card_number_refused"
+
+
+class PaymentTokenRequired(Invalid):
+    """This method needs a payment token of its provider."""
+
+    code = "payment_token_required"
+
+
+class PaymentTokenRefused(Invalid):
+    """That is no payment token. A card's own number is never accepted."""
+
+    code = "payment_token_refused"
+
+
+class PaymentTokenUnbound(Invalid):
+    """A payment token needs the name of the provider that it is of."""
+
+    code = "payment_token_unbound"
+
+
+class PaymentTokenNotTaken(Invalid):
+    """The provider takes no payment token for this method."""
+
+    code = "payment_token_not_taken"
+
+
+class PaymentTokenUnused(Invalid):
+    """A payment token is given with the confirmation that uses it; nothing keeps it until then."""
+
+    code = "payment_token_unused"
+
+
+class ReturnUrlRefused(Invalid):
+    """A return address begins with https://, names a host and has at most 1024 characters."""
+
+    code = "return_url_refused"
 
 
 class WebhookMalformed(Invalid):

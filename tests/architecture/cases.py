@@ -239,6 +239,8 @@ PLAIN_FIELDS = frozenset(
         "quantity",
         "rate_limit_per_minute",
         "reason",
+        "payment_token",
+        "return_url",
         "reference",
         "scope",
         "serial_number",

@@ -325,6 +325,32 @@ class HoldingAdapter(RefundingAdapter):
         return held + sum(payment.amount.amount_minor for payment in paid)
 
 
+class TokenAdapter(FakeAdapter):
+    """A provider that charges cards by tokens of its own, and shows codes, too."""
+
+    capabilities = replace(
+        FakeAdapter.capabilities,
+        methods=frozenset({"credit_card", "qr_code"}),
+        token_methods=frozenset({"credit_card"}),
+        customer_initiated=False,
+    )
+
+    def create(self, request: ChargeRequest) -> Outcome:
+        if request.method == "credit_card" and not self.on_create:
+            self.on_create.append(self.charge)
+        return super().create(request)
+
+    def charge(self, request: ChargeRequest) -> Outcome:
+        """Take the money, once under its key."""
+        if request.provider_key not in self.payments:
+            self.pay(request.provider_key, request.amount)
+        return self.tell(request)
+
+    def charge_and_hang(self, request: ChargeRequest) -> Outcome:
+        self.charge(request)
+        return TIMEOUT
+
+
 @dataclass
 class Hold:
     """Held money, what was taken of it under which key, and whether the rest was let go."""

@@ -51,6 +51,7 @@ class Capabilities:
     key_length: int = KEY_LENGTH  # what our keys may have there
     # Methods that take fewer currencies than the others.
     method_currencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    token_methods: frozenset[str] = frozenset()  # what is only charged with a token that the provider issued
 
     def accepts(self, *, method: str, currency: str) -> bool:
         """Whether the provider takes this currency in this way."""
@@ -83,6 +84,7 @@ class ChargeRequest:
     method: str = "qr_code"
     capture: bool = True  # False holds the money until it is captured
     payment_token: str | None = field(default=None, repr=False)
+    return_url: str | None = None  # where the provider sends the customer back to, else the account's
     description: str | None = None
     notice_url: str | None = None  # where the provider may call us, if it is told with each charge
 

@@ -37,6 +37,8 @@ TRANSITIONS: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
 
 # While an attempt is in one of these no second one may open for its intent (partial unique index).
 OPEN: frozenset[AttemptStatus] = frozenset({S.CREATED, S.SENT, S.REQUIRES_ACTION, S.AUTHORIZED, S.UNKNOWN})
+# The provider's call may still be made, or made again under the same key.
+UNANSWERED: frozenset[AttemptStatus] = frozenset({S.CREATED, S.SENT, S.UNKNOWN})
 # Closed without money: watched for a while, because the customer may still hold a payable QR.
 CLOSED_UNPAID: frozenset[AttemptStatus] = frozenset({S.DECLINED, S.ERROR, S.VOIDED})
 

@@ -26,6 +26,7 @@ class Bar(StrEnum):
     CURRENCY = "currency_not_supported"
     AMOUNT = "amount_above_limit"
     CAPTURE = "capture_not_supported"
+    TOKEN = "payment_token_required"  # noqa: S105 - there is none of this provider, which charges by them alone
     BUSY = "busy"  # as many calls are under way as the account may have
     # By the rules.
     NOT_LISTED = "not_listed"

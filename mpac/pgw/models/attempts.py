@@ -4,7 +4,7 @@ from django.db import models
 
 from kernel.models import CurrencyField, StoreModel, choices, choices_check
 from kernel.schema import Parent, TableRules
-from mpac.pgw.domain.attempts import OPEN, TRANSITIONS, AttemptStatus
+from mpac.pgw.domain.attempts import OPEN, TRANSITIONS, UNANSWERED, AttemptStatus
 
 
 class PaymentAttempt(StoreModel):
@@ -41,9 +41,13 @@ class PaymentAttempt(StoreModel):
     )
     probes = models.IntegerField(default=0)
     next_probe_at = models.DateTimeField(null=True)
+    payment_token_sealed = models.TextField(null=True)
 
     rules = TableRules(
-        tenant="store", transitions=TRANSITIONS, parents=(Parent("intent_id", "payment_intents"),)
+        tenant="store",
+        transitions=TRANSITIONS,
+        parents=(Parent("intent_id", "payment_intents"),),
+        sealed=("payment_token_sealed",),
     )
 
     class Meta:
@@ -88,6 +92,11 @@ class PaymentAttempt(StoreModel):
                 ),
                 name="payment_attempts_captured",
             ),
+            # A token is kept for the call that it was given for, and for that call made again: no longer.
+            models.CheckConstraint(
+                condition=models.Q(payment_token_sealed=None) | models.Q(status__in=sorted(UNANSWERED)),
+                name="payment_attempts_token",
+            ),
         )
         indexes = (
             # The resolver's queue over all tenants; small, because resolved attempts leave it.
@@ -102,3 +111,7 @@ class PaymentAttempt(StoreModel):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.provider_key}"
+
+    def sealed_for(self) -> str:
+        """What binds a token to its row and to the provider that issued it."""
+        return f"payment-attempt:{self.psp_id}:{self.merchant_id}:{self.pk}:{self.provider}"

@@ -30,6 +30,7 @@ class PaymentIntent(StoreModel):
     reference = models.TextField(null=True)
     description = models.TextField(null=True)
     metadata = models.JSONField(default=dict)
+    return_url = models.TextField(null=True)
     idempotency_key = models.TextField()
     next_action = models.JSONField(null=True)
     error_code = models.TextField(null=True)

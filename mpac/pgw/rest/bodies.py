@@ -11,6 +11,7 @@ from kernel.ids import decode
 from kernel.money import Money
 from kernel.rest import Body, CurrencyCode, PageQuery
 from mpac.pgw import conf
+from mpac.pgw.domain.card_details import MAX_RETURN_URL, MAX_TOKEN
 from mpac.pgw.domain.intents import IntentStatus
 from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod
@@ -25,6 +26,12 @@ Id = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Metadata = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=500)]], msgspec.Meta(max_length=50)]
+Token = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=MAX_TOKEN, extra_json_schema={"writeOnly": True})
+]
+ReturnUrl = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=MAX_RETURN_URL, extra_json_schema={"format": "uri"})
+]
 Moment = Annotated[
     str,
     msgspec.Meta(
@@ -38,7 +45,7 @@ MethodName = Literal["qr_code", "promptpay", "credit_card", "card", "e_wallet", 
 
 
 class CreateIntent(Body, kw_only=True):
-    """A wish to take money; with `confirm` it is tried at once."""
+    """A wish to take money; with `confirm` it is tried at once, with a `payment_token` of the provider if it needs one."""
 
     amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_AMOUNT)]
     currency: CurrencyCode
@@ -48,6 +55,8 @@ class CreateIntent(Body, kw_only=True):
     provider: Name | None = None
     capture_method: Literal["automatic", "manual"] = "automatic"
     confirm: bool = False
+    payment_token: Token | None = None
+    return_url: ReturnUrl | None = None
     reference: Text | None = None
     description: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
     metadata: Metadata = {}
@@ -67,16 +76,22 @@ class CreateIntent(Body, kw_only=True):
             capture_method=CaptureMethod(self.capture_method),
             reference=self.reference,
             description=self.description,
+            return_url=self.return_url,
             metadata=self.metadata,
             expires_in_s=self.expires_in,
         )
 
 
 class ConfirmIntent(Body, kw_only=True):
-    """How to take the money, where the intent does not say it yet."""
+    """How to take the money, where the intent does not say it yet.
+
+    A `payment_token` is the provider's own for a card, saved or for once; `return_url` is where the customer comes back to.
+    """
 
     method: MethodName | None = None
     provider: Name | None = None
+    payment_token: Token | None = None
+    return_url: ReturnUrl | None = None
 
 
 class CaptureIntent(Body, kw_only=True):

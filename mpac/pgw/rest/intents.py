@@ -10,6 +10,7 @@ from kernel.ids import decode, encode
 from kernel.principal import Principal
 from kernel.rest import Endpoint, Page, PageQuery, Request, Steps, operation, paginate
 from mpac.pgw.db import atomic, db
+from mpac.pgw.errors import PaymentTokenUnused
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.rest.authentication import client_secret
 from mpac.pgw.rest.bodies import CaptureIntent, ConfirmIntent, CreateIntent, ListIntents
@@ -73,7 +74,9 @@ class IntentsEndpoint(IntentEndpoint):
         principal: Principal = request.user
         wanted = body.wanted(idempotency_key=self.scoped_key, livemode=principal.livemode)
         if body.confirm:
-            return self.in_steps(self._create_and_confirm(principal, wanted))
+            return self.in_steps(self._create_and_confirm(principal, wanted, body.payment_token))
+        if body.payment_token is not None:
+            raise PaymentTokenUnused
         stored = hot.create_intent_once(
             scope=principal.scope(),
             keyed=self.keyed(),
@@ -94,7 +97,9 @@ class IntentsEndpoint(IntentEndpoint):
             found = select.list_intents(query.filters())
             return paginate(found, query, secret_intent_view)
 
-    def _create_and_confirm(self, principal: Principal, wanted: creation.NewIntent) -> Steps:
+    def _create_and_confirm(
+        self, principal: Principal, wanted: creation.NewIntent, payment_token: str | None
+    ) -> Steps:
         opened: list[uuid.UUID] = []
 
         def begin() -> str:
@@ -102,7 +107,11 @@ class IntentsEndpoint(IntentEndpoint):
             if intent.status in confirmation.CONFIRMABLE:
                 opened.append(
                     confirmation.begin_confirmation(
-                        intent_id=intent.pk, method=None, provider=None, now=self.now
+                        intent_id=intent.pk,
+                        method=None,
+                        provider=None,
+                        payment_token=payment_token,
+                        now=self.now,
                     )
                 )
             return encode("pi", intent.pk)
@@ -141,7 +150,12 @@ class ConfirmIntentEndpoint(IntentEndpoint):
             intent = self.own_intent(intent_id)
             opened.append(
                 confirmation.begin_confirmation(
-                    intent_id=intent.pk, method=body.method, provider=body.provider, now=self.now
+                    intent_id=intent.pk,
+                    method=body.method,
+                    provider=body.provider,
+                    payment_token=body.payment_token,
+                    return_url=body.return_url,
+                    now=self.now,
                 )
             )
             return intent_id

@@ -34,6 +34,7 @@ class IntentView(View, kw_only=True):
     last_error: dict[str, str] | None
     reference: str | None
     description: str | None
+    return_url: str | None
     metadata: dict[str, str]
     livemode: bool
     expires_at: dt.datetime
@@ -153,6 +154,7 @@ def intent_view(intent: PaymentIntent) -> IntentView:
         last_error=last_error(intent),
         reference=intent.reference,
         description=intent.description,
+        return_url=intent.return_url,
         metadata=intent.metadata,
         livemode=intent.livemode,
         expires_at=intent.expires_at,

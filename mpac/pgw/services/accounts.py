@@ -9,18 +9,18 @@ from kernel.money import Money
 from mpac.pgw.adapters.port import CaptureRequest, ChargeRequest, ProviderAccount, RefundRequest
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode
 from mpac.pgw.models import Capture, PaymentAttempt, Refund, StoreProviderConfig
-from mpac.pgw.selectors.mirror import find_named_account
+from mpac.pgw.selectors.mirror import find_named_account, notice_url
 
 
 def charge_request(
     attempt: PaymentAttempt, *, now: dt.datetime, timeout_s: float | None = None
 ) -> ChargeRequest:
-    """What an adapter needs to create or to probe this attempt. Raises CryptoError when the credentials do not open."""
-    intent = attempt.intent
+    """What an adapter needs to create or to probe this attempt. Raises CryptoError when a secret does not open."""
+    intent, config = attempt.intent, _find_config(attempt)
     return ChargeRequest(
         provider_key=attempt.provider_key,
         amount=Money(attempt.amount_minor, attempt.currency),
-        account=_open(attempt),
+        account=_opened(config, fields=attempt.account, livemode=attempt.livemode),
         store_id=attempt.store_id,
         opened_at=attempt.created_at,
         now=now,
@@ -29,7 +29,10 @@ def charge_request(
         timeout_s=timeout_s,
         method=intent.method or PaymentMethodCode.QR_CODE,
         capture=intent.capture_method == CaptureMethod.AUTOMATIC,
+        payment_token=_open_token(attempt),
+        return_url=intent.return_url,
         description=intent.description,
+        notice_url=notice_url(config),
     )
 
 
@@ -71,9 +74,9 @@ def open_named_account(*, provider: str, account_id: str) -> ProviderAccount | N
         return None
 
 
-def _open(attempt: PaymentAttempt) -> ProviderAccount:
+def _find_config(attempt: PaymentAttempt) -> StoreProviderConfig:
     """The attempt's account. A disabled or deleted one still answers questions about what it was used for."""
-    config = StoreProviderConfig.objects.filter(
+    config: StoreProviderConfig | None = StoreProviderConfig.objects.filter(
         psp_id=attempt.psp_id,
         merchant_id=attempt.merchant_id,
         store_id=attempt.store_id,
@@ -82,7 +85,12 @@ def _open(attempt: PaymentAttempt) -> ProviderAccount:
     if config is None:
         message = "the provider account is gone"
         raise CryptoError(message)
-    return _opened(config, fields=attempt.account, livemode=attempt.livemode)
+    return config
+
+
+def _open_token(attempt: PaymentAttempt) -> str | None:
+    sealed = attempt.payment_token_sealed
+    return None if sealed is None else open_sealed(sealed, aad=attempt.sealed_for()).decode()
 
 
 def _opened(config: StoreProviderConfig, *, fields: dict[str, str], livemode: bool) -> ProviderAccount:

@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 
 from kernel import metrics
+from kernel.crypto import seal
 from kernel.errors import DomainError
 from kernel.ids import created_at_of
 from kernel.tenancy import Scope
@@ -23,9 +24,17 @@ from mpac.pgw.services.steps import move_attempt, record
 
 
 def open_attempt(
-    intent: PaymentIntent, route: Route, *, failover: bool = False, now: dt.datetime
+    intent: PaymentIntent,
+    route: Route,
+    *,
+    failover: bool = False,
+    payment_token: str | None = None,
+    now: dt.datetime,
 ) -> PaymentAttempt:
-    """The next attempt of a locked intent, stored as sent with both of its first steps and the reason for its account."""
+    """The next attempt of a locked intent, stored as sent with both of its first steps and the reason for its account.
+
+    Its token is sealed for this attempt at this provider; a failover has none to hand on.
+    """
     attempt = PaymentAttempt(
         id=route.attempt_id,
         created_at=created_at_of(route.attempt_id),
@@ -45,6 +54,8 @@ def open_attempt(
         livemode=intent.livemode,
         next_probe_at=next_probe_at(status=AttemptStatus.SENT, probes=0, opened_at=now, now=now),
     )
+    if payment_token is not None:
+        attempt.payment_token_sealed = seal(payment_token.encode(), aad=attempt.sealed_for())
     attempt.save(force_insert=True)
     actor = "failover" if failover else "caller"
     history = [

@@ -12,8 +12,14 @@ from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import NotProcessed, Outcome
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
+from mpac.pgw.domain.card_details import is_payment_token
 from mpac.pgw.domain.intents import IntentStatus
-from mpac.pgw.errors import MethodNotSupported
+from mpac.pgw.errors import (
+    MethodNotSupported,
+    PaymentTokenNotTaken,
+    PaymentTokenRefused,
+    PaymentTokenUnbound,
+)
 from mpac.pgw.events import PaymentIntentProcessing
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.selectors.intents import get_attempt, get_intent
@@ -23,7 +29,7 @@ from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.attempts import fail_over, open_attempt
 from mpac.pgw.services.breakers import report
 from mpac.pgw.services.calls import Answer, timed
-from mpac.pgw.services.creation import check_amount, check_lookups, check_method
+from mpac.pgw.services.creation import check_amount, check_lookups, check_method, check_return_url
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.routing import choose_route, wanted_provider
 from mpac.pgw.services.slots import AccountKey, slots
@@ -44,23 +50,39 @@ def confirm_intent(
     intent_id: uuid.UUID,
     method: str | None = None,
     provider: str | None = None,
+    payment_token: str | None = None,
+    return_url: str | None = None,
     now: dt.datetime,
 ) -> PaymentIntent:
     """Try to take the money. Raises IllegalIntentTransition when the intent does not wait for that, and what
     `begin_confirmation` raises.
     """
     with atomic(scope):
-        attempt_id = begin_confirmation(intent_id=intent_id, method=method, provider=provider, now=now)
+        attempt_id = begin_confirmation(
+            intent_id=intent_id,
+            method=method,
+            provider=provider,
+            payment_token=payment_token,
+            return_url=return_url,
+            now=now,
+        )
     return dispatch_attempt(scope=scope, attempt_id=attempt_id, now=now)
 
 
 def begin_confirmation(
-    *, intent_id: uuid.UUID, method: str | None, provider: str | None, now: dt.datetime
+    *,
+    intent_id: uuid.UUID,
+    method: str | None,
+    provider: str | None,
+    payment_token: str | None = None,
+    return_url: str | None = None,
+    now: dt.datetime,
 ) -> uuid.UUID:
     """Open an attempt in the caller's transaction and return its id; the provider is not called yet.
 
     Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall, AmountTooLarge,
-    ProviderNotUsable, CaptureNotSupported, AccountsBusy and AccountsResting.
+    ProviderNotUsable, CaptureNotSupported, ReturnUrlRefused, PaymentTokenRequired, PaymentTokenRefused,
+    PaymentTokenUnbound, PaymentTokenNotTaken, AccountsBusy and AccountsResting.
     """
     intent = lock_intent(intent_id)
     if intent.status not in CONFIRMABLE or intent.expires_at <= now:
@@ -71,19 +93,41 @@ def begin_confirmation(
     if wanted_method != intent.method:
         check_lookups(currency=intent.currency, method=wanted_method)
         check_amount(Money(intent.amount_minor, intent.currency), method=wanted_method)
-    route = choose_route(intent, method=wanted_method, wanted=wanted_provider(intent, provider), now=now)
+    wanted = wanted_provider(intent, provider)
+    check_return_url(return_url)
+    check_payment_token(payment_token, provider=wanted, method=wanted_method)
+    route = choose_route(
+        intent, method=wanted_method, wanted=wanted, has_token=payment_token is not None, now=now
+    )
     chosen: dict[str, Any] = {
         "method": wanted_method,
         "provider": route.provider,
         "error_code": None,
         "error_message": None,
+        "return_url": return_url or intent.return_url,
     }
     if intent.status == IntentStatus.REQUIRES_PAYMENT_METHOD:
         move_intent(intent, IntentStatus.REQUIRES_CONFIRMATION, actor="caller", now=now)
     move_intent(intent, IntentStatus.PROCESSING, actor="caller", now=now, **chosen)
-    attempt = open_attempt(intent, route, now=now)
+    attempt = open_attempt(intent, route, payment_token=payment_token, now=now)
     announce(PaymentIntentProcessing, intent, now=now)
     return attempt.pk
+
+
+def check_payment_token(token: str | None, *, provider: str | None, method: str) -> None:
+    """A token is one provider's, and for methods that need one. Where it is missing, the routing says so.
+
+    Raises PaymentTokenRefused, PaymentTokenUnbound and PaymentTokenNotTaken.
+    """
+    if token is None:
+        return
+    if not is_payment_token(token):
+        raise PaymentTokenRefused
+    if provider is None:
+        raise PaymentTokenUnbound
+    adapter = find_adapter(provider)
+    if adapter is not None and method not in adapter.capabilities.token_methods:
+        raise PaymentTokenNotTaken
 
 
 def dispatch_attempt(*, scope: Scope, attempt_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:

@@ -11,6 +11,7 @@ from kernel.scrubbing import CARD, scrub_text
 from kernel.tenancy import TenantScope
 from mpac.pgw import conf
 from mpac.pgw.db import atomic, db
+from mpac.pgw.domain.card_details import is_return_url
 from mpac.pgw.domain.intents import IntentStatus
 from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode, method_code
@@ -21,6 +22,7 @@ from mpac.pgw.errors import (
     CurrencyNotAccepted,
     ExpiryOutOfRange,
     MethodNotSupported,
+    ReturnUrlRefused,
     StoreNotUsable,
 )
 from mpac.pgw.events import PaymentIntentCreated
@@ -45,6 +47,7 @@ class NewIntent:
     capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
     reference: str | None = None
     description: str | None = None
+    return_url: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     expires_in_s: int | None = None
 
@@ -53,7 +56,7 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
     """A new intent, or the one that this idempotency key made before. Publishes PaymentIntentCreated.
 
     Raises KeyReused when that one was for other money, StoreNotUsable, CurrencyNotAccepted, MethodNotSupported,
-    AmountTooSmall, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    AmountTooSmall, AmountTooLarge, ExpiryOutOfRange, CardNumberRefused and ReturnUrlRefused.
     """
     with atomic(scope):
         made = find_intent_by_key(
@@ -79,11 +82,12 @@ def create_intent(*, scope: TenantScope, wanted: NewIntent, now: dt.datetime) ->
 def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> PaymentIntent:
     """The row of a new intent, checked against everything that needs no database.
 
-    Raises MethodNotSupported, AmountTooSmall, AmountTooLarge, ExpiryOutOfRange and CardNumberRefused.
+    Raises MethodNotSupported, AmountTooSmall, AmountTooLarge, ExpiryOutOfRange, CardNumberRefused and ReturnUrlRefused.
     """
     method = check_method(wanted.method)
     check_amount(wanted.amount, method=method)
     refuse_card_numbers(wanted)
+    check_return_url(wanted.return_url)
     intent_id = uuid7()
     return PaymentIntent(
         id=intent_id,
@@ -102,6 +106,7 @@ def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> Payment
         livemode=wanted.livemode,
         reference=wanted.reference,
         description=wanted.description,
+        return_url=wanted.return_url,
         metadata=wanted.metadata,
         idempotency_key=wanted.idempotency_key,
         expires_at=now + _lifetime(wanted.expires_in_s),
@@ -125,6 +130,12 @@ def check_method(text: str | None) -> PaymentMethodCode | None:
     if code is None:
         raise MethodNotSupported
     return code
+
+
+def check_return_url(url: str | None) -> None:
+    """Raise ReturnUrlRefused for what customers are not sent to."""
+    if url is not None and not is_return_url(url):
+        raise ReturnUrlRefused
 
 
 def store_is_usable(psp_id: int, merchant_id: int, store_id: int) -> bool:
@@ -178,6 +189,7 @@ def _lifetime(expires_in_s: int | None) -> dt.timedelta:
 def refuse_card_numbers(wanted: NewIntent) -> None:
     """Free text must not carry a card number into the database. Raises CardNumberRefused."""
     texts = [
+        wanted.provider or "",
         wanted.reference or "",
         wanted.description or "",
         *wanted.metadata,

@@ -18,6 +18,7 @@ from mpac.pgw.errors import (
     AccountsBusy,
     AccountsResting,
     CaptureNotSupported,
+    PaymentTokenRequired,
     ProviderNotUsable,
     StoreNotUsable,
 )
@@ -64,12 +65,13 @@ def choose_route(
     method: str,
     wanted: str | None,
     tried: Collection[str] = (),
+    has_token: bool = False,
     now: dt.datetime,
 ) -> Route:
     """Choose among the store's enabled accounts for this method, currency and amount, and take a slot there.
 
     An intent outlives its store's good standing; money is taken only while that lasts. In the caller's transaction.
-    Raises StoreNotUsable, ProviderNotUsable, CaptureNotSupported, AccountsBusy and AccountsResting.
+    Raises StoreNotUsable, ProviderNotUsable, CaptureNotSupported, PaymentTokenRequired, AccountsBusy and AccountsResting.
     """
     if not store_is_usable(intent.psp_id, intent.merchant_id, intent.store_id):
         raise StoreNotUsable
@@ -88,7 +90,7 @@ def choose_route(
         name: bar
         for name in configs
         if (adapter := find_adapter(name)) is not None
-        for bar in [_bar(intent, adapter, method=method, wanted=wanted, tried=tried)]
+        for bar in [_bar(intent, adapter, method=method, wanted=wanted, tried=tried, has_token=has_token)]
     }
     attempt_id = uuid7()
     book = found[1] if found else NO_RULES
@@ -167,7 +169,13 @@ def _passes(account: AccountKey, health: Health | None, *, now: dt.datetime) -> 
 
 
 def _bar(
-    intent: PaymentIntent, adapter: Adapter, *, method: str, wanted: str | None, tried: Collection[str]
+    intent: PaymentIntent,
+    adapter: Adapter,
+    *,
+    method: str,
+    wanted: str | None,
+    tried: Collection[str],
+    has_token: bool,
 ) -> Bar | None:
     """The first fact that keeps an account from taking the payment."""
     can = adapter.capabilities
@@ -177,6 +185,7 @@ def _bar(
         Bar.METHOD: method not in can.methods,
         Bar.CURRENCY: not can.accepts(method=method, currency=intent.currency),
         Bar.AMOUNT: intent.amount_minor > can.max_amount_minor,
+        Bar.TOKEN: method in can.token_methods and not has_token,
         Bar.CAPTURE: intent.capture_method == CaptureMethod.MANUAL and not can.manual_capture,
     }
     return next((bar for bar, holds in facts.items() if holds), None)
@@ -187,6 +196,7 @@ def _refusal(decision: Decision) -> Exception:
     reasons = {
         Bar.BUSY: AccountsBusy,
         Bar.BREAKER: AccountsResting,
+        Bar.TOKEN: PaymentTokenRequired,
         Bar.CAPTURE: CaptureNotSupported,
     }
     found = next((bar for bar in reasons if decision.is_barred_by(bar)), None)

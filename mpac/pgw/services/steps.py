@@ -68,7 +68,10 @@ def move_attempt(
     reason: str = "",
     **changes: Any,
 ) -> None:
-    """One step of an attempt, with the next instant to ask about it. Raises IllegalIntentTransition."""
+    """One step of an attempt, with the next instant to ask about it. Raises IllegalIntentTransition.
+
+    Once its call has an answer it needs its token no more.
+    """
     source = AttemptStatus(attempt.status)
     if not attempts.allows(source, target):
         raise illegal(attempt.intent)
@@ -80,6 +83,8 @@ def move_attempt(
         "probes": 0,
         "next_probe_at": next_probe_at(status=target, probes=0, opened_at=now, now=now),
     }
+    if target not in attempts.UNANSWERED:
+        changes["payment_token_sealed"] = None
     guarded = PaymentAttempt.objects.filter(pk=attempt.pk, status=source, version=attempt.version)
     if not guarded.update(**changes):
         raise illegal(attempt.intent)

@@ -9,7 +9,7 @@ from mpac.pgw.models import Capture, PaymentIntent, Refund
 from mpac.pgw.services.captures import NewCapture, capture_intent
 from mpac.pgw.services.refunds import NewRefund, refund_intent
 from tests.pgw.conftest import SCOPE
-from tests.pgw.doubles import FakeAdapter, HoldingAdapter, RefundingAdapter
+from tests.pgw.doubles import FakeAdapter, HoldingAdapter, RefundingAdapter, TokenAdapter
 from tests.pgw.services.routes import NAMES, Routes, mirror_three_accounts
 
 
@@ -26,6 +26,15 @@ def refunding(mirrored):
 def holding(mirrored):
     """A provider of cards."""
     adapter = HoldingAdapter()
+    registry.register(adapter)
+    yield adapter
+    registry._adapters.pop("fake")
+
+
+@pytest.fixture
+def tokens(mirrored):
+    """A provider of cards by token."""
+    adapter = TokenAdapter()
     registry.register(adapter)
     yield adapter
     registry._adapters.pop("fake")

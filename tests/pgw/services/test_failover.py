@@ -15,7 +15,7 @@ from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.confirmation import confirm_intent
 from mpac.pgw.services.resolution import resolve_due_attempts
 from tests.pgw.conftest import SCOPE
-from tests.pgw.doubles import answers
+from tests.pgw.doubles import TokenAdapter, answers
 from tests.pgw.services.routes import LOST, REFUSED
 
 pytestmark = pytest.mark.usefixtures("healthy")
@@ -196,3 +196,16 @@ def test_is_charged_once_when_a_lost_call_and_the_resolver_meet(gateway, routes,
         found = PaymentAttempt.objects.filter(intent_id=intent.pk)
         assert found.filter(status__in=["sent", "requires_action", "unknown"]).count() == 1
     assert routes.calls()["other"] == 0
+
+
+def test_hands_the_token_of_one_provider_to_no_other(gateway, routes):
+    for adapter in routes.adapters.values():
+        adapter.capabilities = TokenAdapter.capabilities
+    routes["fake"].on_create.append(REFUSED)
+    intent = gateway.create(method="credit_card", source="api")
+    tried = confirm_intent(
+        scope=SCOPE, intent_id=intent.pk, provider="fake", payment_token="tokn_test_1", now=gateway.now
+    )
+    assert routes.calls() == {"fake": 1, "other": 0, "third": 0}
+    assert routes.attempts(intent) == [("fake", "error")]
+    assert tried.status == "requires_payment_method"

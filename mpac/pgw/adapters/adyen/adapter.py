@@ -55,6 +55,7 @@ class AdyenAdapter(PaidAtOnce):
     name = protocol.NAME
     capabilities = Capabilities(
         methods=frozenset({PaymentMethodCode.CREDIT_CARD}),
+        token_methods=frozenset({PaymentMethodCode.CREDIT_CARD}),
         currencies=protocol.CURRENCIES,
         manual_capture=True,
         probe=False,

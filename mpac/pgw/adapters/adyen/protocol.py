@@ -97,7 +97,7 @@ def payment_fields(request: ChargeRequest) -> dict[str, Any]:
         "merchantAccount": request.account.fields["merchant_account"],
         "reference": charge_reference(request),
         "amount": amount_fields(request.amount),
-        "returnUrl": request.account.fields["return_url"],
+        "returnUrl": request.return_url or request.account.fields["return_url"],
         "authenticationData": {"attemptAuthentication": "never"},
         **_method(request.payment_token or ""),
     }

@@ -118,7 +118,7 @@ def charge_fields(request: ChargeRequest) -> dict[str, Any]:
         "card": request.payment_token,
         "capture": request.capture,
         "authorization_type": "pre_auth" if partly else None,
-        "return_uri": account.get("return_url"),
+        "return_uri": request.return_url or account.get("return_url"),
     }
 
 

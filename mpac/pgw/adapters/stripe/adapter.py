@@ -60,6 +60,7 @@ class StripeAdapter(PaidAtOnce):
     name = protocol.NAME
     capabilities = Capabilities(
         methods=frozenset({PaymentMethodCode.CREDIT_CARD, PaymentMethodCode.QR_CODE}),
+        token_methods=frozenset({PaymentMethodCode.CREDIT_CARD}),
         currencies=protocol.CURRENCIES,
         method_currencies={PaymentMethodCode.QR_CODE: frozenset({"THB"})},
         manual_capture=True,

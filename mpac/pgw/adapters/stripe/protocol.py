@@ -110,7 +110,7 @@ def intent_fields(request: ChargeRequest) -> dict[str, Any]:
         "description": request.description,
         "metadata": {"reference": request.provider_key},
         "expand": [EXPANDED],
-        "return_url": request.account.fields.get("return_url"),
+        "return_url": request.return_url or request.account.fields.get("return_url"),
     }
     if request.method == PaymentMethodCode.QR_CODE:
         email = request.account.fields.get("billing_email", "")
