@@ -7,11 +7,13 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 N     ?= 2
 ARGS  ?=
+SEEDED  ?= .mpac-seeded
+INTENTS ?= 10000000
 # The limits are checked, but one merchant with one address may use them all; QR pictures are the simulator's work alone.
 BENCH := MPAC_RATE_LIMIT_GLOBAL=10000000 MPAC_RATE_LIMIT_MERCHANT=10000000 MPAC_RATE_LIMIT_ADDRESS=10000000 MPAC_SIM_QR_IMAGE=0
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint format types borders generated generate migrations-check bench fuzz lock clean-state
+.PHONY: help run demo test check lint format types borders generated generate migrations-check bench bench-seed bench-grown fuzz lock clean-state
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +55,16 @@ generate: $(READY) ## write them anew
 migrations-check: $(READY) ## the migrations say what the models say
 	$(BIN)/python -m config.local.offline -W 'ignore:Got an error checking:RuntimeWarning' manage.py makemigrations --check --dry-run
 
-bench: $(READY) ## measure a throw-away platform
+bench: $(READY) ## measure a throw-away platform, and the filled one beside it if there is one (bench/README.md)
 	@$(BENCH) $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench $(ARGS)
+	@$(if $(ARGS),:,test ! -d $(SEEDED) || $(MAKE) --no-print-directory bench-grown)
+	@$(if $(ARGS),:,test -d $(SEEDED) || echo "not compared with a full database: make bench-seed fills one")
+
+bench-seed: $(READY) ## fill a platform of its own with payments (INTENTS=10000000, 45 GB; goes on where it stopped)
+	@$(BIN)/python -m config.local bench-platform --state $(SEEDED) --loading -- $(BIN)/python -m bench seed --intents $(INTENTS)
+
+bench-grown: $(READY) ## create intents on an empty platform and on the filled one, in turns
+	@$(BENCH) $(BIN)/python -m bench grown --state $(SEEDED) $(ARGS)
 
 fuzz: $(READY) ## call every operation of a throw-away platform with odd data for 5 minutes (ARGS="--max-time 60" chooses)
 	@$(BENCH) MPAC_RATE_LIMIT_PARTNER=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m tests.fuzzing $(ARGS)

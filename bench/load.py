@@ -31,19 +31,42 @@ class Result:
 
 
 async def drive(
-    result: Result, works: Sequence[Callable[[], Awaitable[None]]], *, seconds: float, warm_up_s: float
+    result: Result,
+    works: Sequence[Callable[[], Awaitable[None]]],
+    *,
+    seconds: float,
+    warm_up_s: float,
+    rate: float = 0.0,
 ) -> Result:
-    """Let every work repeat itself until the time is over; what begins in the warm-up is not counted."""
+    """Let every work repeat itself until the time is over; what begins in the warm-up is not counted.
+
+    With a `rate` in works a second they take turns at it, else each begins anew when it has ended.
+    """
     started = time.perf_counter() + warm_up_s
     ends = started + seconds
-    await asyncio.gather(*(_repeat(work, result, started=started, ends=ends) for work in works))
+    every_s = len(works) / rate if rate else 0.0
+    await asyncio.gather(
+        *(
+            _repeat(
+                work, result, started=started, ends=ends, every_s=every_s, delay_s=every_s * turn / len(works)
+            )
+            for turn, work in enumerate(works)
+        )
+    )
     result.elapsed_s = time.perf_counter() - started
     return result
 
 
 async def _repeat(
-    work: Callable[[], Awaitable[None]], result: Result, *, started: float, ends: float
+    work: Callable[[], Awaitable[None]],
+    result: Result,
+    *,
+    started: float,
+    ends: float,
+    every_s: float,
+    delay_s: float,
 ) -> None:
+    await asyncio.sleep(delay_s)
     while (began := time.perf_counter()) < ends:
         try:
             await work()
@@ -54,3 +77,5 @@ async def _repeat(
         else:
             if began >= started:
                 result.durations.append(time.perf_counter() - began)
+        if every_s:
+            await asyncio.sleep(max(0.0, began + every_s - time.perf_counter()))

@@ -189,12 +189,13 @@ class Rows:
 
     def _write_attempt(self, payment: Payment) -> None:
         """The attempt, and the movement of money if there was one."""
-        life, at = payment.life, payment.life.steps[-2].at
+        life, last = payment.life, payment.life.steps[-2]
+        at = last.at
         captured = payment.amount if life.paid else 0
         reference = payment.reference if life.paid else NULL
         self._lines["payment_attempts"].append(
             f"{payment.attempt}\t{_text(payment.at + 60)}\t{payment.tenant}\t{payment.intent}\t1\t{life.attempt}\t"
-            f"{payment.texts[at]}\t4\t{life.provider}\t{ACCOUNT}\t{payment.key}\t{reference}\t{payment.amount}\tTHB\t"
+            f"{payment.texts[at]}\t{last.sequence}\t{life.provider}\t{ACCOUNT}\t{payment.key}\t{reference}\t{payment.amount}\tTHB\t"
             f"{captured}\tf\t0\n"
         )
         if life.paid:

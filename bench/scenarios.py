@@ -60,7 +60,21 @@ class Till:
 
     async def sell_by_qr(self) -> None:
         """Order, bill, QR code, the customer pays, until the push says completed."""
-        payment = await self._pay(await self._open_bill(), QR)
+        await self._sell_by_qr(QR)
+
+    def time_notices(self, provider: str, arrivals: dict[str, float]) -> Work:
+        """A QR sale through this provider; notes when the push about which of its payments arrived."""
+        body = json.dumps({"method": "qr_code", "amount": TOTAL, "provider": provider}).encode()
+
+        async def work() -> None:
+            reference, arrived = await self._sell_by_qr(body)
+            arrivals[reference] = time.time() - (time.perf_counter() - arrived)
+
+        return work
+
+    async def _sell_by_qr(self, wanted: bytes) -> tuple[str, float]:
+        """The provider's reference of the payment, and when its push arrived."""
+        payment = await self._pay(await self._open_bill(), wanted)
         action = payment.get("next_action")
         if not action:
             raise Wrong(f"no QR code, payment {payment['status']}")
@@ -68,7 +82,7 @@ class Till:
         status, answer = await self._bank.call("POST", "/__pay", body)
         if status != 200:
             raise Wrong(f"/__pay: {status} {answer[:120].decode(errors='replace')}")
-        await self.listener.arrival(payment["id"])
+        return json.loads(answer)["provider_reference"], await self.listener.arrival(payment["id"])
 
     def time_pushes(self, delays: list[tuple[float, float]]) -> Work:
         """A cash sale; notes how long after the answer, and after the request, its push arrived."""
@@ -93,6 +107,16 @@ class Till:
 
     async def _pay(self, bill: dict[str, Any], body: bytes) -> dict[str, Any]:
         return await self._client.post(f"/v1/bills/{bill['id']}/payments", body)
+
+
+async def notices_sent(demo: dict[str, Any]) -> list[tuple[float, str]]:
+    """The simulator's latest notices: when each was sent, in seconds of the epoch, and what it said."""
+    connection = Connection(demo["simulator_url"])
+    try:
+        _, answer = await connection.call("GET", "/__callbacks")
+    finally:
+        connection.close()
+    return [(each["sent_at"], json.dumps(each["payload"])) for each in json.loads(answer)["callbacks"]]
 
 
 class Partner:

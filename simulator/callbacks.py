@@ -5,6 +5,7 @@ Each is signed as its provider signs, anew for every delivery. One that is not a
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -95,12 +96,15 @@ class Callbacks:
         _log.warning("callback %s given up", notice.reference)
 
     async def _try(self, notice: Notice, *, attempt: int) -> bool:
+        sent_at = time.time()
         status, answer = await self._post(notice)
         accepted = status is not None and notice.accepted(status, answer)
         self.sent.append(
             {
                 "provider": notice.provider,
                 "reference": notice.reference,
+                "payload": notice.payload,
+                "sent_at": sent_at,
                 "attempt": attempt,
                 "status": status,
                 "answer": answer,

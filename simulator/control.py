@@ -110,7 +110,7 @@ class Control:
         return Json({"provider": entry.provider, "webhook_url": entry.webhook_url})
 
     async def callbacks(self, _request: Request) -> Response:
-        """The latest callbacks and how they were answered."""
+        """The latest callbacks: what they said, when they were sent, in seconds of the epoch, and how they were answered."""
         return Json({"callbacks": list(self._bank.callbacks.sent)})
 
     async def reset(self, _request: Request) -> Response:

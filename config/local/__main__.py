@@ -104,27 +104,30 @@ def bench_platform(command: Sequence[str], *, state: Path | None, loading: bool,
 
 def on_platform(command: Sequence[str], *, state: Path, console: Console) -> int:
     """Run `command` against a durable platform over `state` on free ports. Returns its exit code."""
-    options = dataclasses.replace(
-        Options.from_environment(),
-        state=state.absolute(),
-        port=free_port(),
-        ws_port=free_port(),
-        sim_port=free_port(),
-    )
-    with Platform(options=options, console=console) as platform:
+    with Platform(options=_aside(state), console=console) as platform:
         platform.start(first_sale=False)
         return _run_beside(platform, command)
 
 
 def on_loading_servers(command: Sequence[str], *, state: Path, console: Console) -> int:
     """Run `command` against the servers of a platform over `state`, which are not durable meanwhile."""
-    options = dataclasses.replace(Options.from_environment(), state=state.absolute())
     try:
-        with Platform(options=options, console=console, database_settings=LOADING) as platform:
+        with Platform(options=_aside(state), console=console, database_settings=LOADING) as platform:
             platform.prepare()
             return _run_beside(platform, command)
     finally:
         os.sync()
+
+
+def _aside(state: Path) -> Options:
+    """A platform over `state` that is in nobody's way."""
+    return dataclasses.replace(
+        Options.from_environment(),
+        state=state.absolute(),
+        port=free_port(),
+        ws_port=free_port(),
+        sim_port=free_port(),
+    )
 
 
 def _run_beside(platform: Platform, command: Sequence[str]) -> int:
