@@ -116,6 +116,11 @@ def monitor_login() -> dict[str, str]:
     return {"user": role, "password": env.str("MPAC_MONITOR_PASSWORD", default="")} if role else {}
 
 
+def traces_endpoint() -> str:
+    """Where traces are sent by OTLP over HTTP, by OpenTelemetry's own names; empty: nothing is traced."""
+    return str(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+
+
 def path(name: str, default: str) -> Path:
     """An absolute path."""
     return Path(env.str(name, default=default)).absolute()

@@ -22,6 +22,12 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         os.register_at_fork(after_in_child=forget_connections)
+        if settings.MPAC_TRACES_ENDPOINT:
+            import_module("kernel.opentelemetry").start(
+                endpoint=settings.MPAC_TRACES_ENDPOINT,
+                ratio=settings.MPAC_TRACES_RATIO,
+                environment=settings.MPAC_ENV,
+            )
 
 
 class ContextConfig(AppConfig):

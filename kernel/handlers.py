@@ -28,10 +28,11 @@ SEEN = "SELECT 1 FROM inbox WHERE consumer = %s AND event_id = %s"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """An event with its own identity."""
+    """An event with its own identity, and the place in a trace that it came from."""
 
     event: Event
     event_id: uuid.UUID
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

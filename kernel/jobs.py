@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kernel import tracing
 from kernel.db import ContextDb
 from kernel.logs import get_logger
 from kernel.scrubbing import scrub_text
@@ -86,7 +87,9 @@ def run_slot(name: str, *, now: dt.datetime) -> int:
             return 0
     handled, error = 0, ""
     try:
-        handled = found.function(now=now)
+        with tracing.span("job", kind="consumer", job=name) as step:
+            handled = found.function(now=now)
+            step.set(handled=handled)
     except Exception as failure:
         logger.exception("job failed", job=name)
         error = scrub_text(f"{type(failure).__name__}: {failure}")[:2000]

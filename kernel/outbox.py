@@ -12,7 +12,7 @@ import orjson
 import structlog
 from django.db import DatabaseError
 
-from kernel import clock, ids
+from kernel import clock, ids, tracing
 from kernel.db import ContextDb
 from kernel.events import Event
 from kernel.handlers import has_handlers
@@ -42,6 +42,9 @@ def publish(db: ContextDb, event: Event, *, now: dt.datetime) -> uuid.UUID:
 def outbox_row(event: Event, *, now: dt.datetime) -> dict[str, Any]:
     """The columns of an outbox row, for `INSERT` or for a statement that writes more at once."""
     event_id = ids.uuid7()
+    payload = event.payload()
+    if place := tracing.parent():
+        payload = {**payload, tracing.PARENT: place}
     return {
         "id": event_id,
         "created_at": ids.created_at_of(event_id),
@@ -51,7 +54,7 @@ def outbox_row(event: Event, *, now: dt.datetime) -> dict[str, Any]:
         "type": event.type,
         "version": event.version,
         "aggregate_id": event.aggregate_id,
-        "payload": orjson.dumps(event.payload(), default=_plain).decode(),
+        "payload": orjson.dumps(payload, default=_plain).decode(),
         "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
         "next_try_at": now,
     }

@@ -18,7 +18,7 @@ import orjson
 import psycopg
 from django.db import InterfaceError, OperationalError, connections
 
-from kernel import clock, events, handlers, jobs
+from kernel import clock, events, handlers, jobs, tracing
 from kernel.db import ContextDb
 from kernel.errors import Unavailable
 from kernel.handlers import Fact, Handler
@@ -189,7 +189,8 @@ def _claim(db: ContextDb, *, now: dt.datetime) -> list[Claimed]:
 
 def _load(message: Claimed, failures: list[Exception]) -> Fact | None:
     try:
-        return Fact(events.load(message.type, base=message.base, payload=message.payload), message.id)
+        event = events.load(message.type, base=message.base, payload=message.payload)
+        return Fact(event, message.id, message.payload.get(tracing.PARENT, ""))
     except Exception as error:
         logger.exception("event cannot be read", event_type=message.type, event_id=str(message.id))
         failures.append(error)
@@ -205,7 +206,16 @@ def _react(fact: Fact, failures: list[Exception]) -> None:
 
 def _try(handler: Handler, fact: Fact, failures: list[Exception]) -> None:
     try:
-        handler.handle(fact.event, event_id=fact.event_id, now=clock.now())
+        with tracing.span(
+            "reaction",
+            kind="consumer",
+            parent=fact.trace,
+            consumer=handler.consumer,
+            type=fact.event.type,
+            event_id=fact.event_id,
+            aggregate_id=fact.event.aggregate_id,
+        ):
+            handler.handle(fact.event, event_id=fact.event_id, now=clock.now())
     except Exception as error:
         logger.exception(
             "handler failed",
@@ -233,7 +243,8 @@ def _react_together(
     """Hand events over together, or one by one when that fails, so that one of them keeps no other."""
     if len(facts) > 1:
         try:
-            handler.handle_together(facts, now=clock.now())
+            with tracing.span("reactions", kind="consumer", consumer=handler.consumer, events=len(facts)):
+                handler.handle_together(facts, now=clock.now())
         except Exception:
             logger.exception("events are handled one by one", consumer=handler.consumer, events=len(facts))
         else:

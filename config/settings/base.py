@@ -12,6 +12,7 @@ from config.env import (
     monitor_login,
     path,
     service_keys,
+    traces_endpoint,
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -55,7 +56,10 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 
+MPAC_TRACES_ENDPOINT = traces_endpoint()
+MPAC_TRACES_RATIO = env.float("MPAC_TRACES_RATIO", default=1.0)
 MIDDLEWARE = [
+    *(["kernel.opentelemetry.TraceMiddleware"] if MPAC_TRACES_ENDPOINT else []),
     "kernel.middleware.RequestMiddleware",
     "kernel.middleware.ConsoleOnly",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from kernel import metrics
+from kernel import metrics, tracing
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
@@ -42,7 +42,9 @@ class Answer(Generic[R]):
 def timed(provider: str, operation: str, call: Callable[[], R]) -> Answer[R]:
     """Make a call, and count it and its time."""
     started = time.perf_counter()
-    outcome = call()
+    with tracing.span("provider call", kind="client", provider=provider, operation=operation) as step:
+        outcome = call()
+        step.set(outcome=_word(outcome))
     took_s = round(time.perf_counter() - started, 3)
     metrics.observe_provider_call(
         provider=provider, operation=operation, outcome=_word(outcome), seconds=took_s

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from kernel import tracing
 from kernel.logs import get_logger
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.pgw import conf
@@ -126,7 +127,7 @@ def work_off(work: Work[Q, A], *, scope: SystemScope, now: dt.datetime) -> int:
             for claim in _take_on(work.waiting, running.values(), scope, elapsed=elapsed, now=at):
                 count += 1
                 if (question := _prepared(work, claim, now=at)) is not None:
-                    running[pool.submit(work.ask, question, at)] = claim
+                    running[pool.submit(tracing.carried(work.ask), question, at)] = claim
             if not running:
                 return count
             done, _open = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from kernel import tracing
 from kernel.crashpoints import crashpoint, declare
 from kernel.crypto import CryptoError
 from kernel.ids import encode
@@ -66,6 +67,10 @@ CLAIM_DUE = """
     FROM due WHERE t.id = due.id AND t.created_at = due.created_at
     RETURNING t.id, t.created_at, t.endpoint_id, t.event_id, t.tries, t.expires_at
 """
+# A partner's event has the identity of ours, whose row knows the trace that it belongs to.
+TRACES = """
+    SELECT id, coalesce(payload->>'traceparent', '') FROM outbox WHERE id = ANY(%s) AND created_at = ANY(%s)
+"""
 DELIVERED = """
     UPDATE webhook_deliveries d SET status = 'delivered', delivered_at = %(now)s, next_try_at = NULL, leased_until = NULL,
         last_status_code = done.code, last_error = ''
@@ -101,6 +106,7 @@ class _Claim:
     tries: int
     expires_at: dt.datetime
     lease: dt.datetime
+    trace: str
 
 
 def send_due_webhooks(*, now: dt.datetime, send: Send | None = None) -> int:
@@ -117,7 +123,7 @@ def send_due_webhooks(*, now: dt.datetime, send: Send | None = None) -> int:
             elapsed = time.monotonic() - started
             at = now + dt.timedelta(seconds=elapsed)
             for claim in _take_on(room=conf.SEND_THREADS - len(running), elapsed=elapsed, now=at):
-                running[pool.submit(_call, send, claim, at)] = claim
+                running[pool.submit(tracing.carried(_call), send, claim, at)] = claim
             if not running:
                 return made
             done, _open = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -157,6 +163,7 @@ def _claim_due(*, limit: int, each: int, per_partner: int, now: dt.datetime) -> 
                 pk__in={row[3] for row in rows}, created_at__in={row[1] for row in rows}
             )
         }
+        traces = dict(db.execute(TRACES, [list(events), [row[1] for row in rows]])) if tracing.is_on() else {}
     return [
         _Claim(
             id=row[0],
@@ -166,6 +173,7 @@ def _claim_due(*, limit: int, each: int, per_partner: int, now: dt.datetime) -> 
             tries=row[4],
             expires_at=row[5],
             lease=lease,
+            trace=traces.get(row[3], ""),
         )
         for row in rows
     ]
@@ -179,15 +187,18 @@ def _call(send: Send, claim: _Claim, now: dt.datetime) -> CallRecord:
     except CryptoError:
         logger.exception("a webhook secret cannot be opened", endpoint=str(claim.endpoint.pk))
         return CallRecord(request_headers={}, request_body="", error="secret_unreadable")
-    return send(
-        Call(
-            url=claim.endpoint.url,
-            secrets=secrets,
-            message_id=encode(PREFIX, claim.event.pk),
-            body=body,
-            timestamp=int(now.timestamp()),
-        )
+    call = Call(
+        url=claim.endpoint.url,
+        secrets=secrets,
+        message_id=encode(PREFIX, claim.event.pk),
+        body=body,
+        timestamp=int(now.timestamp()),
     )
+    with tracing.span("partner call", kind="client", parent=claim.trace) as step:
+        record = send(call)
+        step.set(event_id=claim.event.pk, endpoint_id=claim.endpoint.pk, psp_id=claim.event.psp_id)
+        step.set(tries=claim.tries, status=record.status_code, error=record.error or None)
+    return record
 
 
 def _note_all(ended: Sequence[tuple[_Claim, CallRecord]], *, now: dt.datetime) -> None:
