@@ -28,7 +28,7 @@ EMPTY = "-"
 
 GOOD = frozenset(
     {"accepted", "active", "applied", "captured", "completed", "delivered", "enabled", "finished", "paid"}
-    | {"ready", "returned", "succeeded"}
+    | {"agreed", "done", "matched", "ready", "reconciled", "resolved", "returned", "succeeded", "won"}
 )
 BAD = frozenset(
     {
@@ -43,12 +43,12 @@ BAD = frozenset(
         "return_due",
         "revoked",
     }
-    | {"unconfirmed"}
+    | {"lost", "refused", "rejected", "reversed", "unconfirmed"}
 )
 WAITING = frozenset(
     {"in_flight", "partially_paid", "pending", "preparing", "processing", "received", "registered"}
     | {"requires_action", "requires_capture", "requires_confirmation", "requires_payment_method", "retiring"}
-    | {"sent", "suspended", "unknown", "unpaid"}
+    | {"asked", "authorized", "opened", "proposed", "sent", "suspended", "under_review", "unknown", "unpaid"}
 )
 TONES = ((GOOD, "good"), (BAD, "bad"), (WAITING, "waiting"))
 WORDS = {"psp": "PSP", "id": "ID", "api": "API", "jwk": "JWK", "url": "URL", "ppm": "ppm"}

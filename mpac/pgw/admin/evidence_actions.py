@@ -88,7 +88,7 @@ def show(
         note=note,
     )
     evidence = propose_evidence(scope=tenant_of(row), attempt_id=row.pk, finding=finding, person=actor)
-    return f"{encode('evd', evidence.pk)} is kept. Somebody else has to look at it now."
+    return f"It is kept as {encode('evd', evidence.pk)}. Somebody else has to look at it now."
 
 
 def agree(row: AttemptEvidence, actor: str, now: dt.datetime, *, reference: str) -> str:

@@ -57,7 +57,7 @@ def _resend_range(
         created_before=until,
         now=now,
     )
-    return f"{count} events are sent anew to this endpoint."
+    return f"Events sent anew to this endpoint: {count}."
 
 
 def _enable(row: WebhookEndpoint, _actor: str, now: dt.datetime) -> str:

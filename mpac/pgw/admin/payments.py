@@ -65,17 +65,8 @@ class PaymentAttemptAdmin(GatewayAdmin):
     references = {"intent": "pi"}
     attention = {"attempts whose outcome is unknown": {"status": "unknown"}}
     list_display = (
-        *(
-            "id",
-            "status",
-            "amount_minor",
-            "captured_minor",
-            "provider",
-            "provider_reference",
-            "intent",
-            "number",
-        ),
-        *("open_for", "error_code", "probes", "next_probe_at", "created_at", "provider_key", *WHERE),
+        *("id", "status", "amount_minor", "provider", "open_for", "error_code", "probes", "next_probe_at"),
+        *("captured_minor", "provider_reference", "intent", "number", "created_at", "provider_key", *WHERE),
     )
     list_filter = (
         "status",

@@ -242,8 +242,8 @@ class ProviderBreakerAdmin(GatewayAdmin):
     )
     attention = {"accounts left alone by their breakers": {"state": "open", "mode": "enforced"}}
     list_display = (
-        *("id", "provider", "state", "mode", "state_at", "rests_until", "rests", "trial_until", "passed"),
-        *("updated_at", *WHERE),
+        *("provider", "state", "mode", *WHERE, "state_at", "rests_until", "rests", "trial_until", "passed"),
+        "updated_at",
     )
     list_filter = ("state", ProviderFilter, "mode", "updated_at")
     search_fields = ("provider__exact", "store_id__exact", "merchant_id__exact")

@@ -1,12 +1,12 @@
 """The timeline of an intent as a table that leads to each of its rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.utils.html import format_html
 
 from kernel.admin import Panel
-from kernel.admin.columns import EMPTY, badge, tone
+from kernel.admin.columns import badge, tone
 from kernel.clock import rfc3339
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.selectors.timeline import AT_MOST, Happening, read_timeline
@@ -20,17 +20,21 @@ def timeline_panel(intent: PaymentIntent, *, with_partner: bool, link: Link) -> 
     return Panel(
         title="Timeline",
         heads=("when (UTC)", "what", "state", "amount", "who", "why", "row"),
-        rows=[_row(each, link) for each in line.happenings],
+        rows=list(_rows(line.happenings, link)),
         note=f"More than {AT_MOST} of a kind: the lists above have them all." if line.is_cut else "",
     )
 
 
-def _row(each: Happening, link: Link) -> tuple[Any, ...]:
-    when = format_html(
-        '<time datetime="{}" class="when">{}</time>',
-        rfc3339(each.at),
-        f"{each.at:%Y-%m-%d %H:%M:%S}.{each.at.microsecond // 1000:03}",
-    )
-    state = badge(each.status, tone_name=tone(each.status)) if each.status else ""
-    amount = format_html('<span class="money">{}</span>', each.amount.format()) if each.amount else ""
-    return when, each.what, state, amount, each.who or EMPTY, each.why, link(each.row)
+def _rows(happenings: Iterable[Happening], link: Link) -> Iterator[tuple[Any, ...]]:
+    """The day stands where it begins; after that the time says enough."""
+    day = None
+    for each in happenings:
+        shown = f"{each.at:%H:%M:%S}.{each.at.microsecond // 1000:03}"
+        if each.at.date() != day:
+            day = each.at.date()
+            shown = f"{day.isoformat()} {shown}"
+        exact = rfc3339(each.at)
+        when = format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, shown)
+        state = badge(each.status, tone_name=tone(each.status)) if each.status else ""
+        amount = format_html('<span class="money">{}</span>', each.amount.format()) if each.amount else ""
+        yield when, each.what, state, amount, each.who, each.why, link(each.row)

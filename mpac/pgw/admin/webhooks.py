@@ -61,7 +61,7 @@ def apply_range_again(
     states = [WebhookStatus(each) for each in statuses]
     wanted = NoticeRange(since=since, until=until, statuses=states, provider=provider, account=account)
     count = replay_range(scope=person.scope, wanted=wanted, may=person.may, now=now)
-    return f"{count} notices are applied once more within seconds."
+    return f"To be applied once more within seconds: {count}."
 
 
 @admin.register(WebhookKey)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from functools import partial
 
 import psycopg
 import pytest
@@ -29,6 +30,7 @@ from mpac.pgw.services.mirroring import apply_merchant_snapshot
 from mpac.pgw.services.resolution import resolve_due_attempts
 from tests.pgw.adapters.wire import charge_with
 from tests.pgw.conftest import AMOUNT, OTHER_SCOPE, SCOPE, provider_config, snapshot
+from tests.pgw.crowd import Crowd
 from tests.pgw.doubles import TIMEOUT, answers
 
 pytestmark = pytest.mark.usefixtures("healthy")
@@ -246,6 +248,26 @@ def test_is_too_late_when_the_provider_has_spoken(gateway, show, agree, unknown)
     with pytest.raises(NothingToSettle):
         agree(evidence, reference="CASE-1")
     assert (gateway.intent(unknown).status, evidence_of().status) == ("succeeded", "proposed")
+
+
+def test_is_shown_agreed_to_and_refused_once_at_the_same_instant(gateway, show, agree, unknown, events):
+    with Crowd(3) as crowd:
+        shown = crowd.at_once([partial(show, unknown, person=f"person:{number}") for number in range(3)])
+        [evidence] = [each for each in shown if isinstance(each, AttemptEvidence)]
+        assert [type(each) for each in shown].count(EvidenceWaits) == 2
+        other = partial(
+            refuse_evidence,
+            scope=SCOPE,
+            evidence_id=evidence.pk,
+            note="x",
+            person="person:9",
+            now=gateway.now,
+        )
+        crowd.at_once([partial(agree, evidence, "person:7"), partial(agree, evidence, "person:8"), other])
+    kept, captured = evidence_of(), gateway.intent(unknown).captured_minor
+    assert (kept.status == "agreed") is (captured == AMOUNT.amount_minor)
+    assert (kept.status == "refused") is (captured == 0)
+    assert events(unknown).count("payment_intent_succeeded") == (kept.status == "agreed")
 
 
 def test_is_told_of_by_no_notice(gateway, intent):
