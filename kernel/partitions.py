@@ -6,7 +6,7 @@ there is an alarm: such rows make attaching the partition they belong to fail un
 
 Upkeep runs as the schema's owner, beside traffic: new partitions are filled and secured before they are attached, which
 takes no lock that blocks reads or writes of the parent, and every step gives up after `LOCK_TIMEOUT` rather than queue.
-Rows are never deleted here; `detach` leaves a table for whoever archives it.
+Rows are never deleted one by one: `detach` leaves a table for whoever archives it, `drop` ends one that nobody needs.
 """
 
 import re
@@ -140,6 +140,16 @@ class Partitions:
         """
         with _upkeep(self.connection) as cursor:
             cursor.execute(f"ALTER TABLE {_quote(self.table)} DETACH PARTITION {_quote(part.name)}")
+
+    def drop(self, part: Part, *, keep_while: str) -> bool:
+        """End a partition with its rows, unless one of them meets a condition; returns whether it is gone."""
+        with _upkeep(self.connection) as cursor:
+            cursor.execute(f"LOCK TABLE {_quote(self.table)} IN ACCESS EXCLUSIVE MODE")
+            cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {_quote(part.name)} WHERE {keep_while})")
+            if cursor.fetchone()[0]:
+                return False
+            cursor.execute(f"DROP TABLE {_quote(part.name)}")
+        return True
 
     @property
     def default(self) -> str:

@@ -3,6 +3,7 @@
 They carry tenant columns that may be empty, because a platform event or a signed service call belongs to no merchant.
 """
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from django.db import models
@@ -12,6 +13,8 @@ from kernel import clock, ids
 from kernel.models import TenantManager
 from kernel.schema import TableRules
 
+# Delivered events are history; what nobody has handled stays, however old.
+KEEP_EVENTS = dt.timedelta(days=365)
 # Whose turn an event counts for. Not COALESCE: under row-level security PostgreSQL trusts only CASE to leak nothing, and
 # would not look into the index.
 TURN = models.Case(
@@ -46,7 +49,13 @@ class OutboxMessage(models.Model):
     last_error = models.TextField(default="")
 
     objects: ClassVar[Any] = TenantManager()
-    rules = TableRules(tenant="optional", partitioned=True, identity="position")
+    rules = TableRules(
+        tenant="optional",
+        partitioned=True,
+        identity="position",
+        keep=KEEP_EVENTS,
+        keep_while="delivered_at IS NULL",
+    )
 
     class Meta:
         abstract = True

@@ -8,6 +8,7 @@ catalog with the declarations and changes only what differs, so running it again
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from django.db import models
@@ -52,6 +53,7 @@ class TableRules:
     `tenant` says how far row-level security narrows; None needs a `reason`. `transitions` is the table of legal steps of
     `status_field`. `append_only` rows are never changed; only `deletable` rows may be removed by the runtime role.
     `sealed` names the columns with sealed secrets, which the model's `sealed_for()` binds to its row.
+    A partition whose every row is older than `keep` is dropped, but for one with a row that meets `keep_while`.
     """
 
     tenant: Tenant | None
@@ -66,10 +68,15 @@ class TableRules:
     status_field: str = "status"
     parents: tuple[Parent, ...] = ()
     sealed: tuple[str, ...] = ()
+    keep: timedelta | None = None
+    keep_while: str = "false"
 
     def __post_init__(self) -> None:
         if self.tenant is None and not self.reason:
             msg = "a table without a tenant needs a reason"
+            raise ValueError(msg)
+        if self.keep is not None and not self.partitioned:
+            msg = "only partitions can be dropped"
             raise ValueError(msg)
 
 

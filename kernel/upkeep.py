@@ -106,6 +106,33 @@ def ensure_partitions(name: str, alias: str, *, now: dt.datetime) -> int:
     return made
 
 
+def drop_expired_partitions(name: str, alias: str, *, now: dt.datetime) -> int:
+    """Drop what a context's tables keep no longer; returns how many partitions went.
+
+    One that cannot be locked at once, or still holds what somebody works on, goes another time.
+    """
+    dropped = 0
+    with closing(owner_connection(alias)) as connection:
+        for model in apps.get_app_config(name).get_models():
+            rules = rules_of(model)
+            if rules is None or rules.keep is None:
+                continue
+            partitions = Partitions(connection, model._meta.db_table)
+            for part in partitions.expired(keep=rules.keep, now=now):
+                about = {"context": name, "partition": part.name}
+                try:
+                    gone = partitions.drop(part, keep_while=rules.keep_while)
+                except psycopg.errors.LockNotAvailable:
+                    logger.warning("a partition could not be locked to drop it", **about)
+                    continue
+                if gone:
+                    logger.info("a partition was dropped", **about)
+                else:
+                    logger.warning("a partition is older than it should get, but in use", **about)
+                dropped += gone
+    return dropped
+
+
 def _secure(schema: str, rules: TableRules, cursor: Any, table: str) -> None:
     secure(cursor, schema, table, rules)
 
@@ -121,3 +148,7 @@ def register(name: str, alias: str) -> None:
     @job(f"{name}.ensure_partitions", every_s=6 * 3600, db=db)
     def ensure(*, now: dt.datetime) -> int:
         return ensure_partitions(name, alias, now=now)
+
+    @job(f"{name}.drop_partitions", every_s=6 * 3600, db=db)
+    def drop(*, now: dt.datetime) -> int:
+        return drop_expired_partitions(name, alias, now=now)

@@ -2,6 +2,8 @@
 until somebody has said whose it is.
 """
 
+import re
+
 from django.conf import settings
 
 from config.celery import app
@@ -108,9 +110,16 @@ SCOPES = {
     "webhooks",
 }
 JOBS = {
-    "portal": {"advance_key_rotation", "ensure_partitions", "forget_expired", "remove_expired"},
+    "portal": {
+        "advance_key_rotation",
+        "drop_partitions",
+        "ensure_partitions",
+        "forget_expired",
+        "remove_expired",
+    },
     "pgw": {
         "call_partners",
+        "drop_partitions",
         "ensure_partitions",
         "expire_intents",
         "give_up_webhooks",
@@ -120,8 +129,22 @@ JOBS = {
         "resolve_refunds",
         "retry_webhooks",
     },
-    "smarttab": {"ensure_partitions", "remove_expired", "resume_payments", "trim_device_logs"},
-    "sync": {"ensure_partitions", "reconcile", "remove_expired"},
+    "smarttab": {
+        "drop_partitions",
+        "ensure_partitions",
+        "remove_expired",
+        "resume_payments",
+        "trim_device_logs",
+    },
+    "sync": {"drop_partitions", "ensure_partitions", "reconcile", "remove_expired"},
+}
+# How many days a table's partitions live; the others are kept until somebody archives them.
+KEPT = {
+    ("pgw", "webhook_events"): 90,
+    ("pgw", "webhook_attempts"): 90,
+    ("pgw", "webhook_deliveries"): 365,
+    ("pgw", "routing_decisions"): 365,
+    **{(name, "outbox"): 365 for name in TABLES},
 }
 # Every event, and who reacts to it.
 EVENTS: dict[str, set[str]] = {
@@ -205,6 +228,20 @@ def test_tables_in_the_database_are_entered(superuser):
     entered = {(name, table) for name, tables in TABLES.items() for table in (*tables, "django_migrations")}
     entered |= {("portal", table) for table in DJANGOS} | {("public", "kept")}  # the suite's own
     assert set(found) == entered
+
+
+def test_tables_that_lose_partitions_are_entered_and_documented():
+    found = {
+        (name, model._meta.db_table): rules.keep.days
+        for name, alias in settings.MPAC_CONTEXTS.items()
+        for model in tables_of(alias)
+        if (rules := rules_of(model)) and rules.keep
+    }
+    assert found == KEPT
+    page = (settings.BASE_DIR / "docs" / "retention.md").read_text()
+    assert dict(re.findall(r"^\| `(\w+)` \| (\d+) days", page, re.MULTILINE)) == {
+        table: str(days) for (_name, table), days in KEPT.items()
+    }
 
 
 def test_roles_are_an_owner_and_a_runtime_role_for_each_context(superuser):

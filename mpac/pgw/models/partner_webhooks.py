@@ -1,5 +1,6 @@
 """What partners are told, where they want to hear it, and every call that was made for it."""
 
+import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
@@ -18,6 +19,10 @@ from mpac.pgw.domain.partner_webhooks import (
 )
 
 PREFIX = "we"
+# What was sent and answered is there to look into a fault with a partner, whether it was told is there for longer; the
+# events themselves count those of their object, and stay.
+KEEP_CALLS = dt.timedelta(days=90)
+KEEP_DELIVERIES = dt.timedelta(days=365)
 
 
 class PartnerRow(models.Model):
@@ -135,6 +140,8 @@ class WebhookDelivery(PartnerRow):
     rules = TableRules(
         tenant="psp",
         partitioned=True,
+        keep=KEEP_DELIVERIES,
+        keep_while="status = 'pending'",
         transitions=DELIVERY_TRANSITIONS,
         parents=(Parent("endpoint_id", "webhook_endpoints"),),
     )
@@ -190,6 +197,7 @@ class DeliveryAttempt(PartnerRow):
         tenant="psp",
         append_only=True,
         partitioned=True,
+        keep=KEEP_CALLS,
         parents=(Parent("endpoint_id", "webhook_endpoints"),),
     )
 

@@ -1,11 +1,15 @@
 """Routing: the rules in all their versions, every decision, and the breakers of accounts."""
 
+import datetime as dt
+
 from django.db import models
 
 from kernel.models import CurrencyField, StoreModel, TenantModel, choices, choices_check
 from kernel.schema import Parent, TableRules
 from mpac.pgw.domain.breaker import TRANSITIONS, BreakerMode, BreakerState
 from mpac.pgw.domain.methods import PaymentMethodCode
+
+KEEP_DECISIONS = dt.timedelta(days=365)
 
 
 class RoutingRules(TenantModel):
@@ -74,6 +78,7 @@ class RoutingDecision(StoreModel):
         append_only=True,
         partitioned=True,
         parents=(Parent("intent_id", "payment_intents"),),
+        keep=KEEP_DECISIONS,
     )
 
     class Meta:

@@ -1,5 +1,6 @@
 """What providers send us: the bytes exactly as they came, and a key that makes them count once."""
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from django.db import models
@@ -9,6 +10,9 @@ from kernel.ids import created_at_of, uuid7
 from kernel.models import TenantManager, choices, choices_check
 from kernel.schema import TableRules
 from mpac.pgw.domain.webhooks import CLAIMED, TRANSITIONS, WebhookStatus
+
+# The raw bytes hold what payers told their banks; what they proved is kept in our own tables for ever.
+KEEP_BODIES = dt.timedelta(days=90)
 
 
 class WebhookEvent(models.Model):
@@ -30,7 +34,7 @@ class WebhookEvent(models.Model):
     remote_address = models.TextField(default="")
 
     objects: ClassVar[Any] = TenantManager()
-    rules = TableRules(tenant="optional", append_only=True, partitioned=True)
+    rules = TableRules(tenant="optional", append_only=True, partitioned=True, keep=KEEP_BODIES)
 
     class Meta:
         db_table = "webhook_events"
