@@ -60,7 +60,7 @@ bench: $(READY) ## measure a throw-away platform, and the filled one beside it i
 	@$(if $(ARGS),:,test ! -d $(SEEDED) || $(MAKE) --no-print-directory bench-grown)
 	@$(if $(ARGS),:,test -d $(SEEDED) || echo "not compared with a full database: make bench-seed fills one")
 
-bench-seed: $(READY) ## fill a platform of its own with payments (INTENTS=10000000, 45 GB; goes on where it stopped)
+bench-seed: $(READY) ## fill a platform of its own with payments (INTENTS=10000000, 50 GB; goes on where it stopped)
 	@$(BIN)/python -m config.local bench-platform --state $(SEEDED) --loading -- $(BIN)/python -m bench seed --intents $(INTENTS)
 
 bench-grown: $(READY) ## create intents on an empty platform and on the filled one, in turns

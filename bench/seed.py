@@ -22,7 +22,7 @@ from bench.rows import COLUMNS, PARTITIONED, Place, Rows, Span
 MONTHS = 6
 RECENT = dt.timedelta(days=30)
 BLOCK = 5_000
-BYTES_PER_INTENT = 4_600
+BYTES_PER_INTENT = 5_000
 SPARE_BYTES = 5 * 2**30
 PSPS, MERCHANTS, STORES = 4, 40, 4
 FIRST_ID = 100_000
@@ -156,12 +156,12 @@ class Seeding:
 
     def _finish(self, admin: psycopg.Connection) -> None:
         """What an old database has and a filled one lacks: statistics, visibility, everything on disk."""
+        print("  vacuum and analyze", flush=True)
         for table in COLUMNS:
-            print(f"\r  vacuum and analyze {table:<40}", end="", flush=True)
             admin.execute(f"VACUUM (ANALYZE) pgw.{table}")
         admin.execute("CHECKPOINT")
         admin.execute("INSERT INTO bench.finished VALUES (now())")
-        print(f"\r  filled in {(time.monotonic() - self._began) / 60:.1f} min {'':<40}", flush=True)
+        print(f"  filled in {(time.monotonic() - self._began) / 60:.1f} min", flush=True)
 
 
 class Bar:
@@ -225,7 +225,7 @@ def load_month(url: str, span: Span, places: Sequence[Place], recent_from_ms: in
 
 
 def make_partitions(admin: psycopg.Connection, span: Span) -> None:
-    """The partitions of the span's month, secured as the platform secures its own."""
+    """The partitions of the span's month. The next start of the platform secures them, as it does its own."""
     starts_at = _instant(span.starts_ms).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     for table in PARTITIONED:
         part = f"{table}_{starts_at:%Y_%m}"
