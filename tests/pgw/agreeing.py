@@ -68,6 +68,10 @@ class AgreeingAdapter(HoldingAdapter):
         self.agreed.discard(request.provider_key)
         return Voided()
 
+    def let_go(self, request: ChargeRequest) -> Outcome:
+        """What is not held cannot be let go: it stands as it stands."""
+        return super().let_go(request) if request.provider_key in self.holds else self.tell(request)
+
     def consent_notice(self, provider_key: str) -> bytes:
         """The provider's notice that the payer has agreed."""
         return self.notice(provider_key, f"LINK-{provider_key}")

@@ -308,7 +308,7 @@ class HoldingAdapter(RefundingAdapter):
         with self._lock:
             hold = self.holds.get(request.provider_key)
             if hold is None:
-                return Voided()
+                return self.tell(request) if request.provider_key in self.payments else Voided()
             if not hold.left and hold.captures:
                 return Approved(payments=tuple(_payment(done) for done in hold.captures.values()))
             hold.released = True

@@ -120,10 +120,10 @@ class IntentModel:
             self.status = "cancelled"
         elif self.status == "requires_action":
             self.cancel_wanted = True
-            self.learn_payments()
+            if how == OK:
+                self._take_back()
             if self.status == "succeeded":
                 raise Refusal
-            self.status = "cancelled"
         elif self.status in {"requires_capture", "processing"} and not self.captured:
             self.cancel_wanted = True
             if self.status == "requires_capture" and how == OK:
@@ -158,7 +158,7 @@ class IntentModel:
         self.open_try = ""
         if self.in_flight:
             self._capture_known()
-        self.learn_payments()
+        self._take_back()
         if self.status == "requires_capture" and self.cancel_wanted:
             self._let_go()
         for refund in self.refunds:
@@ -186,6 +186,12 @@ class IntentModel:
             self.status, self.authorized = "succeeded", self.captured
         else:
             self.status = "requires_capture"
+
+    def _take_back(self) -> None:
+        """What was shown is ended, if nobody wants it, unless it was paid."""
+        self.learn_payments()
+        if self.status == "requires_action" and self.cancel_wanted:
+            self.status = "cancelled"
 
     def _let_go(self) -> None:
         self.status = "succeeded" if self.captured else "cancelled"

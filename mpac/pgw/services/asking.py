@@ -8,7 +8,7 @@ from functools import partial
 from kernel.crypto import CryptoError
 from kernel.logs import get_logger
 from kernel.tenancy import TenantScope
-from mpac.pgw.adapters.port import Adapter, ChargeRequest, Outcome, Unknown
+from mpac.pgw.adapters.port import ActionRequired, Adapter, ChargeRequest, NotProcessed, Outcome, Unknown
 from mpac.pgw.adapters.registry import find_adapter
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.attempts import AttemptStatus
@@ -45,6 +45,14 @@ class Question:
         if self.adapter is None or self.request is None:
             return NO_ACCOUNT
         return measured(self.adapter.name, "reissue", partial(self.adapter.create, self.request))
+
+    def withdraw(self) -> tuple[Outcome, LearnedFrom]:
+        """Make unpayable what the customer was shown; where the provider does not do that, ask what became of it."""
+        if self.adapter is not None and self.adapter.capabilities.void:
+            outcome = self.void()
+            if not isinstance(outcome, NotProcessed | ActionRequired):
+                return outcome, LearnedFrom.ANSWER
+        return self.probe(), LearnedFrom.PROBE
 
     def finish(self) -> Outcome:
         """Take or hold what its payer has agreed to."""
@@ -88,6 +96,14 @@ def probe_attempt(
         scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=learned_from, now=now
     )
     return intent, outcome
+
+
+def withdraw_shown(*, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
+    """Take back once what the customer was shown and store the answer; returns the intent as it then stands."""
+    outcome, learned_from = prepare_question(scope=scope, attempt_id=attempt_id, now=now).withdraw()
+    return apply_provider_truth(
+        scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=learned_from, now=now
+    )
 
 
 def void_hold(*, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:

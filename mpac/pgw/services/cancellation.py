@@ -7,13 +7,13 @@ from kernel.tenancy import TenantScope
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.attempts import OPEN, AttemptStatus
 from mpac.pgw.domain.intents import IntentStatus
+from mpac.pgw.domain.probing import STALE_SENT_AFTER
 from mpac.pgw.events import PaymentIntentCancelled
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.intents import get_intent
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.announcements import announce
-from mpac.pgw.services.asking import probe_attempt, void_hold
-from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.asking import void_hold, withdraw_shown
 from mpac.pgw.services.steps import illegal, move_intent
 
 UNTRIED = frozenset({IntentStatus.REQUIRES_PAYMENT_METHOD, IntentStatus.REQUIRES_CONFIRMATION})
@@ -45,10 +45,12 @@ def begin_cancellation(*, intent_id: uuid.UUID, now: dt.datetime) -> None:
         announce(PaymentIntentCancelled, intent, now=now)
     elif intent.status in WITH_PROVIDER and not intent.captured_minor:
         taken_up = PaymentAttempt.objects.filter(intent=intent, status__in=TAKEN_UP)
-        # The resolver takes it up at once if the question below does not settle it.
+        shown = PaymentAttempt.objects.filter(intent=intent, status=AttemptStatus.REQUIRES_ACTION)
+        # The resolver takes it up if the call below does not settle it.
         if intent.cancel_requested_at is None:
             PaymentIntent.objects.filter(pk=intent.pk).update(cancel_requested_at=now, updated_at=now)
             taken_up.update(next_probe_at=now, probes=0)
+            shown.update(next_probe_at=now + STALE_SENT_AFTER, probes=0)
         else:
             taken_up.update(next_probe_at=now)
     elif intent.status != IntentStatus.CANCELLED:
@@ -56,7 +58,7 @@ def begin_cancellation(*, intent_id: uuid.UUID, now: dt.datetime) -> None:
 
 
 def finish_cancellation(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
-    """Settle the intent by the provider's word: ask once whether a shown QR was paid, or have held money let go.
+    """Settle the intent by the provider's word: have what was shown withdrawn, or held money let go, if it was not paid.
 
     Raises IllegalIntentTransition when the money turned out to be there.
     """
@@ -64,7 +66,7 @@ def finish_cancellation(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.dat
         intent = get_intent(intent_id)
         attempt_id = _open_attempt(intent)
     if attempt_id is not None and intent.status == IntentStatus.REQUIRES_ACTION:
-        intent, _ = probe_attempt(scope=scope, attempt_id=attempt_id, learned_from=LearnedFrom.PROBE, now=now)
+        intent = withdraw_shown(scope=scope, attempt_id=attempt_id, now=now)
     elif attempt_id is not None and intent.status == IntentStatus.REQUIRES_CAPTURE:
         intent = void_hold(scope=scope, attempt_id=attempt_id, now=now)
     if intent.status == IntentStatus.SUCCEEDED:

@@ -17,7 +17,7 @@ from mpac.pgw.services.asking import Question, prepare_question
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.fairness import Claim, Waiting, Work, tenant_of, work_off
 from mpac.pgw.services.finishing import begin_finish
-from mpac.pgw.services.tries import is_unwanted
+from mpac.pgw.services.tries import is_shown_in_vain, is_unwanted
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
@@ -82,10 +82,16 @@ def _ask(turn: _Turn, now: dt.datetime) -> _Answer:
 
 
 def _conversation(question: Question, *, now: dt.datetime) -> Iterator[tuple[Outcome, LearnedFrom]]:
-    """Ask, and do at once what the answer calls for: repeat a call that never arrived, let go what nobody wants held."""
+    """Ask, and do at once what the answer calls for: repeat a call that never arrived, let go what nobody wants.
+
+    What was held is let go and what was shown is withdrawn until the provider says that it is, or that it was paid.
+    """
     unwanted = is_unwanted(question.attempt, now=now)
     if question.attempt.status == AttemptStatus.AUTHORIZED and unwanted:
         yield question.void(), LearnedFrom.ANSWER
+        return
+    if is_shown_in_vain(question.attempt, now=now):
+        yield question.withdraw()
         return
     probed = question.probe()
     yield probed, LearnedFrom.PROBE

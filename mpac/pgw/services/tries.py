@@ -31,6 +31,13 @@ def is_unwanted(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
     return lapsed or called_off or attempt.status not in OPEN
 
 
+def is_shown_in_vain(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
+    """Whether a customer may still act on what nobody waits for any more."""
+    intent = attempt.intent
+    is_over = intent.cancel_requested_at is not None or intent.status in ENDED or intent.expires_at <= now
+    return is_over and attempt.status == AttemptStatus.REQUIRES_ACTION
+
+
 def is_finish_wanted(intent: PaymentIntent, *, now: dt.datetime) -> bool:
     """Whether what its payer has agreed to is to be taken."""
     return intent.status in TAKING and intent.cancel_requested_at is None and intent.expires_at > now
@@ -50,10 +57,11 @@ def is_finish_under_way(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
 def ask_again_later(case: Case) -> None:
     """Ask when the attempt's state says so, or never. A hint, which anybody can send, cannot put it off.
 
-    What is held in vain is asked about as often as what is not known.
+    What is held or shown in vain is asked about as often as what is not known.
     """
     attempt = case.attempt
-    in_vain = attempt.status == AttemptStatus.AUTHORIZED and is_unwanted(attempt, now=case.now)
+    held_in_vain = attempt.status == AttemptStatus.AUTHORIZED and is_unwanted(attempt, now=case.now)
+    in_vain = held_in_vain or is_shown_in_vain(attempt, now=case.now)
     if case.learned_from is not LearnedFrom.WEBHOOK:
         due = probing.next_probe_at(
             status=AttemptStatus.UNKNOWN if in_vain else AttemptStatus(attempt.status),

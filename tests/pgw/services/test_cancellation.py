@@ -2,11 +2,12 @@
 
 import pytest
 
-from mpac.pgw.adapters.port import Unknown
+from mpac.pgw.adapters.port import NotProcessed, Unknown
+from mpac.pgw.db import atomic
 from mpac.pgw.errors import IllegalIntentTransition
-from mpac.pgw.services.cancellation import cancel_intent
+from mpac.pgw.services.cancellation import begin_cancellation, cancel_intent
 from mpac.pgw.services.resolution import resolve_due_attempts
-from tests.pgw.conftest import SCOPE
+from tests.pgw.conftest import SCOPE, Gateway
 from tests.pgw.doubles import answers, show_qr
 
 pytestmark = pytest.mark.usefixtures("healthy")
@@ -92,3 +93,66 @@ def test_again_changes_nothing(gateway, provider, events):
     assert cancel(gateway, intent).status == "cancelled"
     assert len(provider.probed) == 1
     assert events(intent).count("payment_intent_cancelled") == 1
+
+
+@pytest.fixture
+def card(holding, now):
+    """A gateway whose provider can end what it has shown."""
+    return Gateway(holding, now)
+
+
+def test_ends_what_the_customer_was_shown(card, holding, events):
+    intent = card.shown()
+    assert cancel(card, intent).status == "cancelled"
+    assert [request.provider_key for request in holding.voided] == [card.attempt(intent).provider_key]
+    assert holding.probed == []
+    assert events(intent)[-1] == "payment_intent_cancelled"
+
+
+def test_loses_against_a_customer_who_was_faster(card, holding):
+    intent = card.shown()
+    card.pay(intent)
+    with pytest.raises(IllegalIntentTransition):
+        cancel(card, intent)
+    assert card.intent(intent).status == "succeeded"
+
+
+def test_goes_on_ending_what_was_shown_until_the_provider_says_that_it_did(card, holding):
+    intent = card.shown()
+    holding.on_void += [answers(TIMEOUT), answers(TIMEOUT)]
+    assert cancel(card, intent).status == "requires_action"
+    resolve_due_attempts(now=card.later(3))
+    assert card.intent(intent).status == "requires_action"
+    resolve_due_attempts(now=card.later(10))
+    assert card.intent(intent).status == "cancelled"
+    assert (len(holding.voided), holding.probed) == (3, [])
+
+
+def test_ends_what_was_shown_although_its_caller_died(card, holding):
+    intent = card.shown()
+    with atomic(SCOPE):
+        begin_cancellation(intent_id=intent.pk, now=card.now)
+    resolve_due_attempts(now=card.later(31))
+    assert (card.intent(intent).status, len(holding.voided)) == ("cancelled", 1)
+
+
+def test_asks_where_the_provider_refuses_to_end_what_it_has_shown(card, holding):
+    intent = card.shown()
+    holding.on_void.append(answers(NotProcessed(code="not_supported", message="No.")))
+    assert cancel(card, intent).status == "cancelled"
+    assert (len(holding.voided), len(holding.probed)) == (1, 1)
+
+
+def test_is_not_needed_for_what_was_shown_to_end_with_its_time(card, holding):
+    intent = card.shown(expires_in_s=60)
+    resolve_due_attempts(now=card.later(61))
+    assert (card.intent(intent).status, len(holding.voided)) == ("expired", 1)
+
+
+def test_counts_money_of_a_code_that_was_ended_too_late(card, holding, superuser):
+    intent = card.shown(source="api")
+    cancel(card, intent)
+    card.pay(intent)
+    resolve_due_attempts(now=card.later(60))
+    assert card.attempt(intent).status == "captured"
+    assert superuser.execute("SELECT count(*) FROM pgw.late_payments").fetchone() == (1,)

@@ -177,7 +177,7 @@ def test_is_never_taken_after_it_was_called_off(gateway, provider, ask):
 
 def test_is_never_taken_when_the_wish_to_cancel_came_first(gateway, provider):
     intent = agreed(gateway)
-    provider.on_probe.append(answers(TIMEOUT))
+    provider.on_void.append(answers(TIMEOUT))
     assert cancel(gateway, intent).status == "requires_action"
     notify(gateway, intent, seconds=1)
     resolve(gateway)
