@@ -12,7 +12,8 @@ CLIENT_SECRET_GRACE_S = 3600
 MAX_WEBHOOK_BYTES = 64 * 1024
 # A provider waits for our answer to its callback; the truth is asked for within this time or by the retry job.
 WEBHOOK_INQUIRY_TIMEOUT_S = 3.0
-# Anybody who saw a QR can send notices about it; beyond this many only the regular probes ask the provider.
+# Anybody who saw a QR can send unsigned notices about it; beyond this many that nothing confirmed, only the regular
+# probes ask the provider.
 MAX_NOTICES_PER_ATTEMPT = 20
 # Asking providers about what is open: several calls at once, of which one tenant has a share.
 PROBE_THREADS = 16

@@ -100,7 +100,7 @@ def receive_webhook(*, delivery: Delivery, now: dt.datetime) -> Mapping[str, Any
     is_signed = adapter.capabilities.webhook_trust is WebhookTrust.SIGNED
     if not is_signed:
         hint = replace(hint, dispute=None)
-    key_id, status = _store(delivery, hint, now=now)
+    key_id, status = _store(delivery, hint, is_signed=is_signed, now=now)
     result: str = "repeated"
     crashpoint("pgw.webhook_stored")
     if status in OPEN:
@@ -139,7 +139,9 @@ def _open_account(delivery: Delivery) -> ProviderAccount | None:
         return open_named_account(provider=delivery.provider, account_id=delivery.account)
 
 
-def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[uuid.UUID, str]:
+def _store(
+    delivery: Delivery, hint: WebhookHint, *, is_signed: bool, now: dt.datetime
+) -> tuple[uuid.UUID, str]:
     """Keep the bytes and the key in one commit; the tenant is kept with them when the attempt or refund is known."""
     with atomic(SCOPE):
         operation_key = hint.refund.operation_key if hint.refund else ""
@@ -169,23 +171,30 @@ def _store(delivery: Delivery, hint: WebhookHint, *, now: dt.datetime) -> tuple[
         values = [
             *(key_id, created_at_of(key_id), psp_id, merchant_id, delivery.provider, delivery.account),
             *(hint.dedupe_key, hint.provider_key, hint.provider_reference, operation_key, dispute),
-            *(_first_status(delivery, hint, known=about is not None), next_try_at(tries=0, now=now)),
+            *(
+                _first_status(delivery, hint, known=about is not None, is_signed=is_signed),
+                next_try_at(tries=0, now=now),
+            ),
         ]
         found: tuple[uuid.UUID, str] = db.execute(SEEN, values)[0]
     return found
 
 
-def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool) -> WebhookStatus:
-    """Where a new notice starts. What is flooded with notices is left to its regular probes."""
+def _first_status(delivery: Delivery, hint: WebhookHint, *, known: bool, is_signed: bool) -> WebhookStatus:
+    """Where a new notice starts. What anybody can flood with notices that nothing confirms is left to its regular probes.
+
+    A signed notice comes from the provider itself, and may be the only one that tells of its news.
+    """
     if not known:
         return WebhookStatus.PARKED
-    if hint.dispute:
+    if is_signed:
         return WebhookStatus.PENDING
     about = (
         {"operation_key": hint.refund.operation_key} if hint.refund else {"provider_key": hint.provider_key}
     )
-    others = WebhookKey.objects.filter(provider=delivery.provider, **about).count()
-    return WebhookStatus.PENDING if others < conf.MAX_NOTICES_PER_ATTEMPT else WebhookStatus.UNCONFIRMED
+    others = WebhookKey.objects.filter(provider=delivery.provider, **about)
+    unproven = others.exclude(status=WebhookStatus.APPLIED).count()
+    return WebhookStatus.PENDING if unproven < conf.MAX_NOTICES_PER_ATTEMPT else WebhookStatus.UNCONFIRMED
 
 
 def settle_notice(key_id: uuid.UUID, *, facts: WebhookHint | None, now: dt.datetime) -> WebhookStatus:

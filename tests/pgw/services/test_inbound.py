@@ -1,10 +1,12 @@
 """A provider's notice ..."""
 
+from dataclasses import replace
+
 import pytest
 
 from kernel.errors import NotFound
 from mpac.pgw import conf
-from mpac.pgw.adapters.port import Pending, Unknown
+from mpac.pgw.adapters.port import Pending, Unknown, WebhookTrust
 from mpac.pgw.errors import WebhookMalformed
 from mpac.pgw.services.inbound import Delivery, receive_webhook, retry_webhooks
 from tests.pgw.doubles import answers, show_qr
@@ -149,6 +151,29 @@ def test_cannot_flood_the_provider_with_questions(gateway, provider, notify, key
 
     assert len(provider.probed) == conf.MAX_NOTICES_PER_ATTEMPT
     assert len(keys()) == conf.MAX_NOTICES_PER_ATTEMPT + 10
+
+
+def test_is_applied_however_many_there_were_when_it_is_signed(gateway, provider, notify, keys, monkeypatch):
+    signed = replace(provider.capabilities, webhook_trust=WebhookTrust.SIGNED)
+    monkeypatch.setattr(provider, "capabilities", signed)
+    intent = gateway.shown()
+    key = gateway.attempt(intent).provider_key
+    monkeypatch.setattr(conf, "MAX_NOTICES_PER_ATTEMPT", 2)
+    for number in range(2):
+        notify(key, f"NEWS{number}")
+    notify(key, gateway.pay(intent))
+
+    assert [row[0] for row in keys()] == ["pending", "pending", "applied"]
+    assert gateway.intent(intent).status == "succeeded"
+
+
+def test_is_not_crowded_out_by_those_that_were_true(gateway, provider, notify, keys, monkeypatch):
+    monkeypatch.setattr(conf, "MAX_NOTICES_PER_ATTEMPT", 2)
+    intent, key, reference = paid(gateway)
+    for paid_as in (reference, gateway.pay(intent), gateway.pay(intent)):
+        notify(key, paid_as)
+
+    assert [row[0] for row in keys()] == ["applied"] * 3
 
 
 def test_is_answered_even_when_applying_it_fails(gateway, notify, keys, monkeypatch):
