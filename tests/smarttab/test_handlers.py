@@ -130,10 +130,18 @@ def test_whatever_the_order_money_that_came_is_never_denied(caller, payment, now
         assert (bill_status, paid, reserved) == ("open", 0, 0)
 
 
-def test_what_the_payer_has_to_do_is_kept_and_told_once(caller, gateway, now):
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"type": "display_qr", "qr_payload": "1", "expires_at": "2026-11-21T07:00:00.000Z"},
+        {"type": "display_image", "image_url": "https://h/1.svg", "expires_at": "2026-11-21T07:00:00.000Z"},
+        {"type": "redirect_to_url", "url": "https://bank.example/3ds"},
+    ],
+    ids=lambda shown: shown["type"],
+)
+def test_what_the_payer_has_to_do_is_kept_and_told_once(caller, gateway, now, shown):
     begun = start_qr(caller, open_bill(caller, 100, now=now), 100, now=now)
     begun.payment_intent_id = ids.encode("pi", ids.uuid7())
-    shown = {"type": "display_qr", "qr_payload": "1", "expires_at": "2026-11-21T07:00:00.000Z"}
     for _ in range(2):
         deliver(event(gateway_events.PaymentIntentActionRequired, begun, next_action=shown), now=now)
     assert told(caller) == []
@@ -143,6 +151,7 @@ def test_what_the_payer_has_to_do_is_kept_and_told_once(caller, gateway, now):
             "order.updated",
             "payment.processing",
         ]
+        assert DeviceEvent.objects.order_by("seq").last().data["next_action"] == shown
 
 
 def test_another_sum_than_was_asked_for_is_refused_loudly(caller, payment, now):

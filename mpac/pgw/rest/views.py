@@ -1,13 +1,14 @@
 """What callers get: intents, attempts and history as the API shows them."""
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from kernel.ids import encode
 from kernel.rest import View
 from mpac.pgw.domain.intents import IntentStatus
+from mpac.pgw.domain.next_actions import DESCRIPTION
 from mpac.pgw.models import Capture, IntentEvent, PaymentAttempt, PaymentIntent, Refund
 from mpac.pgw.rest.authentication import client_secret
 from mpac.pgw.selectors.intents import last_error
@@ -30,7 +31,7 @@ class IntentView(View, kw_only=True):
     capture_method: str
     merchant_id: int
     store_id: int
-    next_action: dict[str, Any] | None
+    next_action: Annotated[dict[str, Any] | None, msgspec.Meta(description=DESCRIPTION)]
     last_error: dict[str, str] | None
     reference: str | None
     description: str | None

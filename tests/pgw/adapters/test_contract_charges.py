@@ -16,6 +16,7 @@ from mpac.pgw.adapters.port import (
     Unknown,
     Voided,
 )
+from mpac.pgw.domain.next_actions import FORMS
 from tests.pgw.adapters.contract import LOST, in_hurry, known, known_of, listed, units, ways
 from tests.pgw.adapters.kits import KITS
 
@@ -36,7 +37,7 @@ def test_shows_the_customer_what_to_pay(stage, way):
     request = stage.charge(way)
     outcome = stage.adapter.create(request)
     assert isinstance(outcome, ActionRequired)
-    assert outcome.next_action["type"]
+    assert tuple(outcome.next_action)[1:] == FORMS[outcome.next_action["type"]]
     [charge] = stage.books()
     assert (charge["reference"], charge["amount"], charge["status"]) == (
         request.provider_key,

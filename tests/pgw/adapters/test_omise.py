@@ -130,9 +130,9 @@ def test_asks_for_promptpay_and_shows_the_picture(adapter, wire, charge, life, a
     assert wire.form.get("expires_at") == asked
     assert outcome == ActionRequired(
         next_action={
-            "type": "display_qr",
+            "type": "display_image",
             "image_url": "https://api.omise.co/qr.svg",
-            "expires_at": "2026-11-28T05:00:00Z",
+            "expires_at": "2026-11-28T05:00:00.000Z",
         },
         provider_reference="chrg_1",
     )

@@ -123,7 +123,6 @@ def test_asks_for_promptpay_with_the_address_that_stripe_wants(adapter, wire, ch
         next_action={
             "type": "display_qr",
             "qr_payload": "00020101",
-            "image_url": "https://qr.stripe.com/1.png",
             "expires_at": "2026-11-21T05:10:00.000Z",
         },
         provider_reference="pi_1",

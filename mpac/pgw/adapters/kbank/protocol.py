@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import msgspec
 
-from kernel.clock import rfc3339
 from kernel.errors import DomainError
 from kernel.money import Money
 from mpac.pgw.adapters.http import Garbled
@@ -28,6 +27,7 @@ from mpac.pgw.adapters.port import (
     Voided,
     WebhookHint,
 )
+from mpac.pgw.domain.next_actions import display_qr
 from mpac.pgw.domain.promptpay import PromptPayError
 from mpac.pgw.domain.provider_amounts import to_text
 from mpac.pgw.errors import WebhookMalformed
@@ -152,9 +152,7 @@ def shown_code(reply: Reply, request: ChargeRequest) -> Outcome:
         # Nobody has seen this QR and nobody will: it asks for something else than we asked for.
         return NotProcessed(code="qr_mismatch", message="The bank's QR is not the one that was asked for.")
     until = min(request.expires_at, request.now + QR_LIFE)
-    return ActionRequired(
-        next_action={"type": "display_qr", "qr_payload": payload, "expires_at": rfc3339(until)}
-    )
+    return ActionRequired(next_action=display_qr(payload, until=until))
 
 
 def charge_outcome(reply: Reply, request: ChargeRequest) -> Outcome:

@@ -29,6 +29,7 @@ from mpac.pgw.adapters.port import (
     Voided,
 )
 from mpac.pgw.domain.methods import PaymentMethodCode
+from mpac.pgw.domain.next_actions import display_image, redirect_to_url
 from mpac.pgw.domain.provider_amounts import from_units, to_units
 
 NAME = "omise"
@@ -250,11 +251,11 @@ def _action(charge: Charge, request: ChargeRequest) -> dict[str, Any] | None:
     if charge.source is not None:
         match charge.source:
             case {"scannable_code": {"image": {"download_uri": str(address)}}}:
-                expires_at = charge.expires_at or rfc3339(request.expires_at)
-                return {"type": "display_qr", "image_url": address, "expires_at": expires_at}
+                until = _instant(charge.expires_at) or request.expires_at
+                return display_image(address, until=until)
         message = "a code that cannot be shown"
         raise Garbled(message)
-    return {"type": "redirect_to_url", "url": charge.authorize_uri} if charge.authorize_uri else None
+    return redirect_to_url(charge.authorize_uri) if charge.authorize_uri else None
 
 
 def _instant(text: str | None) -> dt.datetime | None:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kernel.clock import rfc3339
 from kernel.errors import DomainError
 from kernel.money import Money
 from mpac.pgw.adapters.http import Garbled
@@ -31,6 +30,7 @@ from mpac.pgw.adapters.port import (
     Voided,
     WebhookHint,
 )
+from mpac.pgw.domain.next_actions import display_qr
 from mpac.pgw.domain.provider_amounts import from_units, to_units
 from mpac.pgw.errors import WebhookMalformed
 
@@ -186,7 +186,7 @@ def shown_code(data: Any, request: ChargeRequest) -> ActionRequired:
         raise Garbled(message)
     until = min(request.expires_at, _instant(code.expiry_date) or request.expires_at)
     return ActionRequired(
-        next_action={"type": "display_qr", "qr_payload": code.url, "expires_at": rfc3339(until)},
+        next_action=display_qr(code.url, until=until),
         provider_reference=code.code_id,
     )
 

@@ -7,7 +7,6 @@ ask, and only an inquiry's record counts as money.
 import datetime as dt
 from collections.abc import Mapping
 
-from kernel.clock import rfc3339
 from mpac.pgw import conf
 from mpac.pgw.adapters.base import GARBLED, INCOMPLETE, NOT_ASKED, ChargesOnly
 from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
@@ -31,6 +30,7 @@ from mpac.pgw.adapters.scb.client import ScbClient
 from mpac.pgw.adapters.scb.protocol import Reply
 from mpac.pgw.domain import promptpay
 from mpac.pgw.domain.methods import PaymentMethodCode
+from mpac.pgw.domain.next_actions import display_qr
 
 CREATE_PATH = "/v1/payment/qrcode/create"
 INQUIRY_PATH = "/v1/payment/billpayment/inquiry"
@@ -151,9 +151,7 @@ def _shown(reply: Reply, request: ChargeRequest, expected: promptpay.BillPayment
 
 
 def _display(payload: str, request: ChargeRequest) -> ActionRequired:
-    return ActionRequired(
-        next_action={"type": "display_qr", "qr_payload": payload, "expires_at": rfc3339(request.expires_at)}
-    )
+    return ActionRequired(next_action=display_qr(payload, until=request.expires_at))
 
 
 def _expected_qr(request: ChargeRequest) -> promptpay.BillPayment:

@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kernel.clock import rfc3339
 from kernel.errors import DomainError
 from kernel.money import Money
 from mpac.pgw.adapters.http import Garbled
@@ -29,6 +28,7 @@ from mpac.pgw.adapters.port import (
     Voided,
 )
 from mpac.pgw.domain.methods import PaymentMethodCode
+from mpac.pgw.domain.next_actions import display_qr, redirect_to_url
 from mpac.pgw.domain.provider_amounts import from_units, to_units
 
 NAME = "stripe"
@@ -255,11 +255,9 @@ def _action(intent: Intent, request: ChargeRequest) -> Outcome:
     shown: dict[str, Any]
     match kind, content:
         case "promptpay_display_qr_code", {"data": str(payload)}:
-            shown = {"type": "display_qr", "qr_payload": payload, "expires_at": rfc3339(request.expires_at)}
-            if image := content.get("image_url_png"):
-                shown["image_url"] = str(image)
+            shown = display_qr(payload, until=request.expires_at)
         case "redirect_to_url", {"url": str(url)}:
-            shown = {"type": "redirect_to_url", "url": url}
+            shown = redirect_to_url(url)
         case "use_stripe_sdk", dict():
             shown = {"type": "use_provider_sdk", "provider": NAME, "client_secret": intent.client_secret}
         case _:
