@@ -173,6 +173,33 @@ class Outbound:
         trusted: Collection[str] = (),
     ) -> Reply:
         """Send `body` and return the answer, whatever its status. Raises OutboundFault when there is none."""
+        return self._call(
+            "POST",
+            url,
+            headers=headers,
+            body=body,
+            timeout_s=timeout_s,
+            max_bytes=max_bytes,
+            trusted=trusted,
+        )
+
+    def get(self, url: str, *, timeout_s: float, max_bytes: int, trusted: Collection[str] = ()) -> Reply:
+        """Read what is there, whatever its status. Raises OutboundFault when there is no answer."""
+        return self._call(
+            "GET", url, headers={}, body=None, timeout_s=timeout_s, max_bytes=max_bytes, trusted=trusted
+        )
+
+    def _call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+        max_bytes: int,
+        trusted: Collection[str],
+    ) -> Reply:
         target = parse_target(url, trusted=trusted)
         guard = _Guard(self._resolver, trusted=target.trusted, deadline=time.monotonic() + timeout_s)
         address = httpcore2.URL(
@@ -184,7 +211,7 @@ class Outbound:
                 httpcore2.ConnectionPool(
                     ssl_context=self._tls or _system_tls(), network_backend=guard
                 ) as pool,
-                pool.stream("POST", address, headers=sent, content=body) as answer,
+                pool.stream(method, address, headers=sent, content=body) as answer,
             ):
                 return Reply(
                     status=answer.status,

@@ -16,6 +16,7 @@ from simulator.control import Control
 from simulator.desk import Declared
 from simulator.kbank.endpoints import KBankEndpoints
 from simulator.omise.endpoints import OmiseEndpoints
+from simulator.paypal.endpoints import PayPalEndpoints
 from simulator.paypay.endpoints import PayPayEndpoints
 from simulator.scb.endpoints import ScbEndpoints, refusal
 from simulator.scb.protocol import Refusal
@@ -26,7 +27,7 @@ def create_app(bank: Bank) -> Starlette:
     """The application on this bank."""
     scb, stripe, omise = ScbEndpoints(bank), StripeEndpoints(bank), OmiseEndpoints(bank)
     paypay, kbank = PayPayEndpoints(bank), KBankEndpoints(bank)
-    adyen = AdyenEndpoints(bank)
+    adyen, paypal = AdyenEndpoints(bank), PayPalEndpoints(bank)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -35,10 +36,11 @@ def create_app(bank: Bank) -> Starlette:
 
     return Starlette(
         routes=[
-            *Control(bank, forget=(kbank.reset, scb.reset)).routes(),
+            *Control(bank, forget=(kbank.reset, paypal.reset, scb.reset)).routes(),
             Mount("/adyen", routes=adyen.routes()),
             Mount("/kbank", routes=kbank.routes()),
             Mount("/omise", routes=omise.routes()),
+            Mount("/paypal", routes=paypal.routes()),
             Mount("/paypay", routes=paypay.routes()),
             Mount("/scb", routes=scb.routes()),
             Mount("/stripe", routes=stripe.routes()),

@@ -12,6 +12,8 @@ from simulator.houses import House
 from simulator.kbank.house import KBankHouse
 from simulator.merchants import Merchants
 from simulator.omise.house import OmiseHouse
+from simulator.paypal.house import PayPalHouse
+from simulator.paypal.signing import identity, pem
 from simulator.paypay.house import PayPayHouse
 from simulator.returns import Returns
 from simulator.scb.house import ScbHouse
@@ -45,10 +47,13 @@ class Bank:
             "adyen": AdyenHouse(self.truth, self.merchants, clock),
             "kbank": KBankHouse(self.merchants),
             "omise": OmiseHouse(self.truth, self.merchants, clock),
+            "paypal": PayPalHouse(self.truth, self.merchants, clock),
             "paypay": PayPayHouse(self.merchants),
             "scb": ScbHouse(url=settings.callback_url),
             "stripe": StripeHouse(self.truth, self.merchants, clock),
         }
+        if settings.paypal_ca:
+            settings.paypal_ca.write_bytes(pem(identity().authority))
         self.callbacks = Callbacks(
             timeout_s=settings.callback_timeout_s,
             retry_s=settings.callback_retry_s,

@@ -80,7 +80,7 @@ class Customer:
         self.lapse(charge)
         if charge.status in ("failed", "voided"):
             raise PaymentRefused("this code is void", code="code_void", status=HTTPStatus.CONFLICT)
-        if charge.status in ("paid", "authorized") or charge.number in self._promised:
+        if charge.status in ("paid", "authorized", "agreed") or charge.number in self._promised:
             if behaviour is not Behaviour.IGNORES_IDEMPOTENCY:
                 raise PaymentRefused("this code was paid", code="already_paid", status=HTTPStatus.CONFLICT)
             charge = self._truth.register(_again(charge, number=self._truth.next_number(), at=self._clock()))
@@ -114,7 +114,12 @@ class Customer:
             await self._callbacks.send_now(notice)
 
     def book(self, charge: Charge, *, amount: int) -> Notice | None:
-        """Move the money, or hold it where that was asked for; the notice the provider owes the merchant for it."""
+        """Move the money, hold it where that was asked for, or only agree where the merchant has the last word.
+
+        Returns the notice that the provider owes the merchant for it.
+        """
+        if charge.details.get("agrees"):
+            return self._houses[charge.provider].news(self._truth.agree(charge))
         if not charge.details.get("holds"):
             return self.take(charge, amount=amount)
         self._truth.authorize(charge)

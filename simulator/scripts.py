@@ -23,6 +23,7 @@ class Operation(StrEnum):
     TOKEN = "token"  # noqa: S105  (a name, no secret)
     CREATE = "create"
     PROBE = "probe"  # any question about what was done
+    FINISH = "finish"  # taking or holding what a payer has agreed to
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
@@ -69,6 +70,7 @@ SHOWS: dict[Operation, frozenset[Behaviour]] = {
     Operation.TOKEN: _ANSWERS,
     Operation.CREATE: _ANSWERS | _PAYMENTS | {Behaviour.WEBHOOK_FIRST},
     Operation.PROBE: _ANSWERS | {Behaviour.LIE_PENDING},
+    Operation.FINISH: _ANSWERS | CALLBACKS,
     Operation.CAPTURE: _ANSWERS | CALLBACKS,
     Operation.VOID: _ANSWERS | CALLBACKS,
     Operation.REFUND: _ANSWERS | _PAYMENTS,
@@ -82,6 +84,7 @@ PROVIDERS: Mapping[str, frozenset[Operation]] = {
     "adyen": _CARDS - {Operation.PROBE, Operation.PAY},
     "kbank": _CHARGES | {Operation.TOKEN, Operation.VOID, Operation.REFUND},
     "omise": _CARDS,
+    "paypal": _CARDS | {Operation.TOKEN, Operation.FINISH},
     "paypay": _CARDS,
     "scb": _CHARGES | {Operation.TOKEN},
     "stripe": _CARDS,
@@ -93,6 +96,8 @@ _LACKS: Mapping[tuple[str, Operation], frozenset[Behaviour]] = {
     ("adyen", Operation.REFUND): frozenset({Behaviour.IGNORES_IDEMPOTENCY}),
     ("kbank", Operation.REFUND): _PAYMENTS,
     ("kbank", Operation.VOID): CALLBACKS,
+    # Its payers agree to an order once.
+    ("paypal", Operation.PAY): frozenset({Behaviour.IGNORES_IDEMPOTENCY}),
     ("paypay", Operation.REFUND): CALLBACKS,
 }
 # `*` speaks of the bank's service, not of the customer's phone: that one goes on answering.

@@ -23,6 +23,7 @@ class Settings:
     ref3_prefix: str = "SCB"
     applications: Mapping[str, str] = field(default_factory=dict)
     draws_images: bool = True
+    paypal_ca: Path | None = None  # where the authority behind PayPal's notices is written
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -43,6 +44,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         token_s=int(environ.get("MPAC_SIM_TOKEN_S", Settings.token_s)),
         ref3_prefix=environ.get("MPAC_SIM_SCB_REF3_PREFIX", Settings.ref3_prefix),
         applications=json.loads(environ.get("MPAC_SIM_SCB_APPLICATIONS", "{}")),
+        paypal_ca=Path(named) if (named := environ.get("MPAC_SIM_PAYPAL_CA")) else None,
         draws_images=environ.get("MPAC_SIM_QR_IMAGE", "1") != "0",
     )
 

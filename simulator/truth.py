@@ -35,7 +35,7 @@ class Charge(msgspec.Struct, kw_only=True, tag="charge"):
     qr_payload: str = ""
     picture: str = ""  # where the code is shown as a picture, if the merchant gets nothing else
     method: str = "qr_code"
-    status: Literal["pending", "authorized", "paid", "failed", "voided"] = "pending"
+    status: Literal["pending", "agreed", "authorized", "paid", "failed", "voided"] = "pending"
     asked: int = 0  # what was asked for at the beginning
     provider_reference: str | None = None
     paid_at: datetime | None = None
@@ -205,15 +205,21 @@ class Truth:
         charge.asked = charge.asked or charge.amount
         return self._enter(charge)
 
-    def authorize(self, charge: Charge) -> Charge:
-        """Hold the money. Raises ValueError unless the charge is pending."""
+    def agree(self, charge: Charge) -> Charge:
+        """The payer agrees, and nothing moves. Raises ValueError unless the charge is pending."""
         self._expect(charge, "pending")
+        charge.status = "agreed"
+        return self._enter(charge)
+
+    def authorize(self, charge: Charge) -> Charge:
+        """Hold the money. Raises ValueError unless the charge is pending or agreed to."""
+        self._expect(charge, "pending", "agreed")
         charge.status = "authorized"
         return self._enter(charge)
 
     def book(self, charge: Charge, *, amount: int, provider_reference: str, paid_at: datetime) -> Charge:
         """Move the money, as much as the customer confirmed. Raises ValueError when it was moved or let go before."""
-        self._expect(charge, "pending", "authorized")
+        self._expect(charge, "pending", "agreed", "authorized")
         charge.amount, charge.status = amount, "paid"
         charge.provider_reference, charge.paid_at = provider_reference, paid_at
         return self._enter(charge)

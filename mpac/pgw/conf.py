@@ -85,6 +85,18 @@ def notice_url(provider: str, account: str) -> str:
     return f"{str(settings.MPAC_PUBLIC_URL).rstrip('/')}/v1/webhooks/{provider}/{account}"
 
 
+def paypal_ca_file() -> str:
+    """The authorities that vouch for the certificates of PayPal's notices; empty for those of the machine."""
+    return str(settings.MPAC_PAYPAL_CA_FILE)
+
+
+def trusted_paypal_hosts() -> frozenset[str]:
+    """`host:port` pairs on a developer's own machine that serve such certificates. There are none in production."""
+    if settings.MPAC_ENV not in {"local", "test"}:
+        return frozenset()
+    return frozenset(settings.MPAC_PAYPAL_TRUSTED_HOSTS)
+
+
 def client_secret_key() -> bytes:
     """The key that client secrets are derived with."""
     return str(settings.SECRET_KEY).encode()

@@ -28,6 +28,7 @@ Invalid
 |-- WebhookMalformed, WebhookRefused, RulesRefused, NoteNeeded, StatementRefused
 `-- WebhookUrlRefused, EventTypeUnknown, TooManyEvents, TooManyNotices
 Unavailable
+|-- WebhookUndecided         the certificate of a notice cannot be had at the moment
 |-- AccountsBusy             as many calls are under way as the accounts may have
 `-- AccountsResting          the breakers of all accounts are open, and the rules forbid to try
 """
@@ -243,6 +244,12 @@ class WebhookRefused(Invalid):
     """The notice does not carry this provider's signature."""
 
     code = "webhook_refused"
+
+
+class WebhookUndecided(Unavailable):
+    """Whether this is the provider's notice cannot be found out at the moment; send it again."""
+
+    code = "webhook_undecided"
 
 
 class TooManyEndpoints(Conflict):

@@ -6,6 +6,7 @@ from mpac.pgw.adapters.adyen.adapter import AdyenAdapter
 from mpac.pgw.adapters.kbank.adapter import KBankAdapter
 from mpac.pgw.adapters.manual.adapter import ManualAdapter
 from mpac.pgw.adapters.omise.adapter import OmiseAdapter
+from mpac.pgw.adapters.paypal.adapter import PayPalAdapter
 from mpac.pgw.adapters.paypay.adapter import PayPayAdapter
 from mpac.pgw.adapters.port import Adapter, WebhookTrust
 from mpac.pgw.adapters.scb.adapter import ScbAdapter
@@ -57,6 +58,7 @@ register(AdyenAdapter())
 register(KBankAdapter())
 register(ManualAdapter())
 register(OmiseAdapter())
+register(PayPalAdapter())
 register(PayPayAdapter())
 register(ScbAdapter())
 register(StripeAdapter())

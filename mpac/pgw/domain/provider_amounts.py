@@ -36,9 +36,12 @@ _ADYEN = {
     "CVE": Units(0),  # ISO counts two digits
     "IDR": Units(0),
 }
+# developer.paypal.com/api/rest/reference/currency-codes: "does not support decimals".
+_PAYPAL = {"HUF": Units(0), "TWD": Units(0)}
 OVERRIDES: Final[Mapping[str, Mapping[str, Units]]] = MappingProxyType(
     {
         "adyen": MappingProxyType(_ADYEN),
+        "paypal": MappingProxyType(_PAYPAL),
         "stripe": MappingProxyType(_STRIPE),
     }
 )

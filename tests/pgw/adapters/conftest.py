@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -112,8 +113,9 @@ def running() -> Iterator[Running]:
 
 
 @pytest.fixture
-def stage(running: Running, kit: Kit, settings: Any) -> Iterator[Stage]:
+def stage(running: Running, kit: Kit, settings: Any, tmp_path: Path) -> Iterator[Stage]:
     """The provider of the test's kit with an empty memory."""
+    kit.prepare(settings, running.url, tmp_path)
     with httpx2.HTTPTransport() as transport:
         yield Stage(running, kit, settings, transport)
     running.may_go_on.set()

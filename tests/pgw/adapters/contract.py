@@ -9,6 +9,7 @@ import datetime as dt
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -20,6 +21,7 @@ from mpac.pgw.adapters import registry
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Adapter,
+    Agreed,
     Approved,
     Capabilities,
     CaptureRequest,
@@ -64,6 +66,8 @@ class Kit:
     refuses: tuple[Money, ...] = ()
     sign: Callable[[bytes, str, dt.datetime], dict[str, str]] | None = None
     secrets: tuple[str, str] = ("", "")  # two secrets of the provider's own shape
+    signs_once: bool = False  # a notice has one signature, also while secrets are rotated
+    repeated_for_s: int = 300  # how old a notice may be
     signs_headers: bool = True  # the raw body is signed, in headers; else some of its fields, in the body
     # How the merchant's server says that it took a notice.
     accepts: Callable[[], httpx2.Response] = lambda: httpx2.Response(
@@ -72,8 +76,12 @@ class Kit:
     options: Mapping[str, str] = field(default_factory=dict)  # what the stand-in has to know of its merchant
     # A code whose answer was lost cannot be had again; the charge is ended instead.
     shows_once: bool = False
+    finishes: bool = False  # a payer agrees first, and nothing moves until we finish the charge
+    named_by_provider: bool = False  # a charge is found under the provider's reference alone
     refunds_wait: bool = True  # a refund may be taken up now and carried out later
     refunds_come_back: bool = True  # a refund that was carried out may return
+    # What else the stand-in at this address needs, with a directory for it.
+    prepare: Callable[[Any, str, Path], None] = lambda _settings, _url, _directory: None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -160,11 +168,23 @@ class Stage:
         self.running.settle()
 
     def customer_pays(self, request: ChargeRequest) -> None:
-        """The customer scans what the provider shows for this charge, or showed last."""
-        codes = [each["qr_payload"] for each in self.books() if each["reference"] == request.provider_key]
-        answer = self.running.pay(codes[-1])
+        """The customer pays by what the provider shows for this charge, or showed last; what they agree to is finished."""
+        shown = [each for each in self.books() if each["reference"] == request.provider_key][-1]
+        answer = self.running.pay(shown["qr_payload"])
         assert answer.status_code == 200, answer.text
         self.settle()
+        if self.kit.finishes:
+            self.found(dataclasses.replace(request, provider_reference=shown["provider_reference"]))
+
+    def found(self, request: ChargeRequest) -> Outcome:
+        """What the gateway finds when it asks, after it has finished what was agreed to."""
+        outcome = self.adapter.probe(request)
+        return self.adapter.finish(request) if isinstance(outcome, Agreed) else outcome
+
+    def asked(self, request: ChargeRequest) -> tuple[ChargeRequest, ...]:
+        """The ways to ask about a charge: by the provider's reference, and without it where that is possible."""
+        nameless = dataclasses.replace(request, provider_reference=None)
+        return (request,) if self.kit.named_by_provider else (request, nameless)
 
     def charged(self, request: ChargeRequest) -> Outcome:
         """What comes of a charge when its customer does what they are shown."""

@@ -1,6 +1,7 @@
 """Every provider's callbacks, the signed ones and the hints ..."""
 
 import datetime as dt
+from collections import Counter
 
 import pytest
 
@@ -68,12 +69,12 @@ def test_prove_nothing_without_a_signature(stage):
 
 @pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
 def test_have_one_name_however_often_they_come(stage, way):
-    stage.script("create", "webhook_twice")
+    stage.script("webhook", "webhook_twice", times=2)
     stage.pay(stage.charge(way))
     stage.settle()
-    hints = [stage.read(each) for each in stage.deliveries.received]
-    assert len(hints) == 2
-    assert len({hint.dedupe_key for hint in hints}) == 1
+    names = Counter(stage.read(each).dedupe_key for each in stage.deliveries.received)
+    assert set(names.values()) == {2}
+    assert len(names) == (2 if stage.kit.finishes else 1)
 
 
 @pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
@@ -83,7 +84,7 @@ def test_may_come_before_our_own_answer(stage, way):
     outcome = stage.adapter.create(request)
     assert stage.read(stage.deliveries.received[0]).provider_key == request.provider_key
     if stage.can.probe:
-        assert isinstance(stage.adapter.probe(known(request, outcome)), Approved)
+        assert isinstance(stage.found(known(request, outcome)), Approved)
 
 
 @pytest.mark.parametrize(("kit", "way"), EVERY_WAY)
@@ -125,11 +126,13 @@ def test_are_refused_when_the_signature_was_changed_or_is_missing(stage):
     refused(stage, headers={}, body=request.content)
 
 
-@pytest.mark.parametrize("age_s", [301, 3600, -301, -3600])
+@pytest.mark.parametrize("age_s", [1, 3600, -301, -3600])
 @pytest.mark.parametrize("kit", BYTES_SIGNED)
 def test_are_refused_when_they_are_old_or_from_the_future(stage, age_s):
     stage.pay(stage.charge())
-    request, now = delivered(stage), stage.now + dt.timedelta(seconds=age_s)
+    request = delivered(stage)
+    age_s += stage.kit.repeated_for_s if age_s > 0 else 0
+    now = stage.now + dt.timedelta(seconds=age_s)
     refused(stage, headers=dict(request.headers), body=request.content, now=now)
 
 
@@ -163,8 +166,8 @@ def test_are_accepted_under_either_secret_while_secrets_are_rotated(stage):
         stage.enter(known_to_provider)
         stage.pay(stage.charge())
         assert stage.read(delivered(stage), account=rotating).payments
-    if not stage.kit.signs_headers:
-        return  # it signs with one of them
+    if stage.kit.signs_once or not stage.kit.signs_headers:
+        return
     only_old = stage.kit.account(webhook_secret=old)
     stage.enter((new, old))
     stage.pay(stage.charge())
@@ -229,7 +232,7 @@ def test_prove_a_refund(stage):
     assert hint.payments == ()
 
 
-@pytest.mark.parametrize("kit", REFUNDED)
+@pytest.mark.parametrize("kit", [each for each in REFUNDED if each.values[0].refunds_come_back])
 def test_prove_that_a_refund_came_back(stage):
     refund = refund_of(stage.pay(stage.charge()))
     done = stage.adapter.refund(refund)
@@ -266,7 +269,7 @@ def test_prove_a_dispute(stage, step, status):
 @pytest.mark.parametrize(("kit", "way"), HELD)
 def test_say_that_money_is_held_but_do_not_take_it_for_paid(stage, way):
     request = stage.charge(way, capture=False)
-    held = known(request, stage.adapter.create(request))
+    held = known(request, stage.charged(request))
     hint = stage.read(delivered(stage))
     assert (hint.provider_key, hint.provider_reference) == (request.provider_key, held.provider_reference)
     assert hint.payments == ()
@@ -275,7 +278,7 @@ def test_say_that_money_is_held_but_do_not_take_it_for_paid(stage, way):
 @pytest.mark.parametrize(("kit", "way"), HELD)
 def test_prove_a_capture(stage, way):
     request = stage.charge(way, capture=False)
-    held = known(request, stage.adapter.create(request))
+    held = known(request, stage.charged(request))
     done = stage.adapter.capture(capture_of(held))
     hint = stage.read(delivered(stage))
     assert [(each.reference, each.amount) for each in hint.payments] == [(done.reference, way.amount)]

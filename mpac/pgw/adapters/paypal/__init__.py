@@ -1,0 +1,1 @@
+"""PayPal: orders that their payer approves at PayPal."""

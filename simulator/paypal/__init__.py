@@ -1,0 +1,1 @@
+"""PayPal: orders, their payers, and signed notices."""
