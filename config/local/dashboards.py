@@ -13,11 +13,12 @@ MERCHANT_KEYS = {
     "adyen": "api_key",
     "kbank": "partner_id",
     "omise": "secret_key",
+    "paypal": "client_id",
     "paypay": "merchant_id",
     "stripe": "secret_key",
 }
 # What a provider checks its merchant's own calls with.
-OPTIONS = {"kbank": ("partner_secret",), "paypay": ("api_key", "api_secret")}
+OPTIONS = {"kbank": ("partner_secret",), "paypal": ("client_secret",), "paypay": ("api_key", "api_secret")}
 TIMEOUT_S = 5.0
 
 

@@ -227,6 +227,15 @@ def test_ignores_a_proxy_of_the_environment(receiver, monkeypatch):
     assert receiver.connections == 0
 
 
+def test_reads_what_is_there(receiver):
+    reply = Outbound().get(
+        receiver.url(path="/a?b=c"), timeout_s=5, max_bytes=1000, trusted={f"127.0.0.1:{receiver.port}"}
+    )
+    assert (reply.status, receiver.received[0].path) == (204, "/a?b=c")
+    with pytest.raises(OutboundRefused):
+        Outbound().get(receiver.url(), timeout_s=5, max_bytes=1000)
+
+
 def test_reaches_a_trusted_host_and_port_alone(receiver):
     caller = Outbound()
     reply = caller.post(receiver.url(path="/a?b=c"), **trusting(receiver))

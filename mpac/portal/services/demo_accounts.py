@@ -61,6 +61,14 @@ ACCOUNTS: Mapping[str, _Account] = {
         fields={"return_url": RETURN_URL, "partial_capture": "yes"},
         credentials={"secret_key": lambda: f"skey_test_{_hexadecimal()}", "webhook_secret": _base64},
     ),
+    "paypal": _Account(
+        fields={"return_url": RETURN_URL},
+        credentials={
+            "client_id": _hexadecimal,
+            "client_secret": _hexadecimal,
+            "webhook_secret": _hexadecimal,  # the id of the webhook
+        },
+    ),
     "paypay": _Account(
         fields={},
         credentials={"api_key": _hexadecimal, "api_secret": _hexadecimal, "merchant_id": _hexadecimal},

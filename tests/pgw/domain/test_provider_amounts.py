@@ -42,6 +42,21 @@ def test_are_stripes_own_where_stripe_says_so(amount, units):
     assert from_units(units, amount.currency, provider="stripe") == amount
 
 
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (Money(123400, "HUF"), "1234"),
+        (Money(99900, "TWD"), "999"),
+        (Money(500, "JPY"), "500"),
+        (Money(5, "USD"), "0.05"),
+    ],
+)
+def test_are_paypals_own_where_paypal_says_so(amount, text):
+    assert to_text(amount, provider="paypal") == text
+    assert from_text(text, amount.currency, provider="paypal") == amount
+    assert from_text(f"{text}.00" if "." not in text else text, amount.currency, provider="paypal") == amount
+
+
 @pytest.mark.parametrize("amount", [Money(5124, "KWD"), Money(1, "BHD"), Money(950, "MGA")])
 def test_do_not_exist_for_an_amount_that_the_provider_cannot_express(amount):
     with pytest.raises(AmountNotExact):

@@ -3,6 +3,7 @@
 import pytest
 
 from mpac.pgw import conf
+from mpac.pgw.errors import WebhookUndecided
 from tests.pgw.conftest import AMOUNT
 
 pytestmark = pytest.mark.usefixtures("healthy")
@@ -66,3 +67,15 @@ def test_that_is_none_is_refused_and_not_kept(api, superuser, path, body, refuse
 
 def test_is_only_ever_posted(api, provider):
     assert api.get("/v1/webhooks/scb").status_code == 405
+
+
+def test_that_cannot_be_checked_at_the_moment_is_to_be_sent_again_and_is_not_kept(
+    api, provider, superuser, monkeypatch
+):
+    def undecided(**_given):
+        raise WebhookUndecided
+
+    monkeypatch.setattr(provider, "read_webhook", undecided)
+    answer = send(api, "fake", b"{}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "webhook_undecided")
+    assert kept(superuser) == []

@@ -118,7 +118,7 @@ def test_has_a_store_with_an_account_at_every_provider(database, path):
         for config in store.provider_configs
     }
     assert opened == demo["providers"]["credentials"]
-    assert opened.keys() == {"adyen", "kbank", "manual", "omise", "paypay", "scb", "stripe"}
+    assert opened.keys() == {"adyen", "kbank", "manual", "omise", "paypal", "paypay", "scb", "stripe"}
 
 
 def test_keeps_what_it_has_when_it_is_made_again(database, path):

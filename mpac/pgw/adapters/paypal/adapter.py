@@ -66,6 +66,8 @@ MAYBE_DONE = frozenset({"DUPLICATE_INVOICE_ID", "PREVIOUS_REQUEST_IN_PROGRESS"})
 NOT_AGREED = frozenset({"ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED"})
 ENDED = frozenset({"ORDER_EXPIRED", "ORDER_VOIDED"})
 NOT_SHOWN = Unknown(code="order_unknown", message="There is no order to finish.")
+NO_HOLD = NotProcessed(code="authorization_unknown", message="There is no money held for the charge.")
+NO_PAYMENT = Unknown(code="capture_unknown", message="PayPal does not know the payment.")
 _Read = TypeVar("_Read")
 
 
@@ -139,21 +141,17 @@ class PayPalAdapter:
         charge = request.charge
         if not _is_complete(charge) or not charge.provider_reference:
             return INCOMPLETE
-        order = self._order(charge)
-        if isinstance(order, Unknown):
-            return NotProcessed(code=order.code, message=order.message)  # the capture itself was not sent
-        if order is None or order.hold is None:
-            return NotProcessed(
-                code="authorization_unknown", message="There is no money held for the charge."
-            )
-        if known := order.capture_of(request.operation_key):
-            return _guarded(lambda: protocol.capture_outcome(known))
         try:
             fields = protocol.capture_fields(request)
         except DomainError:
             return INEXACT
-        path = f"{HOLDS}/{order.hold.id}/capture"
-        return self._operate(charge, path, fields, key=request.operation_key, read=protocol.capture_outcome)
+        order = self._order(charge)
+        if isinstance(order, Unknown):
+            return NotProcessed(code=order.code, message=order.message)  # the capture itself was not sent
+        known = order.capture_of(request.operation_key) if order else None
+        if known is not None:
+            return _guarded(lambda: protocol.capture_outcome(known))
+        return self._take(request, order.hold, fields) if order and order.hold else NO_HOLD
 
     def probe_capture(self, request: CaptureRequest) -> OperationOutcome:
         """Find the capture among those of the order, by our key."""
@@ -174,21 +172,12 @@ class PayPalAdapter:
         if not _is_complete(request):
             return NOT_ASKED
         order = self._order(request)
-        if isinstance(order, Unknown):
-            return order
-        if order is None:
-            return Pending()
-        hold = order.hold
-        if hold is not None and hold.status in protocol.CLOSED_HOLDS:
-            return Voided()
-        if hold is None or hold.status not in protocol.OPEN_HOLDS:
-            return _guarded(lambda: protocol.order_outcome(order, request=request))
-        reply = self._client.open(request).post(
-            f"{HOLDS}/{hold.id}/void", {}, key=f"{request.provider_key}-void"
-        )
-        if isinstance(reply, Failure):
-            return reply.doubt()
-        return Voided() if reply.is_success else _doubt(reply)
+        if order is None or isinstance(order, Unknown):
+            return order or Pending()
+        if order.hold is not None and order.hold.status in protocol.OPEN_HOLDS:
+            return self._let_go(request, order.hold)
+        is_free = order.hold is not None and order.hold.status in protocol.CLOSED_HOLDS
+        return Voided() if is_free else _guarded(lambda: protocol.order_outcome(order, request=request))
 
     def refund(self, request: RefundRequest) -> OperationOutcome:
         """Give money back, out of the capture that took it."""
@@ -209,15 +198,10 @@ class PayPalAdapter:
             return NOT_ASKED
         calls = self._client.open(request.charge)
         if request.provider_reference:
-            reply = calls.get(f"{REFUNDS}/{request.provider_reference}")
-            if isinstance(reply, Failure):
-                return reply.doubt()
-            if not reply.is_success:
-                return _doubt(reply)
-            return _guarded(lambda: protocol.refund_outcome(protocol.read_movement(reply.data)))
+            return _guarded(lambda: _read_refund(calls, str(request.provider_reference)))
         order = _guarded(lambda: _order_of_capture(calls, request.payment_reference))
         if order is None or isinstance(order, Unknown):
-            return order or Unknown(code="capture_unknown", message="PayPal does not know the payment.")
+            return order or NO_PAYMENT
         refund = order.refund_of(request.operation_key)
         return _guarded(lambda: protocol.refund_outcome(refund)) if refund else NeverHeard()
 
@@ -241,6 +225,20 @@ class PayPalAdapter:
         """That nothing is known means something only when PayPal is there, and knows us."""
         failure = self._client.reach(request)
         return failure.doubt() if failure else Pending()
+
+    def _take(
+        self, request: CaptureRequest, hold: protocol.Movement, fields: dict[str, object]
+    ) -> OperationOutcome:
+        path, key = f"{HOLDS}/{hold.id}/capture", request.operation_key
+        return self._operate(request.charge, path, fields, key=key, read=protocol.capture_outcome)
+
+    def _let_go(self, request: ChargeRequest, hold: protocol.Movement) -> Outcome:
+        reply = self._client.open(request).post(
+            f"{HOLDS}/{hold.id}/void", {}, key=f"{request.provider_key}-void"
+        )
+        if isinstance(reply, Failure):
+            return reply.doubt()
+        return Voided() if reply.is_success else _doubt(reply)
 
     def _operate(
         self,
@@ -280,6 +278,14 @@ def _order_of_capture(calls: PayPalCalls, capture_id: str) -> protocol.Order | U
         return _doubt(reply)
     order_id = protocol.read_movement(reply.data).order_id
     return _read_order(calls, order_id) if order_id else GARBLED
+
+
+def _read_refund(calls: PayPalCalls, refund_id: str) -> OperationOutcome:
+    """Raises Garbled."""
+    reply = calls.get(f"{REFUNDS}/{refund_id}")
+    if isinstance(reply, Failure):
+        return reply.doubt()
+    return protocol.refund_outcome(protocol.read_movement(reply.data)) if reply.is_success else _doubt(reply)
 
 
 def _ordered(reply: Reply, request: ChargeRequest) -> Outcome:

@@ -8,6 +8,7 @@ nothing can be learned nothing is decided: the notice is answered with a failure
 import ssl
 import threading
 import time
+import warnings
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from kernel.logs import get_logger
@@ -171,4 +173,13 @@ def _read_store(file: str, _changed_at: int) -> Store:
     if file:
         return Store(x509.load_pem_x509_certificates(Path(file).read_bytes()))
     authorities = ssl.create_default_context().get_ca_certs(binary_form=True)
-    return Store([x509.load_der_x509_certificate(der) for der in authorities])
+    return Store([readable for der in authorities if (readable := _readable(der)) is not None])
+
+
+def _readable(der: bytes) -> x509.Certificate | None:
+    """A certificate of the machine's; not all of them are made by the rules."""
+    try:
+        with warnings.catch_warnings(action="error", category=CryptographyDeprecationWarning):
+            return x509.load_der_x509_certificate(der)
+    except (ValueError, CryptographyDeprecationWarning):
+        return None

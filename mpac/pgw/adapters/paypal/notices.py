@@ -127,7 +127,7 @@ def _check(
         signed_message(transmission=transmission, time=time, webhook=webhook, body=body)
         for webhook in webhooks
     ]
-    if not any([_is_signed(message, signature, key) for message in messages]):
+    if not any(_is_signed(message, signature, key) for message in messages):
         raise WebhookRefused
 
 

@@ -259,23 +259,12 @@ def order_outcome(order: Order, *, request: ChargeRequest) -> Outcome:
     if order.key not in {"", request.provider_key}:
         message = "the order is not this charge's"
         raise Garbled(message)
-    captures = order.done.captures
-    if taken := tuple(payment_of(each) for each in captures if each.status in TAKEN):
-        return Approved(payments=taken)
-    if any(each.status not in REFUSED for each in captures):
-        return Unknown(code="paypal_capture_pending", message="The provider still works on the payment.")
+    moved = _capture_outcome(order.done.captures)
+    if isinstance(moved, Approved | Unknown):
+        return moved
     if order.hold is not None:
         return _hold_outcome(order, order.hold)
-    if captures:
-        return Declined(code="payment_refused", message="The payment was refused.")
-    match order.status:
-        case "APPROVED":
-            return Agreed()
-        case "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED":
-            return Pending() if request.provider_reference else _action(order)
-        case "VOIDED":
-            return Voided()
-    return Unknown(code=f"paypal_{order.status}"[:64], message="The order is neither done nor refused.")
+    return moved or _waiting_outcome(order, request)
 
 
 def capture_outcome(capture: Movement) -> OperationOutcome:
@@ -334,6 +323,27 @@ def instant(text: str) -> dt.datetime | None:
     except ValueError:
         return None
     return read if read.tzinfo else None
+
+
+def _capture_outcome(captures: list[Movement]) -> Outcome | None:
+    """What the captures of an order mean; None where there are none. Raises Garbled."""
+    if taken := tuple(payment_of(each) for each in captures if each.status in TAKEN):
+        return Approved(payments=taken)
+    if any(each.status not in REFUSED for each in captures):
+        return Unknown(code="paypal_capture_pending", message="The provider still works on the payment.")
+    return Declined(code="payment_refused", message="The payment was refused.") if captures else None
+
+
+def _waiting_outcome(order: Order, request: ChargeRequest) -> Outcome:
+    """What the state of an order means with which nothing was done. Raises Garbled when nobody could approve it."""
+    match order.status:
+        case "APPROVED":
+            return Agreed()
+        case "CREATED" | "SAVED" | "PAYER_ACTION_REQUIRED":
+            return Pending() if request.provider_reference else _action(order)
+        case "VOIDED":
+            return Voided()
+    return Unknown(code=f"paypal_{order.status}"[:64], message="The order is neither done nor refused.")
 
 
 def _hold_outcome(order: Order, hold: Movement) -> Outcome:
