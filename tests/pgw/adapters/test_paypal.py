@@ -124,6 +124,17 @@ def test_is_asked_for_an_order_under_our_key(adapter, wire, charge):
     }
 
 
+def test_sends_the_payer_back_where_the_intent_says(adapter, wire, charge):
+    account = replaced(ACCOUNT, fields={**ACCOUNT.fields, "cancel_url": "https://shop.example/cart"})
+    wire.says(order(charge))
+    adapter.create(replaced(charge, account=account, return_url="https://shop.example/thanks"))
+    context = wire.body["payment_source"]["paypal"]["experience_context"]
+    assert (context["return_url"], context["cancel_url"]) == (
+        "https://shop.example/thanks",
+        "https://shop.example/cart",
+    )
+
+
 def test_gives_one_token_for_many_calls(adapter, wire, charge):
     wire.says(order(charge))
     for _ in range(3):

@@ -192,7 +192,7 @@ class Error(msgspec.Struct):
 
 def order_fields(request: ChargeRequest) -> dict[str, Any]:
     """The body of the call that makes an order. Raises AmountNotExact and CurrencyUnknown."""
-    back = request.account.fields.get("return_url", "")
+    back = request.return_url or request.account.fields.get("return_url", "")
     context = {
         "user_action": "PAY_NOW",
         "shipping_preference": "NO_SHIPPING",
