@@ -178,9 +178,17 @@ MPAC_WEBHOOK_TRUSTED_HOSTS = env.list("MPAC_WEBHOOK_TRUSTED_HOSTS", default=[])
 MPAC_AMOUNT_LIMITS = amount_limits()
 MPAC_ACTIVATION_CODE_TTL_S = env.int("MPAC_ACTIVATION_CODE_TTL_S", default=15 * 60)
 MPAC_CRASHPOINT_FILE = env.str("MPAC_CRASHPOINT_FILE", default="")
+_ALL = env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000)
 MPAC_RATE_LIMITS = {
     "merchant": env.int("MPAC_RATE_LIMIT_MERCHANT", default=1_000),
-    "global": env.int("MPAC_RATE_LIMIT_GLOBAL", default=10_000),
+    "global": _ALL,
+    # Nobody alone may use up what all share.
+    "tenant": env.int("MPAC_RATE_LIMIT_TENANT", default=_ALL * 8 // 10),
+    "strangers": env.int("MPAC_RATE_LIMIT_STRANGERS", default=_ALL * 3 // 10),
+    "notices": env.int("MPAC_RATE_LIMIT_NOTICES", default=_ALL * 4 // 10),
+    # Providers send for all their merchants from few addresses.
+    "notices_address": env.int("MPAC_RATE_LIMIT_NOTICES_ADDRESS", default=_ALL * 3 // 10),
+    "notices_account": env.int("MPAC_RATE_LIMIT_NOTICES_ACCOUNT", default=_ALL // 10),
     "partner": env.int("MPAC_RATE_LIMIT_PARTNER", default=100),
     "address": env.int("MPAC_RATE_LIMIT_ADDRESS", default=600),
     "page": env.int("MPAC_RATE_LIMIT_PAGE", default=60),

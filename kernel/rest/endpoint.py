@@ -5,7 +5,7 @@ all, here and nowhere else.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from kernel import clock, idempotency
 from kernel.db import ContextDb
 from kernel.errors import Forbidden, ScopeMissing, Unauthenticated
 from kernel.principal import Principal
+from kernel.ratelimit import Limit
 from kernel.rest import body as bodies
 from kernel.rest.limits import Limits
 from kernel.rest.operation import Operation
@@ -64,6 +65,9 @@ class Endpoint(APIView):
     request: Request
     idempotency_key: str = ""
 
+    # What an address may send here without credentials; the usual limits, unless a method says otherwise.
+    limits_of_strangers: Callable[[str], Sequence[Limit]] | None = None
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Answer one request; every fault becomes a problem document."""
         self.now = clock.now()
@@ -106,7 +110,7 @@ class Endpoint(APIView):
         except Forbidden:
             self.limits.check(principal, request)
             raise
-        self.limits.check(principal, request)
+        self.limits.check(principal, request, of_strangers=self.limits_of_strangers)
 
     def _authorize(self, principal: Principal | None) -> None:
         callers = self.callers if self.operation.callers is None else self.operation.callers

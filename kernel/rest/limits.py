@@ -3,10 +3,13 @@
 A terminal's merchant is known from its token; a partner's request names one, in its body or query, or as the merchant of
 the object that it addresses. Merchants count within their PSP, so that naming somebody else's uses nothing up there.
 
+No provider (PSP) may use up what all of them share, nor may strangers together, nor providers' notices: each has a part of
+the platform's limit. What is refused by one limit counts against none.
+
 The smallest remaining limit speaks in the `RateLimit` headers of every answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -24,9 +27,22 @@ class Limits:
     def __init__(self) -> None:
         self.decision: Decision | None = None
 
-    def check(self, principal: Principal | None, request: HttpRequest) -> None:
-        """Count this request. Raises RateLimited."""
-        self._count(limits_of(principal, client_address(request)))
+    def check(
+        self,
+        principal: Principal | None,
+        request: HttpRequest,
+        *,
+        of_strangers: Callable[[str], Sequence[Limit]] | None = None,
+    ) -> None:
+        """Count this request; `of_strangers` gives an address's limits where they are not the usual ones.
+
+        Raises RateLimited.
+        """
+        address = client_address(request)
+        if principal is None and of_strangers is not None:
+            self._count([*of_strangers(address), _of_all()])
+        else:
+            self._count(limits_of(principal, address))
 
     def check_stranger(self, request: HttpRequest) -> None:
         """Count a request whose credentials are not good against its sender alone. Raises RateLimited."""
@@ -54,10 +70,12 @@ class Limits:
 def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
     """The limits that apply to a caller, per minute."""
     rates = settings.MPAC_RATE_LIMITS
-    limits = [Limit("global", "all", rates["global"])]
+    limits = [_of_all()]
     if principal is None:
-        limits.append(_of_sender(address))
-    elif principal.kind == "partner":
+        return [_of_sender(address), Limit("strangers", "all", rates["strangers"]), *limits]
+    if principal.psp_id is not None:
+        limits.append(Limit("tenant", str(principal.psp_id), rates["tenant"]))
+    if principal.kind == "partner":
         limits.append(
             Limit("partner", str(principal.psp_id), principal.rate_limit_per_minute or rates["partner"])
         )
@@ -66,6 +84,10 @@ def limits_of(principal: Principal | None, address: str) -> Sequence[Limit]:
         if principal.kind == "intent":  # one customer's page must not use up the merchant's limit
             limits.append(Limit("page", principal.subject, rates["page"]))
     return limits
+
+
+def _of_all() -> Limit:
+    return Limit("global", "all", settings.MPAC_RATE_LIMITS["global"])
 
 
 def _of_merchant(psp_id: int | None, merchant_id: int) -> Limit:

@@ -1,12 +1,15 @@
 """Notices from providers over HTTP. Anybody can call this, so nothing is believed here; see `services.inbound`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.http import HttpResponse
 
-from kernel.addresses import client_address
+from kernel.addresses import client_address, network_of
 from kernel.errors import NotFound
+from kernel.ratelimit import Limit
 from kernel.rest import Endpoint, Request, operation
 from mpac.pgw import conf
 from mpac.pgw.db import db
@@ -20,6 +23,23 @@ class WebhookEndpoint(Endpoint):
 
     callers = frozenset()
     db = db
+
+    def limits_of_strangers(self, address: str) -> Sequence[Limit]:
+        """By account first: a provider sends for all its merchants from the same addresses, and one of them must not
+        use up what the others' notices need.
+        """
+        rates, account = settings.MPAC_RATE_LIMITS, self.kwargs.get("account", "")
+        provider = str(self.kwargs["provider"])[:MAX_NAME]
+        sender = f"{provider}/{network_of(address)}"
+        limits = [
+            Limit("notices_address", sender, rates["notices_address"]),
+            Limit("notices", "all", rates["notices"]),
+        ]
+        if account:
+            limits.insert(
+                0, Limit("notices_account", f"{provider}/{account[:MAX_NAME]}", rates["notices_account"])
+            )
+        return limits
 
     def receive(self, request: Request, *, provider: str, account: str) -> HttpResponse:
         """Keep the raw bytes before anything else, and answer exactly what the provider expects."""

@@ -93,3 +93,42 @@ def test_the_platforms_limit_holds_over_all(partner, stranger, narrow):
         200,
         429,
     ]
+
+
+def test_no_provider_uses_up_what_all_of_them_share(partner, stranger, narrow):
+    narrow(tenant=3)
+    assert statuses(lambda: partner.get("/payment-intents"), 5) == [200, 200, 200, 429, 429]
+    assert statuses(lambda: stranger.get("/payment-intents"), 3) == [200, 200, 200]
+
+
+def test_strangers_leave_room_for_those_who_are_known(partner, api, narrow):
+    narrow(strangers=2)
+    asked = [api.get("/v1/payment-intents", REMOTE_ADDR=f"203.0.{n}.1").status_code for n in range(2)]
+    tried = [api.post("/v1/auth/token", REMOTE_ADDR=f"203.1.{n}.1").status_code for n in range(4)]
+    assert (asked, tried[2:]) == ([401, 401], [429, 429])
+    assert partner.get("/payment-intents").status_code == 200
+
+
+def notified(api, path, times):
+    found = [
+        api.post(f"/v1/webhooks/{path}", data=b"{}", content_type="application/json") for _ in range(times)
+    ]
+    return [answer.status_code for answer in found], found[-1]
+
+
+def test_notices_for_one_account_leave_room_for_anothers_from_the_same_address(api, narrow):
+    """Providers send for all their merchants from the same few addresses; forged ones come from anywhere."""
+    narrow(notices_account=2, notices_address=5)
+    codes, last = notified(api, "stripe/account-of-a", 4)
+    assert (429 in codes[:2], codes[2:]) == (False, [429, 429])
+    assert int(last.headers["Retry-After"]) > 0
+    assert last.headers["RateLimit-Policy"] == '"notices_account";q=2;w=60'
+    assert 429 not in notified(api, "stripe/account-of-b", 2)[0]
+    assert notified(api, "stripe/account-of-c", 2)[0][1] == 429  # the address has sent enough
+    assert 429 not in notified(api, "omise/account-of-a", 2)[0]
+
+
+def test_notices_of_all_providers_leave_room_for_partners(partner, api, narrow):
+    narrow(notices=2)
+    assert notified(api, "scb", 3)[0][2] == 429
+    assert partner.get("/payment-intents").status_code == 200
