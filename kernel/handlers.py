@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from kernel import origin
 from kernel.db import ContextDb
 from kernel.events import Event
 from kernel.tenancy import Scope, SystemScope, TenantScope
@@ -41,6 +42,10 @@ class Handler:
 
     def handle(self, event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> bool:
         """React to `event` unless that has been done; returns whether the function ran."""
+        with origin.from_origin(origin.by_itself(self.consumer)):
+            return self._handle(event, event_id=event_id, now=now)
+
+    def _handle(self, event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> bool:
         scope = self.scope(event)
         if not self.own_transaction:
             return self._handle_outside(event, scope, event_id=event_id, now=now)

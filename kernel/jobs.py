@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kernel import origin
 from kernel.db import ContextDb
 from kernel.logs import get_logger
 from kernel.scrubbing import scrub_text
@@ -86,7 +87,8 @@ def run_slot(name: str, *, now: dt.datetime) -> int:
             return 0
     handled, error = 0, ""
     try:
-        handled = found.function(now=now)
+        with origin.from_origin(origin.by_itself(name)):
+            handled = found.function(now=now)
     except Exception as failure:
         logger.exception("job failed", job=name)
         error = scrub_text(f"{type(failure).__name__}: {failure}")[:2000]

@@ -3,7 +3,6 @@
 import datetime as dt
 import functools
 import operator
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -33,13 +32,12 @@ from kernel.admin.scope import console_scope, find_console_scope
 from kernel.db import ContextDb
 from kernel.errors import DomainError
 from kernel.logs import get_logger
+from kernel.scrubbing import SECRET_COLUMN
 from kernel.tenancy import SystemScope
 
 logger = get_logger(__name__)
 
-SECRET = re.compile(
-    r"_(?:sealed|hash|encrypted|secret)$|^(?:password|secret|fingerprint|nonce|credentials|body|raw_body|headers)$"
-)
+SECRET = SECRET_COLUMN
 COUNTED_AT_MOST = 10_000
 TENANT = {"psp_id": "psp", "merchant_id": "merchant", "store_id": "store"}
 Lookups = Mapping[str, Any]

@@ -31,6 +31,7 @@ TABLES = {
         "authenticators": None,
         "signing_keys": None,
     },
+    "audit": PLUMBING | {"audit_events": "store", "audit_chains": "psp"},
     "pgw": PLUMBING
     | {
         "client_partners": "psp",
@@ -107,6 +108,7 @@ SCOPES = {
 }
 JOBS = {
     "portal": {"advance_key_rotation", "ensure_partitions", "forget_expired", "remove_expired"},
+    "audit": {"ensure_partitions", "remove_expired", "set_aside_old_months"},
     "pgw": {
         "call_partners",
         "ensure_partitions",
@@ -124,6 +126,7 @@ JOBS = {
 }
 # Every event, and who reacts to it.
 EVENTS: dict[str, set[str]] = {
+    "audit.recorded": {"audit.append"},
     "portal.api_key_issued": set(),
     "portal.api_key_revoked": set(),
     "portal.device_activated": set(),

@@ -8,9 +8,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
+from kernel.audit import record, record_removal, state
 from kernel.errors import FieldError, Invalid, NotFound
 from kernel.tenancy import Scope, SystemScope
-from mpac.portal.db import atomic
+from mpac.portal.db import atomic, db
 from mpac.portal.domain.roles import Role, fits
 from mpac.portal.errors import EmailTaken
 from mpac.portal.models import Authenticator, Membership, User
@@ -31,19 +32,23 @@ def create_user(*, scope: Scope, email: str, password: str, full_name: str, now:
     _check_password(password, email=email)
     with atomic(scope):
         try:
-            return User.objects.create_user(email=email, password=password, full_name=full_name, now=now)
+            user = User.objects.create_user(email=email, password=password, full_name=full_name, now=now)
         except IntegrityError as error:
             if "email" in str(error):
                 raise EmailTaken from None
             raise
+        record(db, "user.created", user, now=now)
+    return user
 
 
-def set_password(*, scope: Scope, user: User, password: str) -> None:
+def set_password(*, scope: Scope, user: User, password: str, now: dt.datetime) -> None:
     """Give a person a new password. Raises Invalid for a weak one."""
     _check_password(password, email=user.email)
     with atomic(scope):
+        before = state(user)
         user.set_password(password)
         user.save(update_fields=["password"])
+        record(db, "user.password_set", user, before=before, now=now)
 
 
 def admit_operator(
@@ -59,11 +64,11 @@ def admit_operator(
             user = User.objects.filter(email__iexact=email).first()
             if user is None:
                 raise NotFound
-            set_password(scope=scope, user=user, password=password)
+            set_password(scope=scope, user=user, password=password, now=now)
         else:
             user = create_user(scope=scope, email=email, password=password, full_name=full_name, now=now)
             grant_role(scope=scope, user=user, role=Role.PLATFORM_OPERATOR, now=now)
-        return set_up_authenticator(scope=scope, user=user, name="console")
+        return set_up_authenticator(scope=scope, user=user, name="console", now=now)
 
 
 def grant_role(
@@ -81,7 +86,7 @@ def grant_role(
         raise Invalid(errors=[FieldError("role", "wrong_level", f"{role} does not belong at this level")])
     with atomic(scope):
         membership: Membership
-        membership, _ = Membership.objects.get_or_create(
+        membership, granted = Membership.objects.get_or_create(
             user=user,
             role=role,
             psp_id=psp_id,
@@ -89,16 +94,21 @@ def grant_role(
             store_id=store_id,
             defaults={"created_at": now},
         )
+        if granted:
+            record(db, "membership.granted", membership, now=now)
     return membership
 
 
-def set_up_authenticator(*, scope: Scope, user: User, name: str) -> NewAuthenticator:
+def set_up_authenticator(*, scope: Scope, user: User, name: str, now: dt.datetime) -> NewAuthenticator:
     """Give a person a new TOTP secret in place of those they have."""
     with atomic(scope):
-        Authenticator.objects.filter(user=user).delete()
+        for held in Authenticator.objects.filter(user=user):
+            record_removal(db, "authenticator.removed", held, now=now)
+            held.delete()
         authenticator = Authenticator(user=user, name=name, confirmed=True)
         authenticator.seal_secret(os.urandom(SECRET_BYTES))
         authenticator.save()
+        record(db, "authenticator.set_up", authenticator, now=now)
     return NewAuthenticator(authenticator, authenticator.base32_secret())
 
 
