@@ -4,13 +4,16 @@ import datetime as dt
 import json
 import threading
 import uuid
+from types import SimpleNamespace
 
 import pytest
 from django.test import RequestFactory
 
-from kernel import clock, origin
-from kernel.audit import Subject, record, record_removal, state
+from kernel import clock, jobs, origin
+from kernel.audit import AuditRecorded, Subject, record, record_removal, state
 from kernel.db import ContextDb
+from kernel.handlers import Handler
+from kernel.middleware import ConsoleActor
 from kernel.principal import Principal
 from kernel.tenancy import NoTenantScope, SystemScope, TenantScope
 from mpac.portal.models import Device, ProviderConfig
@@ -135,6 +138,28 @@ def test_names_the_account_and_machine_of_a_command_but_not_its_arguments(databa
         found = written()
     assert (found["actor_kind"], found["user_agent"]) == ("command", "manage.py create_operator")
     assert "@" in found["actor_id"]
+
+
+def test_names_the_job_or_the_handler_that_did_it_by_itself(database, monkeypatch):
+    seen = []
+    monkeypatch.setattr(jobs, "_jobs", {})
+    jobs.job("test.job", every_s=1, db=DB)(lambda *, now: seen.append(origin.origin()) or 1)
+    options = {"system": "relay", "own_transaction": True, "identified": False}
+    handler = Handler("test.react", AuditRecorded, DB, lambda _, now: seen.append(origin.origin()), **options)
+    with origin.acting("person", "user:1"):
+        jobs.run_slot("test.job", now=clock.now())
+        handler.handle(None, event_id=uuid.uuid4(), now=clock.now())
+    assert [(by.kind, by.id) for by in seen] == [("system", "test.job"), ("system", "test.react")]
+
+
+def test_names_the_person_behind_a_page_of_the_console():
+    seen = []
+    page = ConsoleActor(lambda request: seen.append(origin.origin()))
+    request = RequestFactory().get("/admin/")
+    for user in (SimpleNamespace(is_authenticated=True, pk=7), SimpleNamespace(is_authenticated=False)):
+        request.user = user
+        page(request)
+    assert [(by.kind, by.id) for by in seen] == [("person", "user:7"), ("system", "platform")]
 
 
 def test_of_one_thread_does_not_name_the_actor_of_another(database):

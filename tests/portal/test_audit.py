@@ -235,7 +235,7 @@ def make_token(stage: Stage, *, platform: bool) -> tuple[tuple[str, str], str]:
 
 
 def call_set_password(stage: Stage) -> None:
-    people.set_password(scope=SEED, user=stage.person(), password=f"{PASSWORD} 2", now=clock.now())
+    people.set_password(scope=SEED, user=stage.person(), password=f"{PASSWORD} 2")
 
 
 def call_authenticator(stage: Stage) -> None:
@@ -546,6 +546,20 @@ def test_tells_who_signed_in_to_whose_console_and_who_was_refused(stage):
         "127.0.0.1",
     )
     assert pyotp.TOTP(secret).now() not in str(trail(None))
+    assert_hidden(stage)
+
+
+def test_is_left_by_the_consoles_own_page_for_passwords(stage):
+    client, _ = sign_in(*make_person(Role.PSP_ADMIN, psp_id=stage.tenant.psp.id))
+    form = {"old_password": PASSWORD, "new_password1": f"{SECRET} 2", "new_password2": f"{SECRET} 2"}
+    assert client.post("/admin/password_change/", form).status_code == 302
+    with atomic(SEED):
+        user = User.objects.get(email__startswith="psp-admin")
+    found = trail(None)[-1]
+    assert (found.action, found.object_id, found.actor_kind, found.actor_id) == (
+        *("user.password_set", str(user.pk)),
+        *("person", f"user:{user.pk}"),
+    )
     assert_hidden(stage)
 
 

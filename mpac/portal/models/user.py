@@ -12,7 +12,7 @@ from kernel import clock
 from kernel.audit import Subject, record
 from kernel.origin import acting
 from kernel.schema import TableRules
-from kernel.tenancy import Scope, SystemScope, TenantScope
+from kernel.tenancy import Scope, SystemScope, TenantScope, current_scope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.roles import CONSOLE_PERMISSIONS, CONSOLE_ROLES, Role
 from mpac.portal.models.membership import Membership
@@ -56,6 +56,15 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever sets a new password, a service or the console's own page, leaves a record of it."""
+        replaced = not self._state.adding and self._password is not None  # type: ignore[attr-defined]  # Django's own mark
+        with atomic(current_scope(db.alias) or SystemScope("authentication")):
+            super().save(*args, **kwargs)
+            if replaced:
+                before, after = {"password": "the old one"}, {"password": self.password}
+                record(db, "user.password_set", self, before=before, after=after, now=clock.now())
 
     @classmethod
     def note_sign_in(cls, *, email: str, succeeded: bool, now: dt.datetime) -> None:

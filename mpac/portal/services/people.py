@@ -8,7 +8,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from kernel.audit import record, record_removal, state
+from kernel.audit import record, record_removal
 from kernel.errors import FieldError, Invalid, NotFound
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
@@ -41,14 +41,12 @@ def create_user(*, scope: Scope, email: str, password: str, full_name: str, now:
     return user
 
 
-def set_password(*, scope: Scope, user: User, password: str, now: dt.datetime) -> None:
+def set_password(*, scope: Scope, user: User, password: str) -> None:
     """Give a person a new password. Raises Invalid for a weak one."""
     _check_password(password, email=user.email)
     with atomic(scope):
-        before = state(user)
         user.set_password(password)
         user.save(update_fields=["password"])
-        record(db, "user.password_set", user, before=before, now=now)
 
 
 def admit_operator(
@@ -64,7 +62,7 @@ def admit_operator(
             user = User.objects.filter(email__iexact=email).first()
             if user is None:
                 raise NotFound
-            set_password(scope=scope, user=user, password=password, now=now)
+            set_password(scope=scope, user=user, password=password)
         else:
             user = create_user(scope=scope, email=email, password=password, full_name=full_name, now=now)
             grant_role(scope=scope, user=user, role=Role.PLATFORM_OPERATOR, now=now)
