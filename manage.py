@@ -6,6 +6,9 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from kernel import origin
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(sys.argv)
+    with origin.from_origin(origin.of_command(sys.argv)):
+        execute_from_command_line(sys.argv)

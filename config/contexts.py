@@ -18,6 +18,7 @@ class Context:
 
 CONTEXTS: tuple[Context, ...] = (
     Context(name="portal", alias="default", queue="portal"),
+    Context(name="audit", alias="audit", queue="audit"),
     Context(name="pgw", alias="pgw", queue="pgw"),
     Context(name="smarttab", alias="smarttab", queue="smarttab"),
     Context(name="sync", alias="sync", queue="sync"),

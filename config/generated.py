@@ -44,7 +44,7 @@ def event_catalogue() -> str:
             "consumers": sorted(handler.consumer for handler in handlers.handlers_of(kind)),
         }
         for kind, event in sorted(events.registered().items())
-        if event.__module__.startswith("mpac.")
+        if event.__module__.startswith(("mpac.", "kernel."))
     }
     return orjson.dumps(catalogue, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from kernel import invariants
 from kernel.db import ContextDb
 from kernel.invariants import Invariant
+from mpac.audit import api as audit
 from mpac.pgw import api as pgw
 from mpac.smarttab import api as smarttab
 from mpac.sync import api as sync
@@ -19,7 +20,7 @@ def all_invariants() -> list[Invariant]:
     """All of them, in the order of their codes. Only a simulated bank shows its books."""
     databases = {name: ContextDb(name, alias=alias) for name, alias in settings.MPAC_CONTEXTS.items()}
     found = [each for db in databases.values() for each in invariants.common(db)]
-    found += [*pgw.invariants(), *smarttab.invariants(), *sync.invariants()]
+    found += [*pgw.invariants(), *smarttab.invariants(), *sync.invariants(), *audit.invariants()]
     if settings.MPAC_ENV == "local":
         name = "the bank's truth is the gateway's"
         found.append(Invariant("I8", name, databases["pgw"], simulated_bank_differences))

@@ -16,6 +16,7 @@ urlpatterns = [
     path("v1/", include("mpac.smarttab.rest.urls")),
     path("v1/", include("mpac.pgw.rest.urls")),
     path("v1/", include("mpac.sync.rest.urls")),
+    path("v1/", include("mpac.audit.rest.urls")),
     path("v1/openapi.json", docs.openapi),
     path("v1/docs", docs.reference),
     path("admin/", admin.site.urls),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from kernel import origin
 from kernel.db import ContextDb
 from kernel.events import Event
 from kernel.tenancy import Scope, SystemScope, TenantScope
@@ -56,6 +57,10 @@ class Handler:
         """React to `event` unless that has been done; returns whether the function ran."""
         if self.together:
             return self.handle_together([Fact(event, event_id)], now=now) == 1
+        with origin.from_origin(origin.by_itself(self.consumer)):
+            return self._handle(event, event_id=event_id, now=now)
+
+    def _handle(self, event: Event, *, event_id: uuid.UUID, now: dt.datetime) -> bool:
         scope = self.scope(event)
         if not self.own_transaction:
             return self._handle_outside(event, scope, event_id=event_id, now=now)
@@ -67,7 +72,7 @@ class Handler:
 
     def handle_together(self, facts: Sequence[Fact], *, now: dt.datetime) -> int:
         """React to events of one scope in one transaction; returns how many of them were new."""
-        with self.db.atomic(self.scope(facts[0].event)):
+        with origin.from_origin(origin.by_itself(self.consumer)), self.db.atomic(self.scope(facts[0].event)):
             ids = [fact.event_id for fact in facts]
             new = {row[0] for row in self.db.execute(RECEIPTS, [self.consumer, ids])}
             if new:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from kernel import tracing
+from kernel import origin, tracing
 from kernel.db import ContextDb
 from kernel.logs import get_logger
 from kernel.scrubbing import scrub_text
@@ -87,7 +87,10 @@ def run_slot(name: str, *, now: dt.datetime) -> int:
             return 0
     handled, error = 0, ""
     try:
-        with tracing.span("job", kind="consumer", job=name) as step:
+        with (
+            tracing.span("job", kind="consumer", job=name) as step,
+            origin.from_origin(origin.by_itself(name)),
+        ):
             handled = found.function(now=now)
             step.set(handled=handled)
     except Exception as failure:

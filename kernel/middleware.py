@@ -1,5 +1,5 @@
-"""Two middlewares: one for every request (identity, logging context, metrics), one that keeps the console's layers away
-from the API.
+"""The middlewares: one for every request (identity, logging context, metrics), one that keeps the console's layers away
+from the API, and one inside those layers that says who acts.
 """
 
 import re
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from kernel import ids
+from kernel import ids, origin
 from kernel.logs import get_logger
 from kernel.metrics import observe_request
 
@@ -31,7 +31,10 @@ class RequestMiddleware:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if ACCEPTED_ID.fullmatch(given) else ids.encode("req", ids.uuid7())
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            origin.from_origin(origin.of_request(request)),
+        ):
             response = self.get_response(request)
             duration = time.perf_counter() - started
             route = getattr(request.resolver_match, "route", None) or ""
@@ -65,3 +68,16 @@ class ConsoleOnly:
         if request.path_info.startswith(self.prefixes):
             return self.console(request)
         return self.get_response(request)
+
+
+class ConsoleActor:
+    """Names the person behind a console's page in the records of what it changes."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        with origin.acting("person", f"user:{request.user.pk}"):
+            return self.get_response(request)

@@ -14,7 +14,7 @@ class Principal:
     """An authenticated caller.
 
     `subject` is the caller's public identifier; tenant fields narrow what it may see; `livemode` keeps live and test data
-    apart; `intent_id` binds a client secret to its one payment intent.
+    apart; `intent_id` binds a client secret to its one payment intent; `actor` is who acts when the subject is impersonated.
     """
 
     kind: Kind
@@ -28,6 +28,7 @@ class Principal:
     intent_id: uuid.UUID | None = None
     user_id: int | None = None
     rate_limit_per_minute: int | None = None
+    actor: str = ""
 
     is_authenticated = True
 

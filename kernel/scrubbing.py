@@ -20,6 +20,10 @@ _SENSITIVE = re.compile(
     r"(?:^|_)(?:pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|cv[vc]2?|pin|pan|otp|totp|mfa|jwt"
     r"|kek|bearer)(?:_|$)|api_?key|private_(?:key|jwk)|activation_code|card_number|data_key"
 )
+# Columns that no page and no record shows.
+SECRET_COLUMN = re.compile(
+    r"_(?:sealed|hash|encrypted|secret)$|^(?:password|secret|fingerprint|nonce|credentials|body|raw_body|headers)$"
+)
 _HARMLESS = frozenset(
     {"token_endpoint", "token_type", "secret_id", "token_id", "mfa_required", "mfa_methods"}
 )

@@ -21,7 +21,7 @@ BEGIN
   SET LOCAL session_replication_role = replica;
   FOR found IN
     SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-    WHERE schemaname IN ('portal', 'pgw', 'smarttab', 'sync')
+    WHERE schemaname IN ('portal', 'audit', 'pgw', 'smarttab', 'sync')
       AND tablename NOT IN ('django_migrations', 'django_content_type', 'auth_permission')
       AND format('%I.%I', schemaname, tablename) NOT IN (SELECT name FROM public.kept)
   LOOP
@@ -37,7 +37,7 @@ DO $$
 DECLARE found record; filled boolean;
 BEGIN
   FOR found IN SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-    WHERE schemaname IN ('portal', 'pgw', 'smarttab', 'sync')
+    WHERE schemaname IN ('portal', 'audit', 'pgw', 'smarttab', 'sync')
   LOOP
     EXECUTE 'SELECT EXISTS (SELECT 1 FROM ONLY ' || found.name || ')' INTO filled;
     IF filled THEN INSERT INTO public.kept VALUES (found.name); END IF;

@@ -18,7 +18,7 @@ import pytest
 from config.local.embedded import Embedded
 
 TEMPLATE = "mpac_template"
-CONTEXTS = ("portal", "pgw", "smarttab", "sync")
+CONTEXTS = ("portal", "audit", "pgw", "smarttab", "sync")
 ROOT = Path(__file__).parent.parent
 
 

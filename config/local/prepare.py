@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 
 from config.local import dashboards
 from config.local.secrets import write_private
+from kernel import origin
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         if settings.MPAC_ADMIN_DATABASE_URL:
             call_command("bootstrap_db")
         call_command("migrate_all")
-        call_command("seed_demo", "--output", seed_file)
+        with origin.from_origin(origin.of_command(["manage.py", "seed_demo"])):
+            call_command("seed_demo", "--output", seed_file)
     except CommandError as error:
         sys.stderr.write(f"{error}\n")
         return 1

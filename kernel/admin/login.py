@@ -1,15 +1,17 @@
 """Signing in: address, password and one-time code at once, a limited number of times."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django_otp import devices_for_user
 from django_otp.admin import OTPAdminAuthenticationForm
 from django_otp.models import Device
 
-from kernel import ratelimit
+from kernel import clock, ratelimit
 from kernel.addresses import client_address, network_of
+from kernel.admin.scope import ConsoleUser
 from kernel.ratelimit import Limit
 
 PERIOD_S = 300
@@ -39,8 +41,19 @@ class ConsoleLoginForm(OTPAdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         self._count()
-        cleaned: dict[str, Any] = super().clean()
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except forms.ValidationError:
+            self._note(succeeded=False)
+            raise
+        self._note(succeeded=True)
         return cleaned
+
+    def _note(self, *, succeeded: bool) -> None:
+        """Leave a record of this try."""
+        email = str(self.cleaned_data.get("username", ""))
+        people = cast("type[ConsoleUser]", get_user_model())
+        people.note_sign_in(email=email, succeeded=succeeded, now=clock.now())
 
     def _count(self) -> None:
         """Count this try against its account and its sender. Raises ValidationError when there were too many."""

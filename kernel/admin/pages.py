@@ -2,7 +2,6 @@
 
 import functools
 import operator
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, cast
@@ -26,13 +25,12 @@ from kernel.admin.columns import EMPTY, Kind, Show, column, label, may_be
 from kernel.admin.panels import Panel
 from kernel.admin.scope import console_scope, find_console_scope
 from kernel.logs import get_logger
+from kernel.scrubbing import SECRET_COLUMN
 from kernel.tenancy import SystemScope
 
 logger = get_logger(__name__)
 
-SECRET = re.compile(
-    r"_(?:sealed|hash|encrypted|secret)$|^(?:password|secret|fingerprint|nonce|credentials|body|raw_body|headers)$"
-)
+SECRET = SECRET_COLUMN
 COUNTED_AT_MOST = 10_000
 FACTS = 8
 TENANT = {"psp_id": "psp", "merchant_id": "merchant", "store_id": "store"}

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from rest_framework.views import APIView
 
-from kernel import clock, idempotency
+from kernel import clock, idempotency, origin
 from kernel.db import ContextDb
 from kernel.errors import Forbidden, ScopeMissing, Unauthenticated
 from kernel.principal import Principal
@@ -94,7 +94,8 @@ class Endpoint(APIView):
         named = (getattr(argument, "merchant_id", None) for argument in arguments.values())
         merchant_id = next((found for found in named if isinstance(found, int)), None)
         self.limits.check_merchant(self.request.user, merchant_id)
-        return self._run(function, arguments, *args, **kwargs)
+        with origin.acting_for(self.request.user):
+            return self._run(function, arguments, *args, **kwargs)
 
     def _admit(self, request: HttpRequest) -> None:
         """Learn who calls and whether that may be. Whoever is turned away counts, too; bad credentials count against the

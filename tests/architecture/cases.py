@@ -138,6 +138,10 @@ CASES: dict[str, Case] = {
     "disputes.get": READ,
     "webhooks.receive": Case(body=NOTICE, refusal=200, public=frozenset({"provider"})),
     "webhooks.receive_for_account": Case(body=NOTICE, refusal=200, public=frozenset({"provider", "account"})),
+    # Audit
+    "audit_events.list": Case(
+        query={"object_id": Name("device_id"), "actor": Name("device_id")}, refusal=200
+    ),
     # Sync
     "sync.merchants": Case(body={"client_partner_id": PSP, "merchants": []}, public=SYNCED),
     "sync.status": LIST,
@@ -181,6 +185,7 @@ NAMING_FIELDS = frozenset(
     }
 )
 NAMING_FILTERS = NAMING_FIELDS | {
+    "actor",
     "event_id",
     "object_id",
     "payment_intent_id",
@@ -192,6 +197,7 @@ NAMING_FILTERS = NAMING_FIELDS | {
 PLAIN_FIELDS = frozenset(
     {
         "account",
+        "action",
         "activation_code",
         "after",
         "amount",
@@ -229,6 +235,7 @@ PLAIN_FIELDS = frozenset(
         "model",
         "modifiers",
         "name",
+        "object_type",
         "overlap",
         "payment",
         "price",

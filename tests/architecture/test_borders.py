@@ -15,6 +15,7 @@ PLANTS = [
     ("Contexts depend downwards only", "mpac/pgw/services/planted.py", "import mpac.portal.api"),
     ("Contexts depend downwards only", "mpac/portal/services/planted.py", "import mpac.pgw.api"),
     ("Contexts depend downwards only", "mpac/portal/services/planted.py", "import mpac.sync.handlers"),
+    ("Contexts depend downwards only", "mpac/audit/services/planted.py", "import mpac.portal.api"),
     ("A context is entered through api", "mpac/smarttab/services/planted.py", "import mpac.pgw.models"),
     ("A context is entered through api", "mpac/smarttab/services/planted.py", "import mpac.portal.services"),
     ("A context is entered through api", "mpac/sync/services/planted.py", "import mpac.pgw.events"),

@@ -33,6 +33,7 @@ TABLES = {
         "authenticators": None,
         "signing_keys": None,
     },
+    "audit": PLUMBING | {"audit_events": "store", "audit_chains": "psp"},
     "pgw": PLUMBING
     | {
         "client_partners": "psp",
@@ -117,6 +118,7 @@ JOBS = {
         "forget_expired",
         "remove_expired",
     },
+    "audit": {"drop_partitions", "ensure_partitions", "remove_expired", "set_aside_old_months"},
     "pgw": {
         "call_partners",
         "drop_partitions",
@@ -148,6 +150,7 @@ KEPT = {
 }
 # Every event, and who reacts to it.
 EVENTS: dict[str, set[str]] = {
+    "audit.recorded": {"audit.append"},
     "portal.api_key_issued": set(),
     "portal.api_key_revoked": set(),
     "portal.device_activated": set(),

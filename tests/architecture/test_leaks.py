@@ -11,6 +11,7 @@ from django.test import Client
 from kernel.rest import Endpoint
 from kernel.rest.endpoint import METHODS
 from mpac.pgw.services import breakers, rule_books
+from mpac.smarttab.selectors import stores
 from tests.architecture.answers import listed, seen, statements, traces
 from tests.architecture.cases import (
     ANONYMOUS,
@@ -128,9 +129,10 @@ def test_methods_that_an_endpoint_does_not_have_say_nothing(api, world, untouche
 
 
 def forget_what_was_read() -> None:
-    """The gateway remembers rules and breakers for a second; without this the second of two calls would ask less."""
+    """Rules, breakers and calendars are remembered for a while; without this one of two calls would ask less."""
     rule_books.forget()
     breakers.forget()
+    stores.forget_calendars()
 
 
 def differences(http: Client, world: World, route: Route, visitor: Visitor) -> list[tuple[Any, ...]]:

@@ -34,6 +34,7 @@ from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.partner_calls import send_due_webhooks
 from mpac.pgw.services.refunds import NewRefund, refund_intent
 from mpac.portal import conf
+from mpac.portal.db import db as portal_db
 from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
 from mpac.portal.services import hierarchy, tokens
 from mpac.portal.services.api_keys import api_key_reader
@@ -181,6 +182,7 @@ def build(http: Client) -> World:
         Visitor("home's provider, live", "partner", real, live, "store"),
         Visitor("home's other customer", "intent", beside, second["client_secret"], "store"),
     ]
+    deliver_all([portal_db])  # to the audit trail
     return World(home, {owner.kind: owner for owner in owners}, visitors)
 
 

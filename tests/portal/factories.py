@@ -11,6 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from kernel import clock, ids
+from kernel.audit import AuditRecorded
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
@@ -158,7 +159,16 @@ def get_device(device_id: uuid.UUID) -> Device:
 
 
 def published(kind: str = "", *, aggregate_id: str = "") -> list[dict[str, Any]]:
-    """What lies in portal's outbox, in order: type, aggregate and payload."""
+    """What lies in portal's outbox beside audit records, in order: type, aggregate and payload."""
+    return [event for event in _outbox(kind, aggregate_id) if event["type"] != AuditRecorded.type]
+
+
+def audited() -> list[dict[str, Any]]:
+    """Portal's audit records, in order."""
+    return _outbox(AuditRecorded.type, "")
+
+
+def _outbox(kind: str, aggregate_id: str) -> list[dict[str, Any]]:
     with atomic(SEED):
         rows = db.execute("SELECT type, aggregate_id, payload::text FROM outbox ORDER BY position")
     return [

@@ -31,7 +31,7 @@ def make_person(role, *, name="", **levels):
     email = f"{name or role}-{len(levels)}@example.com".replace("_", "-")
     user = create_user(scope=SEED, email=email, password=PASSWORD, full_name="Someone", now=now)
     grant_role(scope=SEED, user=user, role=role, now=now, **levels)
-    return email, set_up_authenticator(scope=SEED, user=user, name="phone").base32_secret
+    return email, set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now()).base32_secret
 
 
 def sign_in(email, secret=None, *, password=PASSWORD):

@@ -1,15 +1,14 @@
 """What callers send: strict, so that a misspelled field is refused and not ignored."""
 
-import datetime as dt
 import uuid
 from typing import Annotated, Literal
 
 import msgspec
 
-from kernel.errors import FieldError, Invalid
 from kernel.ids import decode
 from kernel.money import Money
 from kernel.rest import Body, CurrencyCode, PageQuery
+from kernel.rest.moments import Moment, moment_if_any
 from mpac.pgw import conf
 from mpac.pgw.domain.card_details import MAX_RETURN_URL, MAX_TOKEN
 from mpac.pgw.domain.intents import IntentStatus
@@ -32,15 +31,6 @@ Token = Annotated[
 ReturnUrl = Annotated[
     str, msgspec.Meta(min_length=1, max_length=MAX_RETURN_URL, extra_json_schema={"format": "uri"})
 ]
-Moment = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$",
-        extra_json_schema={"format": "date-time"},
-    ),
-]
-FIRST = dt.datetime(dt.MINYEAR, 1, 1, tzinfo=dt.UTC)
-LAST = dt.datetime(dt.MAXYEAR, 12, 31, tzinfo=dt.UTC)
 MethodName = Literal["qr_code", "promptpay", "credit_card", "card", "e_wallet", "bank_transfer", "crypto"]
 
 
@@ -194,18 +184,3 @@ class SyncMerchants(Body, kw_only=True):
 
     client_partner_id: Id
     merchants: Annotated[list[SyncMerchant], msgspec.Meta(max_length=500)]
-
-
-def moment(field: str, text: str) -> dt.datetime:
-    """The moment in UTC; one that no calendar has there is the first or the last. Raises Invalid when there is no such day."""
-    try:
-        return msgspec.convert(text, dt.datetime).astimezone(dt.UTC)
-    except OverflowError:
-        return FIRST if text.startswith("0001") else LAST
-    except msgspec.ValidationError:
-        raise Invalid(errors=[FieldError(field, "invalid", "There is no such moment.")]) from None
-
-
-def moment_if_any(field: str, text: str | None) -> dt.datetime | None:
-    """The same where none may be given."""
-    return None if text is None else moment(field, text)

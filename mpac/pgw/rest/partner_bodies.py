@@ -8,10 +8,11 @@ from msgspec import UNSET, UnsetType
 
 from kernel.outbound import MAX_URL
 from kernel.rest import Body, PageQuery
+from kernel.rest.moments import Moment, moment, moment_if_any
 from mpac.pgw import conf
 from mpac.pgw.domain.partner_events import ALL
 from mpac.pgw.domain.partner_webhooks import DeliveryStatus
-from mpac.pgw.rest.bodies import Id, Moment, moment, moment_if_any
+from mpac.pgw.rest.bodies import Id
 from mpac.pgw.selectors.partner_webhooks import EventFilters
 from mpac.pgw.services.webhook_endpoints import EndpointChanges
 

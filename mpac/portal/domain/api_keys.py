@@ -19,6 +19,7 @@ ALL_SCOPES = (
     "payments:write",
     "webhooks:read",
     "webhooks:write",
+    "audit:read",
 )
 
 

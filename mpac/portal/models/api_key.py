@@ -44,5 +44,10 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     @property
+    def livemode(self) -> bool:
+        """Whether the key reaches real money."""
+        return self.mode == ApiKeyMode.LIVE
+
+    @property
     def public_id(self) -> str:
         return ids.encode(PREFIX, self.id)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.db.models import F, Q
 
+from kernel.audit import record, state
+from kernel.origin import acting
 from kernel.outbox import publish
 from kernel.tenancy import SystemScope
 from mpac.portal import conf
@@ -82,6 +84,10 @@ def _claim(code_hash: str, serial_number: str, now: dt.datetime) -> Device | Non
     Device.objects.filter(id__in=[device.id for device in aimed_at]).update(
         activation_attempts=F("activation_attempts") + 1
     )
+    for device in aimed_at:
+        before = {"activation_attempts": device.activation_attempts}
+        after = {"activation_attempts": device.activation_attempts + 1}
+        record(db, "device.activation_refused", device, before=before, after=after, now=now)
     return None
 
 
@@ -91,6 +97,7 @@ def _bind(device: Device, key: Mapping[str, str], now: dt.datetime) -> Activatio
         return _activation(device)
     if device.status != DeviceStatus.REGISTERED:
         return None
+    before = state(device)
     device.status = DeviceStatus.ACTIVE
     device.public_jwk = dict(key)
     device.key_id = key_id
@@ -117,6 +124,8 @@ def _bind(device: Device, key: Mapping[str, str], now: dt.datetime) -> Activatio
         livemode=device.livemode,
     )
     publish(db, event, now=now)
+    with acting("device", device.public_id):
+        record(db, "device.activated", device, before=before, now=now)
     return _activation(device)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kernel import ids
+from kernel.audit import record, state
 from kernel.errors import FieldError, Invalid, NotFound, Unauthenticated
 from kernel.outbox import publish
 from kernel.principal import Principal
@@ -74,6 +75,7 @@ def issue_api_key(
             mode=mode.value,
         )
         publish(db, event, now=now)
+        record(db, "api_key.issued", api_key, now=now)
     return IssuedApiKey(api_key, fresh.secret)
 
 
@@ -84,6 +86,7 @@ def revoke_api_key(*, scope: Scope, api_key_id: uuid.UUID, now: dt.datetime) -> 
         if api_key is None:
             raise NotFound
         if api_key.revoked_at is None:
+            before = state(api_key)
             api_key.revoked_at = now
             api_key.save(update_fields=["revoked_at"])
             event = ApiKeyRevoked(
@@ -93,6 +96,7 @@ def revoke_api_key(*, scope: Scope, api_key_id: uuid.UUID, now: dt.datetime) -> 
                 prefix=api_key.prefix,
             )
             publish(db, event, now=now)
+            record(db, "api_key.revoked", api_key, before=before, now=now)
     return api_key
 
 

@@ -111,15 +111,15 @@ def _operator(known: dict[str, str], now: dt.datetime) -> dict[str, str]:
         password = secrets.token_urlsafe(15)
         people.set_password(scope=SCOPE, user=user, password=password)
     people.grant_role(scope=SCOPE, user=user, role=Role.PLATFORM_OPERATOR, now=now)
-    return {"email": EMAIL, "password": password, "totp_secret": _totp_secret(user, known)}
+    return {"email": EMAIL, "password": password, "totp_secret": _totp_secret(user, known, now)}
 
 
-def _totp_secret(user: User, known: dict[str, str]) -> str:
+def _totp_secret(user: User, known: dict[str, str], now: dt.datetime) -> str:
     with atomic(SCOPE):
         held = [authenticator.base32_secret() for authenticator in Authenticator.objects.filter(user=user)]
     if known.get("totp_secret") in held:
         return known["totp_secret"]
-    return people.set_up_authenticator(scope=SCOPE, user=user, name="demo").base32_secret
+    return people.set_up_authenticator(scope=SCOPE, user=user, name="demo", now=now).base32_secret
 
 
 def _api_key(known: dict[str, str], store: Store, now: dt.datetime) -> str:

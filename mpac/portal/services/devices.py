@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError
 
+from kernel.audit import record, state
 from kernel.errors import FieldError, Invalid, NotFound
 from kernel.outbox import publish
 from kernel.tenancy import Scope
@@ -21,6 +22,13 @@ from mpac.portal.models import Device, DeviceStatusChange
 from mpac.portal.selectors.devices import get_device
 from mpac.portal.selectors.hierarchy import get_store
 from mpac.portal.services.revocations import lift_revocation, revoke_tokens_of
+
+# What each move is called in the audit trail.
+ACTIONS = {
+    DeviceStatus.SUSPENDED: "device.suspended",
+    DeviceStatus.ACTIVE: "device.resumed",
+    DeviceStatus.REVOKED: "device.revoked",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ def register_device(
                 raise SerialNumberTaken from None
             raise
         publish(db, DeviceRegistered(device_id=device.public_id, **_place(device)), now=now)
+        record(db, "device.registered", device, now=now)
     return RegisteredDevice(device, code)
 
 
@@ -78,9 +87,11 @@ def reissue_activation_code(*, scope: Scope, device_id: uuid.UUID, now: dt.datet
             raise NotFound
         if device.status != DeviceStatus.REGISTERED:
             raise IllegalTransition(allowed=list(_allowed_moves(DeviceStatus(device.status))))
+        held = state(device)
         code = _new_code(device, now)
         device.updated_at = now
         device.save()
+        record(db, "device.activation_code_issued", device, before=held, now=now)
     return RegisteredDevice(device, code)
 
 
@@ -139,7 +150,9 @@ def _move(
             device_id=device.public_id, from_status=before, to_status=target, reason=reason, **_place(device)
         )
         publish(db, event, now=now)
-        return get_device(scope=scope, device_id=device_id)
+        moved = get_device(scope=scope, device_id=device_id)
+        record(db, ACTIONS[target], moved, before=state(device), reason=reason, now=now)
+        return moved
 
 
 def _allowed_moves(status: DeviceStatus) -> frozenset[DeviceStatus]:

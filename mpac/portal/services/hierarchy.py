@@ -1,14 +1,16 @@
 """Creating and changing providers, merchants and stores.
 
-Every change raises the version of what changed and publishes an event in the same transaction. Leaving `active` refuses
-the tokens of everything below at once; coming back to it lifts that.
+Every change raises the version of what changed, publishes an event and leaves an audit record, in one transaction.
+Leaving `active` refuses the tokens of everything below at once; coming back to it lifts that.
 """
 
 import datetime as dt
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from django.db import IntegrityError
 
+from kernel.audit import record, state
 from kernel.errors import NotFound
 from kernel.events import Event
 from kernel.outbox import publish
@@ -44,6 +46,7 @@ def create_psp(
     with atomic(scope):
         psp = _insert(Psp(**_columns(profile, now), rate_limit_per_minute=rate_limit_per_minute))
         publish(db, _psp_event(psp), now=now)
+        record(db, "psp.created", psp, now=now)
     return psp
 
 
@@ -55,6 +58,7 @@ def update_psp(*, scope: Scope, psp_id: int, changes: ProfileChanges, now: dt.da
         if before := _apply(psp, changes, now):
             _follow_status(psp, before, scope=scope, now=now)
             publish(db, _psp_event(psp), now=now)
+            record(db, "psp.changed", psp, before=before, now=now)
     return psp
 
 
@@ -65,6 +69,7 @@ def create_merchant(*, scope: Scope, psp_id: int, profile: Profile, now: dt.date
         _require_active(_locked(Psp, psp_id))
         merchant = _insert(Merchant(**_columns(profile, now), psp_id=psp_id))
         publish(db, _merchant_event(merchant), now=now)
+        record(db, "merchant.created", merchant, now=now)
     return merchant
 
 
@@ -76,6 +81,7 @@ def update_merchant(*, scope: Scope, merchant_id: int, changes: ProfileChanges, 
         if before := _apply(merchant, changes, now):
             _follow_status(merchant, before, scope=scope, now=now)
             publish(db, _merchant_event(merchant), now=now)
+            record(db, "merchant.changed", merchant, before=before, now=now)
     return merchant
 
 
@@ -87,6 +93,7 @@ def create_store(*, scope: Scope, merchant_id: int, profile: Profile, now: dt.da
         _require_active(merchant)
         store = _insert(Store(**_columns(profile, now), psp_id=merchant.psp_id, merchant_id=merchant.id))
         publish(db, _store_event(store), now=now)
+        record(db, "store.created", store, now=now)
     return store
 
 
@@ -98,6 +105,7 @@ def update_store(*, scope: Scope, store_id: int, changes: ProfileChanges, now: d
         if before := _apply(store, changes, now):
             _follow_status(store, before, scope=scope, now=now)
             publish(db, _store_event(store), now=now)
+            record(db, "store.changed", store, before=before, now=now)
     return store
 
 
@@ -135,8 +143,8 @@ def _require_active(parent: Entry) -> None:
         raise ParentNotActive
 
 
-def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> DirectoryStatus | None:
-    """Write what differs, under the lock that `_locked` took; the status before, or None when nothing differs."""
+def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> dict[str, Any] | None:
+    """Write what differs, under the lock that `_locked` took; the state before, or None when nothing differs."""
     differing = {
         name: value
         for name in FIELDS
@@ -146,9 +154,10 @@ def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> Directory
     }
     if not differing:
         return None
-    before = DirectoryStatus(entry.status)
-    if "status" in differing and DirectoryStatus(differing["status"]) not in TRANSITIONS[before]:
-        raise IllegalTransition(allowed=list(TRANSITIONS[before]))
+    before = state(entry)
+    allowed = TRANSITIONS[DirectoryStatus(entry.status)]
+    if "status" in differing and DirectoryStatus(differing["status"]) not in allowed:
+        raise IllegalTransition(allowed=list(allowed))
     for name, value in differing.items():
         setattr(entry, name, value)
     entry.version += 1
@@ -157,12 +166,13 @@ def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> Directory
     return before
 
 
-def _follow_status(entry: Entry, before: DirectoryStatus, *, scope: Scope, now: dt.datetime) -> None:
+def _follow_status(entry: Entry, before: Mapping[str, Any], *, scope: Scope, now: dt.datetime) -> None:
     """Leaving `active` refuses the tokens of everything below; coming back lifts that."""
     subject = f"{type(entry).__name__.lower()}:{entry.id}"
-    if before != DirectoryStatus.ACTIVE and entry.is_active:
+    was_active = before["status"] == DirectoryStatus.ACTIVE
+    if not was_active and entry.is_active:
         lift_revocation(scope=scope, subject=subject, now=now)
-    elif before == DirectoryStatus.ACTIVE and not entry.is_active:
+    elif was_active and not entry.is_active:
         revoke_tokens_of(scope=scope, subject=subject, psp_id=entry.psp_id, now=now)
 
 

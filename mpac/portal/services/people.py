@@ -8,9 +8,10 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
+from kernel.audit import record, record_removal
 from kernel.errors import FieldError, Invalid, NotFound
 from kernel.tenancy import Scope, SystemScope
-from mpac.portal.db import atomic
+from mpac.portal.db import atomic, db
 from mpac.portal.domain.roles import Role, fits
 from mpac.portal.errors import EmailTaken
 from mpac.portal.models import Authenticator, Membership, User
@@ -31,11 +32,13 @@ def create_user(*, scope: Scope, email: str, password: str, full_name: str, now:
     _check_password(password, email=email)
     with atomic(scope):
         try:
-            return User.objects.create_user(email=email, password=password, full_name=full_name, now=now)
+            user = User.objects.create_user(email=email, password=password, full_name=full_name, now=now)
         except IntegrityError as error:
             if "email" in str(error):
                 raise EmailTaken from None
             raise
+        record(db, "user.created", user, now=now)
+    return user
 
 
 def set_password(*, scope: Scope, user: User, password: str) -> None:
@@ -63,7 +66,7 @@ def admit_operator(
         else:
             user = create_user(scope=scope, email=email, password=password, full_name=full_name, now=now)
             grant_role(scope=scope, user=user, role=Role.PLATFORM_OPERATOR, now=now)
-        return set_up_authenticator(scope=scope, user=user, name="console")
+        return set_up_authenticator(scope=scope, user=user, name="console", now=now)
 
 
 def grant_role(
@@ -81,7 +84,7 @@ def grant_role(
         raise Invalid(errors=[FieldError("role", "wrong_level", f"{role} does not belong at this level")])
     with atomic(scope):
         membership: Membership
-        membership, _ = Membership.objects.get_or_create(
+        membership, granted = Membership.objects.get_or_create(
             user=user,
             role=role,
             psp_id=psp_id,
@@ -89,16 +92,21 @@ def grant_role(
             store_id=store_id,
             defaults={"created_at": now},
         )
+        if granted:
+            record(db, "membership.granted", membership, now=now)
     return membership
 
 
-def set_up_authenticator(*, scope: Scope, user: User, name: str) -> NewAuthenticator:
+def set_up_authenticator(*, scope: Scope, user: User, name: str, now: dt.datetime) -> NewAuthenticator:
     """Give a person a new TOTP secret in place of those they have."""
     with atomic(scope):
-        Authenticator.objects.filter(user=user).delete()
+        for held in Authenticator.objects.filter(user=user):
+            record_removal(db, "authenticator.removed", held, now=now)
+            held.delete()
         authenticator = Authenticator(user=user, name=name, confirmed=True)
         authenticator.seal_secret(os.urandom(SECRET_BYTES))
         authenticator.save()
+        record(db, "authenticator.set_up", authenticator, now=now)
     return NewAuthenticator(authenticator, authenticator.base32_secret())
 
 

@@ -7,6 +7,7 @@ import orjson
 from django.db import IntegrityError
 
 from kernel import crypto
+from kernel.audit import record, state
 from kernel.errors import NotFound
 from kernel.outbox import publish
 from kernel.tenancy import Scope
@@ -51,6 +52,7 @@ def create_provider_config(
                 raise ProviderConfigured from None
             raise
         publish(db, _event(config), now=now)
+        record(db, "provider_config.created", config, now=now)
     return config
 
 
@@ -71,19 +73,20 @@ def update_provider_config(
         )
         if config is None:
             raise NotFound
-        before = (config.account, config.credentials_sealed, config.enabled)
+        before = state(config)
         if account is not None:
             config.account = dict(account)
         if credentials is not None:
             _seal(config, credentials)
         if enabled is not None:
             config.enabled = enabled
-        if (config.account, config.credentials_sealed, config.enabled) == before:
+        if state(config) == before:
             return config
         config.version += 1
         config.updated_at = now
         config.save(update_fields=["account", "credentials_sealed", "enabled", "version", "updated_at"])
         publish(db, _event(config), now=now)
+        record(db, "provider_config.changed", config, before=before, now=now)
     return config
 
 

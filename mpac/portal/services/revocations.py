@@ -2,9 +2,10 @@
 
 import datetime as dt
 
+from kernel.audit import Subject, record
 from kernel.tenancy import Scope
 from mpac.portal import conf
-from mpac.portal.db import atomic
+from mpac.portal.db import atomic, db
 from mpac.portal.models import Revocation
 
 
@@ -24,7 +25,9 @@ def lift_revocation(*, scope: Scope, subject: str, now: dt.datetime) -> None:
 
 def revoke_token(*, scope: Scope, jti: str, psp_id: int | None, now: dt.datetime) -> None:
     """Refuse one token."""
-    revoke_tokens_of(scope=scope, subject=token_subject(jti), psp_id=psp_id, now=now)
+    with atomic(scope):
+        revoke_tokens_of(scope=scope, subject=token_subject(jti), psp_id=psp_id, now=now)
+        record(db, "token.revoked", Subject(type="token", id=jti, psp_id=psp_id), now=now)
 
 
 def token_subject(jti: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 from joserfc.jwk import ECKey
 
-from kernel import crypto
+from kernel import audit, crypto
 from kernel.logs import get_logger
 from kernel.tenancy import SystemScope
 from mpac.portal import conf
@@ -77,12 +77,13 @@ def retire_key_now(*, kid: str, now: dt.datetime) -> None:
     """Trust a leaked key no more, whatever it has signed; if it was the signing key, another takes its place at once."""
     with atomic(SCOPE):
         db.execute(LOCK)
-        SigningKey.objects.filter(kid=kid).exclude(state=SigningKeyState.RETIRED).update(
-            state=SigningKeyState.RETIRED, retires_at=now
-        )
+        for leaked in SigningKey.objects.filter(kid=kid).exclude(state=SigningKeyState.RETIRED):
+            _move(leaked, SigningKeyState.RETIRED, retires_at=now, now=now)
         if not SigningKey.objects.filter(state=SigningKeyState.ACTIVE).exists():
-            waiting = SigningKey.objects.filter(state=SigningKeyState.NEXT)
-            if not waiting.update(state=SigningKeyState.ACTIVE, activates_at=now):
+            waiting = SigningKey.objects.filter(state=SigningKeyState.NEXT).first()
+            if waiting is not None:
+                _move(waiting, SigningKeyState.ACTIVE, activates_at=now, now=now)
+            else:
                 _create(SigningKeyState.ACTIVE, activates_at=now, now=now)
     logger.warning("signing key retired at once", kid=kid)
 
@@ -98,7 +99,7 @@ def _create(state: SigningKeyState, *, activates_at: dt.datetime, now: dt.dateti
     kid = pair.thumbprint()
     public = {**pair.as_dict(private=False), "kid": kid, "use": "sig", "alg": "ES256"}
     sealed = crypto.seal(orjson.dumps(pair.as_dict(private=True)), aad=sealing_place(kid))
-    return SigningKey.objects.create(
+    key = SigningKey.objects.create(
         kid=kid,
         state=state,
         public_jwk=public,
@@ -106,22 +107,34 @@ def _create(state: SigningKeyState, *, activates_at: dt.datetime, now: dt.dateti
         created_at=now,
         activates_at=activates_at,
     )
+    audit.record(db, "signing_key.created", key, now=now)
+    return key
+
+
+def _move(key: SigningKey, target: SigningKeyState, *, now: dt.datetime, **times: dt.datetime) -> None:
+    """Take one step, under the lock that every change of keys takes."""
+    before = audit.state(key)
+    key.state = target
+    for name, instant in times.items():
+        setattr(key, name, instant)
+    key.save(update_fields=["state", *times])
+    audit.record(db, f"signing_key.{target}", key, before=before, now=now)
 
 
 def _retire(now: dt.datetime) -> tuple[str, ...]:
     due = SigningKey.objects.filter(state=SigningKeyState.RETIRING, retires_at__lte=now)
-    kids = tuple(due.order_by("created_at").values_list("kid", flat=True))
-    if kids:
-        SigningKey.objects.filter(kid__in=kids).update(state=SigningKeyState.RETIRED)
-    return kids
+    keys = list(due.order_by("created_at"))
+    for key in keys:
+        _move(key, SigningKeyState.RETIRED, now=now)
+    return tuple(key.kid for key in keys)
 
 
 def _activate(now: dt.datetime) -> str | None:
     following = SigningKey.objects.filter(state=SigningKeyState.NEXT, activates_at__lte=now).first()
     if following is None:
         return None
-    SigningKey.objects.filter(state=SigningKeyState.ACTIVE).update(
-        state=SigningKeyState.RETIRING, retires_at=now + dt.timedelta(seconds=conf.KEY_RETIREMENT_S)
-    )
-    SigningKey.objects.filter(kid=following.kid).update(state=SigningKeyState.ACTIVE)
+    for former in SigningKey.objects.filter(state=SigningKeyState.ACTIVE):
+        retires_at = now + dt.timedelta(seconds=conf.KEY_RETIREMENT_S)
+        _move(former, SigningKeyState.RETIRING, retires_at=retires_at, now=now)
+    _move(following, SigningKeyState.ACTIVE, now=now)
     return following.kid

@@ -114,6 +114,7 @@ def _verified(kid: str, claims: dict[str, Any], now: dt.datetime) -> VerifiedTok
         device_id=ids.decode("dev", claims["device_id"]) if claims["device_id"] else None,
         scopes=frozenset(claims["scope"].split()),
         livemode=claims["livemode"],
+        actor=(claims.get("act") or {}).get("sub", ""),
     )
     # The jti is a UUIDv7: its millisecond says when the token was issued more exactly than `iat` can.
     issued_at = ids.created_at_of(uuid.UUID(claims["jti"]))

@@ -113,7 +113,7 @@ def test_gets_a_role_once_and_at_its_own_level(user, tenant):
 
 
 def test_keeps_the_second_factor_sealed_and_uses_a_code_once(user):
-    fresh = set_up_authenticator(scope=SEED, user=user, name="phone")
+    fresh = set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now())
     with atomic(SEED):
         row = db.execute("SELECT row_to_json(a)::text FROM authenticators a")[0][0]
     assert fresh.base32_secret not in row
@@ -128,13 +128,13 @@ def test_keeps_the_second_factor_sealed_and_uses_a_code_once(user):
     "token", ["", "abc", "000000000", "12 34", "\uff11\uff12\uff13\uff14\uff15\uff16", None]
 )
 def test_is_not_let_in_by_nonsense(user, token):
-    set_up_authenticator(scope=SEED, user=user, name="phone")
+    set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now())
     assert not Authenticator.objects.get(user=user).verify_token(token)
 
 
 @pytest.mark.parametrize(("mistakes", "still_taken"), [(2, True), (3, False)])
 def test_is_slowed_down_after_a_third_wrong_code(user, mistakes, still_taken):
-    fresh = set_up_authenticator(scope=SEED, user=user, name="phone")
+    fresh = set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now())
     right = pyotp.TOTP(fresh.base32_secret).now()
     for _ in range(mistakes):
         held = Authenticator.objects.get(user=user)
@@ -143,6 +143,6 @@ def test_is_slowed_down_after_a_third_wrong_code(user, mistakes, still_taken):
 
 
 def test_has_one_second_factor_at_a_time(user):
-    first = set_up_authenticator(scope=SEED, user=user, name="phone")
-    set_up_authenticator(scope=SEED, user=user, name="new phone")
+    first = set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now())
+    set_up_authenticator(scope=SEED, user=user, name="new phone", now=clock.now())
     assert not Authenticator.objects.filter(pk=first.authenticator.pk).exists()

@@ -1,0 +1,8 @@
+"""Wiring of the audit context."""
+
+from kernel.apps import ContextConfig
+
+
+class AuditConfig(ContextConfig):
+    name = "mpac.audit"
+    label = "audit"

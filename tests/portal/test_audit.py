@@ -1,0 +1,581 @@
+"""Every change in portal leaves an audit record, without what is secret.
+
+Both tables below are held against the code: a write operation or a service that is not entered fails, and so does one that
+leaves no record of the kind that is entered.
+"""
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyotp
+import pytest
+from joserfc.jwk import ECKey
+
+from kernel import clock
+from kernel.errors import DomainError
+from kernel.tenancy import SystemScope
+from mpac.audit.db import atomic as audit_atomic
+from mpac.audit.models import AuditEvent
+from mpac.portal import conf, services
+from mpac.portal.db import atomic, db
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.roles import Role
+from mpac.portal.dto import ProfileChanges
+from mpac.portal.errors import CodeTaken
+from mpac.portal.models import ApiKey, Device, SigningKey, User
+from mpac.portal.services import (
+    activation,
+    api_keys,
+    demo,
+    devices,
+    hierarchy,
+    people,
+    provider_configs,
+    revocations,
+    signing_keys,
+)
+from tests.architecture.routes import ENDPOINTS, declared
+from tests.architecture.world import person_token
+from tests.delivery import deliver_all
+from tests.portal.factories import (
+    SEED,
+    Tenant,
+    audited,
+    make_api_key,
+    make_profile,
+    make_proof,
+    make_tenant,
+    make_terminal,
+    register,
+    seconds,
+)
+from tests.portal.test_admin import PASSWORD, make_person, sign_in
+
+SECRET = "the-very-secret-thing"
+CREDENTIALS = {"api_key": SECRET}
+
+
+@dataclass
+class Stage:
+    """A tenant in which something is done, and the secrets that doing it brought to light."""
+
+    tenant: Tenant
+    secrets: list[str] = field(default_factory=lambda: [SECRET, PASSWORD])
+
+    def hide(self, secret: str) -> None:
+        self.secrets.append(secret)
+
+    def registered(self) -> Device:
+        found = register(self.tenant.store)
+        self.hide(found.activation_code)
+        return found.device
+
+    def active(self) -> Device:
+        terminal = make_terminal(self.tenant.store)
+        with atomic(SEED):
+            return Device.objects.get(id=terminal.device_id)
+
+    def configured(self) -> None:
+        provider_configs.create_provider_config(
+            scope=SEED,
+            store_id=self.tenant.store.id,
+            provider="scb",
+            account={"biller_id": "1"},
+            credentials=CREDENTIALS,
+            now=clock.now(),
+        )
+
+    def key(self) -> ApiKey:
+        issued = api_keys.issue_api_key(
+            scope=SEED, psp_id=self.tenant.psp.id, name="server", mode=ApiKeyMode.TEST, now=clock.now()
+        )
+        self.hide(issued.secret)
+        return issued.api_key
+
+    def person(self) -> User:
+        return people.create_user(
+            scope=SEED, email="a@example.com", password=PASSWORD, full_name="A", now=clock.now()
+        )
+
+
+# --- over HTTP --------------------------------------------------------------------------------------------------------
+
+# Each write operation: what it takes, and what its record says was done.
+OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
+    "psps.create": (
+        "psp.created",
+        lambda s: (
+            "/v1/psps",
+            {"code": "P2", "name": "N", "country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"},
+        ),
+    ),
+    "psps.update": ("psp.changed", lambda s: (f"/v1/psps/{s.tenant.psp.id}", {"name": "New"})),
+    "merchants.create": (
+        "merchant.created",
+        lambda s: ("/v1/merchants", {"code": "M2", "name": "N", "psp_id": s.tenant.psp.id}),
+    ),
+    "merchants.update": (
+        "merchant.changed",
+        lambda s: (f"/v1/merchants/{s.tenant.merchant.id}", {"status": "suspended"}),
+    ),
+    "stores.create": (
+        "store.created",
+        lambda s: ("/v1/stores", {"code": "S2", "name": "N", "merchant_id": s.tenant.merchant.id}),
+    ),
+    "stores.update": ("store.changed", lambda s: (f"/v1/stores/{s.tenant.store.id}", {"name": "New"})),
+    "provider_configs.create": (
+        "provider_config.created",
+        lambda s: (
+            f"/v1/stores/{s.tenant.store.id}/provider-configs",
+            {"provider": "scb", "credentials": CREDENTIALS},
+        ),
+    ),
+    "provider_configs.update": (
+        "provider_config.changed",
+        lambda s: (
+            s.configured() or f"/v1/stores/{s.tenant.store.id}/provider-configs/scb",
+            {"credentials": {"api_key": f"{SECRET}-2"}},
+        ),
+    ),
+    "devices.register": (
+        "device.registered",
+        lambda s: (f"/v1/stores/{s.tenant.store.id}/devices", {"name": "T", "serial_number": "SN-9"}),
+    ),
+    "devices.activate": ("device.activated", lambda s: ("/v1/devices/activate", activation_body(s))),
+    "devices.activation_code": (
+        "device.activation_code_issued",
+        lambda s: (f"/v1/devices/{s.registered().public_id}/activation-code", {}),
+    ),
+    "devices.suspend": (
+        "device.suspended",
+        lambda s: (f"/v1/devices/{s.active().public_id}/suspend", {"reason": "lost"}),
+    ),
+    "devices.resume": ("device.resumed", lambda s: (f"/v1/devices/{suspended(s).public_id}/resume", {})),
+    "devices.revoke": ("device.revoked", lambda s: (f"/v1/devices/{s.active().public_id}/revoke", {})),
+}
+# Calls that change nothing that lasts, and why.
+CHANGE_NOTHING = {"auth.token": "a token lives for minutes; its assertion is remembered until it expires"}
+
+
+def activation_body(stage: Stage) -> dict[str, Any]:
+    found, key = register(stage.tenant.store), ECKey.generate_key("P-256", private=True)
+    stage.hide(found.activation_code)
+    return {
+        "activation_code": found.activation_code,
+        "public_jwk": key.as_dict(private=False),
+        "proof": make_proof(found.device.serial_number, key),
+    }
+
+
+def suspended(stage: Stage) -> Device:
+    device = stage.active()
+    return devices.suspend_device(scope=SEED, device_id=device.id, actor="test", now=clock.now())
+
+
+def write_operations() -> Iterator[tuple[str, str]]:
+    for endpoint in ENDPOINTS.values():
+        for method, operation in declared(endpoint).items():
+            if endpoint.__module__.startswith("mpac.portal.") and method != "get":
+                yield operation.name, method
+
+
+METHODS = dict(write_operations())
+
+
+@pytest.fixture
+def stage(database) -> Stage:
+    return Stage(make_tenant())
+
+
+def test_every_write_operation_is_entered():
+    assert set(METHODS) == set(OPERATIONS) | set(CHANGE_NOTHING)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_is_left_by_every_write_operation(stage, api, name):
+    action, prepare = OPERATIONS[name]
+    path, body = prepare(stage)
+    person, token = make_token(stage, platform=name.startswith("psps."))
+    before = len(audited())
+    answer = api.generic(
+        METHODS[name].upper(),
+        path,
+        json.dumps(body),
+        content_type="application/json",
+        headers={"User-Agent": "till/1.0", "X-Request-Id": "req-9"}
+        | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
+    )
+    assert answer.status_code in {200, 201}, answer.content
+    if code := answer.json().get("activation_code"):
+        stage.hide(code)
+    (found,) = audited()[before:]
+    assert (found["action"], found["context"], found["request_id"]) == (action, "portal", "req-9")
+    assert (found["address"], found["user_agent"]) == ("127.0.0.1", "till/1.0")
+    if name != "devices.activate":
+        assert (found["actor_kind"], found["actor_id"]) == person
+    assert_hidden(stage)
+
+
+def make_token(stage: Stage, *, platform: bool) -> tuple[tuple[str, str], str]:
+    """A caller: an operator of the platform by a token, or a provider's server by its key."""
+    if platform:
+        return ("person", "user:1"), person_token(scopes=["platform"])
+    secret = make_api_key(stage.tenant.psp)
+    stage.hide(secret)
+    with atomic(SEED):
+        return ("partner", ApiKey.objects.latest("created_at").public_id), secret
+
+
+# --- below HTTP -------------------------------------------------------------------------------------------------------
+
+
+def call_set_password(stage: Stage) -> None:
+    people.set_password(scope=SEED, user=stage.person(), password=f"{PASSWORD} 2")
+
+
+def call_authenticator(stage: Stage) -> None:
+    user = stage.person()
+    for _ in range(2):
+        found = people.set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now())
+        stage.hide(found.base32_secret)
+
+
+def call_grant(stage: Stage) -> None:
+    user = stage.person()
+    for _ in range(2):  # the second changes nothing
+        people.grant_role(
+            scope=SEED, user=user, role=Role.PSP_ADMIN, psp_id=stage.tenant.psp.id, now=clock.now()
+        )
+
+
+def call_admit(stage: Stage) -> None:
+    for reset in (False, True):
+        found = people.admit_operator(
+            email="op@example.com", password=PASSWORD, full_name="", reset=reset, now=clock.now()
+        )
+        stage.hide(found.base32_secret)
+
+
+def call_activation(stage: Stage) -> None:
+    body = activation_body(stage)
+    with pytest.raises(DomainError):
+        activation.activate_device(**body | {"activation_code": "ABCD-EFGH-JKLM"}, now=clock.now())
+    activation.activate_device(**body, now=clock.now())
+
+
+def call_rotation(stage: Stage) -> None:
+    now = clock.now()
+    signing_keys.ensure_signing_key(now=now)
+    signing_keys.publish_next_key(now=now)
+    signing_keys.advance_rotation(now=now + seconds(conf.KEY_SET_MAX_AGE_S))
+    signing_keys.advance_rotation(now=now + seconds(conf.KEY_SET_MAX_AGE_S + conf.KEY_RETIREMENT_S))
+
+
+def call_retire(stage: Stage) -> None:
+    signing_keys.retire_key_now(kid=signing_keys.ensure_signing_key(now=clock.now()).kid, now=clock.now())
+
+
+def call_demo(stage: Stage) -> None:
+    made = demo.seed_demo(known={}, now=clock.now())
+    private = made["device"]["private_jwk"]["d"]
+    for secret in (made["admin"]["password"], made["admin"]["totp_secret"], made["psp"]["api_key"], private):
+        stage.hide(secret)
+
+
+def call_create_config(stage: Stage) -> None:
+    stage.configured()
+
+
+def call_update_config(stage: Stage) -> None:
+    stage.configured()
+    for credentials in (None, {"api_key": f"{SECRET}-2"}):
+        provider_configs.update_provider_config(
+            scope=SEED,
+            store_id=stage.tenant.store.id,
+            provider="scb",
+            credentials=credentials,
+            now=clock.now(),
+        )
+
+
+def call_update(level: str) -> Callable[[Stage], None]:
+    def call(stage: Stage) -> None:
+        entry = getattr(stage.tenant, level)
+        for _ in range(2):  # the second changes nothing
+            getattr(hierarchy, f"update_{level}")(
+                scope=SEED,
+                **{f"{level}_id": entry.id},
+                changes=ProfileChanges(name="New"),
+                now=clock.now(),
+            )
+
+    return call
+
+
+def move(step: Callable[..., Any], get: Callable[[Stage], Device]) -> Callable[[Stage], None]:
+    return lambda s: step(scope=SEED, device_id=get(s).id, actor="test", reason="lost", now=clock.now())
+
+
+# Each service that writes: what it does, and the last records that this leaves.
+SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
+    "activation.activate_device": (call_activation, ["device.activation_refused", "device.activated"]),
+    "api_keys.issue_api_key": (Stage.key, ["api_key.issued"]),
+    "api_keys.revoke_api_key": (
+        lambda s: api_keys.revoke_api_key(scope=SEED, api_key_id=s.key().id, now=clock.now()),
+        ["api_key.issued", "api_key.revoked"],
+    ),
+    "demo.seed_demo": (call_demo, ["api_key.issued", "device.registered", "device.activated"]),
+    "devices.register_device": (Stage.registered, ["device.registered"]),
+    "devices.reissue_activation_code": (
+        lambda s: s.hide(
+            devices.reissue_activation_code(
+                scope=SEED, device_id=s.registered().id, now=clock.now()
+            ).activation_code
+        ),
+        ["device.registered", "device.activation_code_issued"],
+    ),
+    "devices.suspend_device": (move(devices.suspend_device, Stage.active), ["device.suspended"]),
+    "devices.resume_device": (move(devices.resume_device, suspended), ["device.suspended", "device.resumed"]),
+    "devices.revoke_device": (move(devices.revoke_device, Stage.active), ["device.revoked"]),
+    "hierarchy.create_psp": (
+        lambda s: hierarchy.create_psp(scope=SEED, profile=make_profile(), now=clock.now()),
+        ["psp.created"],
+    ),
+    "hierarchy.create_merchant": (
+        lambda s: hierarchy.create_merchant(
+            scope=SEED, psp_id=s.tenant.psp.id, profile=make_profile(), now=clock.now()
+        ),
+        ["merchant.created"],
+    ),
+    "hierarchy.create_store": (
+        lambda s: hierarchy.create_store(
+            scope=SEED, merchant_id=s.tenant.merchant.id, profile=make_profile(), now=clock.now()
+        ),
+        ["store.created"],
+    ),
+    "hierarchy.update_psp": (call_update("psp"), ["store.created", "psp.changed"]),
+    "hierarchy.update_merchant": (call_update("merchant"), ["store.created", "merchant.changed"]),
+    "hierarchy.update_store": (call_update("store"), ["store.created", "store.changed"]),
+    "people.create_user": (Stage.person, ["user.created"]),
+    "people.set_password": (call_set_password, ["user.created", "user.password_set"]),
+    "people.grant_role": (call_grant, ["user.created", "membership.granted"]),
+    "people.set_up_authenticator": (
+        call_authenticator,
+        ["authenticator.set_up", "authenticator.removed", "authenticator.set_up"],
+    ),
+    "people.admit_operator": (
+        call_admit,
+        [
+            *("user.created", "membership.granted", "authenticator.set_up"),
+            *("user.password_set", "authenticator.removed", "authenticator.set_up"),
+        ],
+    ),
+    "provider_configs.create_provider_config": (call_create_config, ["provider_config.created"]),
+    "provider_configs.update_provider_config": (
+        call_update_config,
+        ["provider_config.created", "provider_config.changed"],
+    ),
+    "revocations.revoke_token": (
+        lambda s: revocations.revoke_token(
+            scope=SEED, jti="a-token", psp_id=s.tenant.psp.id, now=clock.now()
+        ),
+        ["token.revoked"],
+    ),
+    "signing_keys.ensure_signing_key": (
+        lambda s: signing_keys.ensure_signing_key(now=clock.now()),
+        ["signing_key.created"],
+    ),
+    "signing_keys.publish_next_key": (
+        lambda s: signing_keys.publish_next_key(now=clock.now()),
+        ["signing_key.created"],
+    ),
+    "signing_keys.advance_rotation": (
+        call_rotation,
+        ["signing_key.retiring", "signing_key.active", "signing_key.retired"],
+    ),
+    "signing_keys.retire_key_now": (call_retire, ["signing_key.retired", "signing_key.created"]),
+}
+# Services that leave no record, and why.
+SILENT = {
+    "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
+    "cleanup.forget_expired": "removes what has lost its meaning by itself",
+    "revocations.revoke_tokens_of": "a part of the change that asks for it, which is recorded",
+    "revocations.lift_revocation": "a part of the change that asks for it, which is recorded",
+    "revocations.token_subject": "reads",
+    "signing_keys.private_key": "reads",
+    "tokens.exchange_assertion": "a token lives for minutes; its assertion is remembered until it expires",
+    "tokens.issue_device_token": "writes nothing",
+    "trust.published_keys": "reads",
+    "verification.authenticate_token": "reads",
+}
+
+
+def public_services() -> set[str]:
+    found = set()
+    for module in pkgutil.iter_modules(services.__path__):
+        held = importlib.import_module(f"{services.__name__}.{module.name}")
+        found |= {
+            f"{module.name}.{name}"
+            for name, function in inspect.getmembers(held, inspect.isfunction)
+            if not name.startswith("_") and function.__module__ == held.__name__
+        }
+    return found
+
+
+def test_every_service_is_entered():
+    assert public_services() == set(SERVICES) | set(SILENT)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_is_left_by_every_service(stage, name):
+    call, actions = SERVICES[name]
+    call(stage)
+    assert [record["action"] for record in audited()][-len(actions) :] == actions
+    assert_hidden(stage)
+
+
+def test_is_not_left_when_the_change_is_rolled_back(stage):
+    before = len(audited())
+
+    def create_two() -> None:
+        with atomic(SEED):
+            for code in ("FRESH", stage.tenant.merchant.code):
+                hierarchy.create_merchant(
+                    scope=SEED, psp_id=stage.tenant.psp.id, profile=make_profile(code), now=clock.now()
+                )
+
+    with pytest.raises(CodeTaken):
+        create_two()
+    assert len(audited()) == before
+
+
+def assert_hidden(stage: Stage) -> None:
+    """No secret is in any record, on its way or in the trail."""
+    deliver_all([db])
+    with audit_atomic(SystemScope("invariants")):
+        whole = str(audited()) + str(list(AuditEvent.objects.values()))
+    assert [secret for secret in stage.secrets if secret in whole] == []
+    with atomic(SEED):
+        kept = [key.secret_hash for key in ApiKey.objects.all()]
+        kept += [user.password for user in User.objects.all()]
+        kept += [key.private_jwk_sealed for key in SigningKey.objects.all()]
+    assert [secret for secret in kept if secret in whole] == []
+
+
+# --- what it says -----------------------------------------------------------------------------------------------------
+
+
+def trail(psp_id: int | None) -> list[AuditEvent]:
+    deliver_all([db])
+    with audit_atomic(SystemScope("invariants")):
+        return list(AuditEvent.objects.filter(psp_id=psp_id).order_by("sequence"))
+
+
+def test_shows_what_was_changed_and_what_it_was(stage):
+    hierarchy.update_store(
+        scope=SEED,
+        store_id=stage.tenant.store.id,
+        changes=ProfileChanges(name="New", status="suspended"),
+        now=clock.now(),
+    )
+    found = trail(stage.tenant.psp.id)[-1]
+    assert (found.before, found.after) == (
+        {"name": stage.tenant.store.name, "status": "active", "version": 1},
+        {"name": "New", "status": "suspended", "version": 2},
+    )
+    place = (found.psp_id, found.merchant_id, found.store_id, found.object_type, found.object_id)
+    store = stage.tenant.store
+    assert place == (store.psp_id, store.merchant_id, store.id, "store", str(store.id))
+
+
+def test_shows_that_a_secret_changed_and_not_what_it_is(stage):
+    call_update_config(stage)
+    found = trail(stage.tenant.psp.id)[-1]
+    assert found.before == {"credentials_sealed": "[redacted]", "version": 1}
+    assert found.after == {"credentials_sealed": "[redacted]", "version": 2}
+
+
+def test_says_why(stage):
+    device = stage.active()
+    devices.revoke_device(scope=SEED, device_id=device.id, actor="test", reason="stolen", now=clock.now())
+    found = trail(stage.tenant.psp.id)[-1]
+    assert (found.action, found.object_id, found.reason, found.livemode) == (
+        "device.revoked",
+        device.public_id,
+        "stolen",
+        False,
+    )
+
+
+def test_names_a_terminal_that_activates_itself(stage):
+    device = stage.active()
+    found = trail(stage.tenant.psp.id)[-1]
+    assert (found.action, found.actor_kind, found.actor_id) == (
+        "device.activated",
+        "device",
+        device.public_id,
+    )
+
+
+def test_belongs_to_the_platform_when_it_is_nobodys(stage):
+    signing_keys.ensure_signing_key(now=clock.now())
+    assert [record.action for record in trail(None)] == ["signing_key.created"]
+
+
+def test_tells_who_signed_in_to_whose_console_and_who_was_refused(stage):
+    email, secret = make_person(Role.PSP_ADMIN, psp_id=stage.tenant.psp.id)
+    stage.hide(secret)
+    sign_in(email, password="wrong horse battery")
+    sign_in("nobody@example.com", secret, password="wrong horse battery")
+    sign_in(email, secret)
+    with atomic(SEED):
+        user = User.objects.get(email=email)
+    refused = [record for record in trail(None) if record.action == "user.sign_in_refused"]
+    assert {(record.object_id, record.actor_kind) for record in refused} == {
+        (str(user.pk), "anonymous"),
+        ("unknown", "anonymous"),
+    }
+    entered = trail(stage.tenant.psp.id)[-1]
+    assert (entered.action, entered.actor_kind, entered.actor_id, entered.address) == (
+        *("user.signed_in", "person", f"user:{user.pk}"),
+        "127.0.0.1",
+    )
+    assert pyotp.TOTP(secret).now() not in str(trail(None))
+    assert_hidden(stage)
+
+
+def test_is_left_by_the_consoles_own_page_for_passwords(stage):
+    client, _ = sign_in(*make_person(Role.PSP_ADMIN, psp_id=stage.tenant.psp.id))
+    form = {"old_password": PASSWORD, "new_password1": f"{SECRET} 2", "new_password2": f"{SECRET} 2"}
+    assert client.post("/admin/password_change/", form).status_code == 302
+    with atomic(SEED):
+        user = User.objects.get(email__startswith="psp-admin")
+    found = trail(None)[-1]
+    assert (found.action, found.object_id, found.actor_kind, found.actor_id) == (
+        *("user.password_set", str(user.pk)),
+        *("person", f"user:{user.pk}"),
+    )
+    assert_hidden(stage)
+
+
+def test_names_both_people_when_one_acts_as_another(stage, api, monkeypatch):
+    """The token of an impersonation says who acts; nothing else has to remember to."""
+    token = person_token(scopes=["platform"])
+    claims = {"act": {"sub": "user:99"}}
+    monkeypatch.setattr(
+        "mpac.portal.services.verification.orjson.loads", lambda raw: {**json.loads(raw), **claims}
+    )
+    answer = api.patch(
+        f"/v1/psps/{stage.tenant.psp.id}",
+        {"name": "New"},
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 200
+    found = trail(stage.tenant.psp.id)[-1]
+    assert (found.actor_kind, found.actor_id, found.acting_as) == ("person", "user:99", "user:1")
