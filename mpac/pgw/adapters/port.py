@@ -222,7 +222,15 @@ class Reversed:
     message: str
 
 
-OperationOutcome = Done | Accepted | NeverHeard | Reversed | Declined | NotProcessed | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    """The provider gave nothing back, and no call will make it: people have to send this payment's money."""
+
+    code: str
+    message: str
+
+
+OperationOutcome = Done | Accepted | NeverHeard | Reversed | ByHand | Declined | NotProcessed | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from mpac.pgw.db import atomic
 from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.refunds import LIVE, RETRIABLE
 from mpac.pgw.errors import (
+    CurrencyNotAccepted,
     PartialRefundNotSupported,
     RefundExceedsCapture,
     RefundNotRetriable,
@@ -41,6 +42,7 @@ class NewRefund:
     idempotency_key: str
     requested_by: str
     amount_minor: int | None = None
+    currency: str | None = None
     retry_of: uuid.UUID | None = None
 
 
@@ -55,7 +57,7 @@ def begin_refund(*, wanted: NewRefund, now: dt.datetime) -> tuple[Refund, bool]:
     """Reserve and open a refund in the caller's transaction, or find what this key opened before.
 
     Returns it and whether the provider is to be called by who opened it. Raises NotFound, RefundExceedsCapture,
-    RefundSpansCaptures, RefundNotRetriable, PartialRefundNotSupported and AccountsBusy.
+    RefundSpansCaptures, RefundNotRetriable, PartialRefundNotSupported, CurrencyNotAccepted and AccountsBusy.
     """
     intent = lock_intent(wanted.intent_id)
     known = find_refund_by_key(
@@ -63,6 +65,8 @@ def begin_refund(*, wanted: NewRefund, now: dt.datetime) -> tuple[Refund, bool]:
     )
     if known is not None:
         return known, False
+    if wanted.currency not in (None, intent.currency):
+        raise CurrencyNotAccepted
     failed = _retried(intent, wanted.retry_of) if wanted.retry_of is not None else None
     if failed is not None and failed.late_payment_id is not None:
         return _return_again(intent, failed, wanted, now=now), False
