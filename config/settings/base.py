@@ -152,6 +152,11 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["kernel.rest.openapi.finish"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "kernel.uploads.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- MPAC ---------------------------------------------------------------------------------------------------------
 MPAC_ENV = env.str("MPAC_ENV", default="production")
