@@ -114,10 +114,28 @@ class NothingToSettle(Conflict):
     code = "nothing_to_settle"
 
 
+class PaymentDisputed(Conflict):
+    """The payer's bank takes this money back already. It is refunded when the dispute is won, or by losing it."""
+
+    code = "payment_disputed"
+
+
 class StatementBusy(Conflict):
     """Another run takes this statement in."""
 
     code = "statement_busy"
+
+
+class StatementProfileChanged(Conflict):
+    """This statement was begun with another profile; only that one takes it to its end."""
+
+    code = "statement_profile_changed"
+
+
+class StatementDoesNotAddUp(Conflict):
+    """What is stored of this statement is not what was read from it. Nothing is called reconciled."""
+
+    code = "statement_does_not_add_up"
 
 
 class IllegalExceptionTransition(Conflict):

@@ -251,13 +251,18 @@ class CaptureNews:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeNews:
-    """What a signed callback proves about a dispute. `status` is opened, under_review, won or lost."""
+    """What a signed callback or a statement proves about a dispute. `status` is opened, under_review, won or lost.
+
+    `withdrawn` and `reinstated` are all that was taken from the merchant and given back so far, as far as it is told.
+    """
 
     reference: str
     status: str
     amount: Money
     reason: str
     evidence_due_at: dt.datetime | None = None
+    withdrawn: Money | None = None
+    reinstated: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

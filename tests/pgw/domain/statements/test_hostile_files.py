@@ -18,7 +18,7 @@ HEADER, GOOD = KBANK.splitlines(keepends=True)[:2]
     [
         (b"", [(1, "empty")]),
         (b"\n\n\n", [(1, "no_header")]),
-        (b"PK\x03\x04 this is a spreadsheet\x00", [(1, "nul")]),
+        (b"PK\x03\x04 this is a spreadsheet\x00", [(1, "zip")]),
         (HEADER.encode() + b"KB1\x00,", [(2, "nul")]),
         (HEADER.encode() + "KB1,KEYé".encode("latin-1") + b"\n", [(2, "encoding")]),
         (HEADER.encode("utf-16"), [(1, "wide_encoding")]),
