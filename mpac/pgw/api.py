@@ -226,12 +226,15 @@ def notice_urls(*, scope: TenantScope) -> dict[int, dict[str, str]]:
     return mirror.list_notice_urls(scope=scope)
 
 
-def bank_differences(*, charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+def bank_differences(
+    *, charges: Sequence[Mapping[str, Any]], refunds: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...]]:
     """What a bank's own books, where they can be read, and the gateway's do not agree on; none when all is well.
 
-    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at.
+    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at; each refund
+    has provider, charge_reference, amount, status and created_at.
     """
-    return list_bank_differences(charges)
+    return list_bank_differences(charges, refunds)
 
 
 def invariants() -> list[Invariant]:

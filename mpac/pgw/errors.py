@@ -15,7 +15,10 @@ Conflict
 |-- EvidenceDecided          the evidence was agreed to, or refused
 |-- ReferenceDiffers         the second person has seen another reference
 |-- NothingToSettle          the provider is the one to say what became of it
+|-- PaymentDisputed          the payer's bank takes this money back already
 |-- StatementBusy            another run takes the statement in
+|-- StatementProfileChanged  the statement was begun with another profile
+|-- StatementDoesNotAddUp    what is stored of it is not what was read
 |-- IllegalExceptionTransition  the exception's state does not lead there
 |-- RulesOutdated            somebody has published other routing rules meanwhile
 |-- TooManyEndpoints         the partner has as many webhook endpoints as one may have
