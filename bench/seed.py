@@ -159,6 +159,7 @@ class Seeding:
         print("  vacuum and analyze", flush=True)
         for table in COLUMNS:
             admin.execute(f"VACUUM (ANALYZE) pgw.{table}")
+        admin.execute("ANALYZE pgw.stores, pgw.merchants, pgw.client_partners")
         admin.execute("CHECKPOINT")
         admin.execute("INSERT INTO bench.finished VALUES (now())")
         print(f"  filled in {(time.monotonic() - self._began) / 60:.1f} min", flush=True)

@@ -34,4 +34,4 @@ def simulated_bank_differences() -> list[tuple[Any, ...]]:
             truth = http.get(f"{settings.MPAC_SIMULATOR_URL}/__truth").raise_for_status().json()
     except httpx2.HTTPError as error:
         return [("the simulator could not be asked", repr(error))]
-    return pgw.bank_differences(charges=truth["charges"])
+    return pgw.bank_differences(charges=truth["charges"], refunds=truth["refunds"])

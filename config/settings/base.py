@@ -153,6 +153,11 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["kernel.rest.openapi.finish"],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "kernel.uploads.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # --- MPAC ---------------------------------------------------------------------------------------------------------
 MPAC_ENV = env.str("MPAC_ENV", default="production")
@@ -196,6 +201,7 @@ MPAC_RATE_LIMITS = {
     "sign_in_account": env.int("MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT", default=20),
     "sign_in_address": env.int("MPAC_RATE_LIMIT_SIGN_IN_ADDRESS", default=100),
 }
+MPAC_WEB_THREADS = env.int("MPAC_WEB_THREADS", default=6)  # as deploy/process starts them
 MPAC_WEB_PROCESSES = env.int("MPAC_WEB_PROCESSES", default=2)
 MPAC_MAX_BODY_BYTES = env.int("MPAC_MAX_BODY_BYTES", default=256 * 1024)
 MPAC_MAX_SERVICE_BODY_BYTES = env.int("MPAC_MAX_SERVICE_BODY_BYTES", default=4 * 1024 * 1024)

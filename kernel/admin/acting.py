@@ -54,7 +54,7 @@ class ActingAdmin(ModelAdmin):
         if row is None:
             raise Http404
         run = partial(action.run, row, actor_of(request), now)
-        if request.method == "POST" and self._act(request, action, form, run, row=row):
+        if request.method == "POST" and self._act(request, action, form, run, row=row, place=row):
             return redirect(self.url_of(key))
         names = {"subtitle": self.public_name(key) or str(row), "row_url": self.url_of(key), "facts": facts}
         return self._question(request, action, form, names)
@@ -66,7 +66,7 @@ class ActingAdmin(ModelAdmin):
             raise PermissionDenied
         form = action.form(request.POST or None, request.FILES or None)
         run = partial(action.run, action.person(request, scope), now)
-        if request.method == "POST" and self._act(request, action, form, run, row=None):
+        if request.method == "POST" and self._act(request, action, form, run, row=None, place=scope):
             return redirect(self.list_url())
         return self._question(request, action, form, {"row_url": self.list_url()})
 
@@ -122,13 +122,14 @@ class ActingAdmin(ModelAdmin):
         run: Callable[..., str],
         *,
         row: Any,
+        place: Any,
     ) -> bool:
         """Do it and say so, or say why not; False while the form has to be looked at again."""
         if form is not None and not form.is_valid():
             return False
         answers = form.cleaned_data if form is not None else {}
         about = {"action": action.name, "table": self.opts.db_table, "actor": actor_of(request)}
-        entry = self.journal.begin(**about, row=row, answers=answers) if self.journal else None
+        entry = self.journal.begin(**about, row=row, place=place, answers=answers) if self.journal else None
         try:
             said, refused = run(**answers), None
         except DomainError as error:

@@ -88,8 +88,10 @@ class ListAction:
 class Journal(Protocol):
     """Where a context keeps who did what in its console: entered before it is done, so that nothing happens unseen."""
 
-    def begin(self, *, actor: str, action: str, table: str, row: Any, answers: Mapping[str, Any]) -> Any:
-        """Enter what is about to be done; returns what names the entry."""
+    def begin(
+        self, *, actor: str, action: str, table: str, row: Any, place: Any, answers: Mapping[str, Any]
+    ) -> Any:
+        """Enter what is about to be done to a row, or to a list; `place` says whose it is. Returns what names the entry."""
 
     def end(self, entry: Any, *, done: bool, said: str, now: dt.datetime) -> None:
         """Say how it ended."""

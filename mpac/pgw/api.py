@@ -16,11 +16,13 @@ from mpac.pgw.dto import (
     PartnerSnapshot,
     PaymentIntentDTO,
     ProviderConfigSnapshot,
+    RefundDTO,
     StoreSnapshot,
     SyncItem,
     SyncResult,
 )
 from mpac.pgw.errors import (
+    AccountsBusy,
     AmountTooLarge,
     AmountTooSmall,
     CaptureNotSupported,
@@ -28,15 +30,22 @@ from mpac.pgw.errors import (
     IllegalIntentTransition,
     LatePaymentDecided,
     MethodNotSupported,
+    PartialRefundNotSupported,
+    PaymentTokenRequired,
     ProviderNotUsable,
+    RefundExceedsCapture,
+    RefundNotRetriable,
+    RefundSpansCaptures,
     StoreNotUsable,
 )
-from mpac.pgw.selectors import intents, mirror
+from mpac.pgw.selectors import intents, mirror, refunds
 from mpac.pgw.selectors.invariants import list_bank_differences, list_invariants
 from mpac.pgw.selectors.observations import list_observations
 from mpac.pgw.services import cancellation, confirmation, creation, late_money, mirroring
+from mpac.pgw.services import refunds as refunding
 
 __all__ = [
+    "AccountsBusy",
     "AmountTooLarge",
     "AmountTooSmall",
     "CaptureNotSupported",
@@ -45,10 +54,16 @@ __all__ = [
     "LatePaymentDecided",
     "MerchantSnapshot",
     "MethodNotSupported",
+    "PartialRefundNotSupported",
     "PartnerSnapshot",
     "PaymentIntentDTO",
+    "PaymentTokenRequired",
     "ProviderConfigSnapshot",
     "ProviderNotUsable",
+    "RefundDTO",
+    "RefundExceedsCapture",
+    "RefundNotRetriable",
+    "RefundSpansCaptures",
     "StoreNotUsable",
     "StoreSnapshot",
     "SyncItem",
@@ -61,10 +76,12 @@ __all__ = [
     "confirm_payment_intent",
     "create_payment_intent",
     "get_payment_intent",
+    "get_refund",
     "invariants",
     "mirror_checksums",
     "notice_urls",
     "observations",
+    "refund_payment_intent",
     "return_late_payment",
 ]
 
@@ -133,6 +150,42 @@ def get_payment_intent(*, scope: TenantScope, intent_id: str) -> PaymentIntentDT
         return intents.intent_dto(intents.get_intent(decode("pi", intent_id)))
 
 
+def refund_payment_intent(
+    *,
+    scope: TenantScope,
+    intent_id: str,
+    amount: Money | None = None,
+    reason: str,
+    idempotency_key: str,
+    requested_by: str,
+    retry_of: str | None = None,
+    now: dt.datetime,
+) -> RefundDTO:
+    """Give captured money back, all that is left of it without an amount; or the refund that this key opened before.
+
+    `retry_of` names a failed refund to replace. The answer's status tells how far it came: `completed`, `failed`,
+    `processing` while its outcome is open, or `pending` when it waits for people. Calls the provider, so it must not be
+    called inside a transaction. Raises NotFound, CurrencyNotAccepted, RefundExceedsCapture, RefundSpansCaptures,
+    RefundNotRetriable, PartialRefundNotSupported and AccountsBusy.
+    """
+    wanted = refunding.NewRefund(
+        intent_id=decode("pi", intent_id),
+        amount_minor=None if amount is None else amount.amount_minor,
+        currency=None if amount is None else amount.currency,
+        reason=reason,
+        retry_of=None if retry_of is None else decode("re", retry_of),
+        idempotency_key=idempotency_key,
+        requested_by=requested_by,
+    )
+    return refunds.refund_dto(refunding.refund_intent(scope=scope, wanted=wanted, now=now))
+
+
+def get_refund(*, scope: TenantScope, refund_id: str) -> RefundDTO:
+    """The refund as it stands. Raises NotFound."""
+    with atomic(scope):
+        return refunds.refund_dto(refunds.get_refund(decode("re", refund_id)))
+
+
 def accept_late_payment(*, scope: TenantScope, intent_id: str, now: dt.datetime) -> PaymentIntentDTO:
     """The claim is still open: late money completes the intent. Accepting again changes nothing.
 
@@ -173,12 +226,15 @@ def notice_urls(*, scope: TenantScope) -> dict[int, dict[str, str]]:
     return mirror.list_notice_urls(scope=scope)
 
 
-def bank_differences(*, charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+def bank_differences(
+    *, charges: Sequence[Mapping[str, Any]], refunds: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...]]:
     """What a bank's own books, where they can be read, and the gateway's do not agree on; none when all is well.
 
-    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at.
+    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at; each refund
+    has provider, charge_reference, amount, status and created_at.
     """
-    return list_bank_differences(charges)
+    return list_bank_differences(charges, refunds)
 
 
 def invariants() -> list[Invariant]:

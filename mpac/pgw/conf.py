@@ -45,6 +45,9 @@ MAX_RESENT = 10_000
 DEFAULT_SECRET_OVERLAP_S = 24 * 3600
 MAX_SECRET_OVERLAP_S = 7 * 24 * 3600
 
+# A call that takes longer holds a thread as one that hangs does.
+HANGS_AFTER_S = 2.0
+
 # For currencies that the settings say nothing about.
 DEFAULT_AMOUNT_LIMITS = (1, 10**12)
 
@@ -63,6 +66,11 @@ def provider_timeout_s() -> float:
 def provider_concurrency() -> int:
     """How many calls one process may have under way at one account."""
     return int(settings.MPAC_PROVIDER_CONCURRENCY)
+
+
+def hanging_calls() -> int:
+    """How many of a process's threads the hanging calls of one PSP may hold: half of them."""
+    return max(1, int(settings.MPAC_WEB_THREADS) // 2)
 
 
 def breakers_enforced() -> bool:

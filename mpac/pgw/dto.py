@@ -23,6 +23,21 @@ class PaymentIntentDTO:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDTO:
+    """A refund as other contexts see it. A `manual` one waits for two people."""
+
+    id: str
+    intent_id: str
+    status: str
+    amount_minor: int
+    currency: str
+    reason: str
+    provider: str
+    manual: bool
+    last_error: dict[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderConfigSnapshot:
     """A store's account at a provider: `account` is how the provider knows the store, the credentials stay sealed."""
 

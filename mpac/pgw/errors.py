@@ -15,7 +15,10 @@ Conflict
 |-- EvidenceDecided          the evidence was agreed to, or refused
 |-- ReferenceDiffers         the second person has seen another reference
 |-- NothingToSettle          the provider is the one to say what became of it
+|-- PaymentDisputed          the payer's bank takes this money back already
 |-- StatementBusy            another run takes the statement in
+|-- StatementProfileChanged  the statement was begun with another profile
+|-- StatementDoesNotAddUp    what is stored of it is not what was read
 |-- IllegalExceptionTransition  the exception's state does not lead there
 |-- RulesOutdated            somebody has published other routing rules meanwhile
 |-- TooManyEndpoints         the partner has as many webhook endpoints as one may have
@@ -114,10 +117,28 @@ class NothingToSettle(Conflict):
     code = "nothing_to_settle"
 
 
+class PaymentDisputed(Conflict):
+    """The payer's bank takes this money back already. It is refunded when the dispute is won, or by losing it."""
+
+    code = "payment_disputed"
+
+
 class StatementBusy(Conflict):
     """Another run takes this statement in."""
 
     code = "statement_busy"
+
+
+class StatementProfileChanged(Conflict):
+    """This statement was begun with another profile; only that one takes it to its end."""
+
+    code = "statement_profile_changed"
+
+
+class StatementDoesNotAddUp(Conflict):
+    """What is stored of this statement is not what was read from it. Nothing is called reconciled."""
+
+    code = "statement_does_not_add_up"
 
 
 class IllegalExceptionTransition(Conflict):

@@ -209,6 +209,9 @@ class DisputeFact(IntentFact, abstract=True):
     reason: str
     provider_reference: str
     evidence_due_at: datetime | None = None
+    withdrawn_minor: int = 0
+    reinstated_minor: int = 0
+    funds_currency: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +223,7 @@ class DisputeOpened(DisputeFact):
 
 @dataclass(frozen=True, kw_only=True)
 class DisputeUpdated(DisputeFact):
-    """It is under review, or its amount or the time for evidence has changed."""
+    """It is under review, its amount or the time for evidence has changed, or money was taken or given back."""
 
     type: ClassVar[str] = "pgw.dispute_updated"
 

@@ -80,6 +80,7 @@ def dispute_object(dispute: Dispute, charge: Charge) -> dict[str, Any]:
         "id": dispute.provider_reference,
         "object": "dispute",
         "amount": dispute.amount,
+        "balance_transactions": _dispute_movements(dispute),
         "charge": _charge_id(charge),
         "created": opened,
         "currency": dispute.currency.lower(),
@@ -89,6 +90,15 @@ def dispute_object(dispute: Dispute, charge: Charge) -> dict[str, Any]:
         "reason": dispute.reason,
         "status": _DISPUTE_STATUSES[dispute.status],
     }
+
+
+def _dispute_movements(dispute: Dispute) -> list[dict[str, Any]]:
+    """The money goes with the dispute, and with a fee, and comes back when it is won."""
+    currency = dispute.currency.lower()
+    fee = dispute.amount // 10
+    taken = {"amount": -dispute.amount, "fee": fee, "net": -dispute.amount - fee, "currency": currency}
+    back = {"amount": dispute.amount, "fee": 0, "net": dispute.amount, "currency": currency}
+    return [taken, back] if dispute.status == "won" else [taken]
 
 
 def card_error(charge: Charge) -> dict[str, Any]:

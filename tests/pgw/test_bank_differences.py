@@ -37,7 +37,7 @@ class Books:
         ]
 
     def differences(self, **planted):
-        return api.bank_differences(charges=self.shown(**planted))
+        return api.bank_differences(charges=self.shown(**planted), refunds=[])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_differ_in_a_payment_that_the_bank_does_not_know(books, paid):
 
 
 def test_agree_on_what_was_before_the_bank_opened_its_books(books, paid):
-    assert api.bank_differences(charges=[]) == []
+    assert api.bank_differences(charges=[], refunds=[]) == []
     books.opened_at = clock.now() + dt.timedelta(seconds=1)
     assert books.differences(status="pending", provider_reference=None) == []
 

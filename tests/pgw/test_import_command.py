@@ -30,7 +30,8 @@ def test_says_what_became_of_the_lines(run):
     assert out.splitlines()[0].startswith("statement.csv: reconciled, 3 lines, ")
     assert "  missing_in_mpac      payment                      1           12,550 THB" in out
     assert "  missing_in_mpac      refund                       1           -1,281 THB" in out
-    assert "comparing: line 3 of 3" in err
+    assert "  which adds up to what was read:\n                       payment                      1" in out
+    assert f"comparing [{'#' * 30}]: line 3 of 3, " in err
 
 
 def test_takes_the_same_file_once(run):

@@ -222,7 +222,15 @@ class Reversed:
     message: str
 
 
-OperationOutcome = Done | Accepted | NeverHeard | Reversed | Declined | NotProcessed | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    """The provider gave nothing back, and no call will make it: people have to send this payment's money."""
+
+    code: str
+    message: str
+
+
+OperationOutcome = Done | Accepted | NeverHeard | Reversed | ByHand | Declined | NotProcessed | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,13 +251,18 @@ class CaptureNews:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeNews:
-    """What a signed callback proves about a dispute. `status` is opened, under_review, won or lost."""
+    """What a signed callback or a statement proves about a dispute. `status` is opened, under_review, won or lost.
+
+    `withdrawn` and `reinstated` are all that was taken from the merchant and given back so far, as far as it is told.
+    """
 
     reference: str
     status: str
     amount: Money
     reason: str
     evidence_due_at: dt.datetime | None = None
+    withdrawn: Money | None = None
+    reinstated: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from kernel.admin import ConsoleAdmin, ConsoleSite, PlatformAdmin, find_console_scope
+from kernel.admin import ConsoleAdmin, ConsoleSite, Journal, PlatformAdmin, find_console_scope
 from kernel.admin.columns import identifier
 from kernel.tenancy import Scope, SystemScope, TenantScope
 from mpac.pgw.adapters.registry import list_adapters
@@ -39,9 +39,11 @@ class ProviderFilter(SimpleListFilter):
 class GatewayJournal:
     """Who did what, in the gateway's own schema."""
 
-    def begin(self, *, actor: str, action: str, table: str, row: Any, answers: Mapping[str, Any]) -> Any:
+    def begin(
+        self, *, actor: str, action: str, table: str, row: Any, place: Any, answers: Mapping[str, Any]
+    ) -> Any:
         """Enter it before it is done."""
-        return begin_entry(actor=actor, action=action, table=table, row=row, answers=answers)
+        return begin_entry(actor=actor, action=action, table=table, row=row, place=place, answers=answers)
 
     def end(self, entry: Any, *, done: bool, said: str, now: dt.datetime) -> None:
         """Say how it ended."""
@@ -52,7 +54,7 @@ class GatewayAdmin(ConsoleAdmin):
     """Pages of the gateway's tenant tables."""
 
     db = db
-    journal = GatewayJournal()
+    journal: ClassVar[Journal | None] = GatewayJournal()
 
     def named(self, kind: str, key: Any) -> Any:
         """An identifier of another row, with the way to its page."""

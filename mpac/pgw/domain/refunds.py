@@ -19,7 +19,8 @@ S = RefundStatus
 
 TRANSITIONS: Mapping[RefundStatus, frozenset[RefundStatus]] = {
     S.PENDING: frozenset({S.PROCESSING, S.COMPLETED, S.CANCELLED}),
-    S.PROCESSING: frozenset({S.COMPLETED, S.FAILED}),
+    # Back to pending where its provider turns out not to give this payment back: then people send it.
+    S.PROCESSING: frozenset({S.PENDING, S.COMPLETED, S.FAILED}),
     S.COMPLETED: frozenset({S.REVERSED}),
     # A late truth is always accepted: money that was given back was given back.
     S.FAILED: frozenset({S.COMPLETED}),

@@ -12,7 +12,7 @@ from mpac.pgw.domain.console import TRANSITIONS, EntryStatus
 
 
 class ConsoleEntry(models.Model):
-    """One action of one person, entered before it is done. Its tenant is that of the row, or empty."""
+    """One action of one person, entered before it is done. Its tenant is the row's, or that of who did it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     created_at = models.DateTimeField(default=clock.now)

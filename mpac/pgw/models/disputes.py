@@ -22,6 +22,11 @@ class Dispute(StoreModel):
     amount_minor = models.BigIntegerField()
     currency = CurrencyField()
     reason = models.TextField()
+    withdrawn_minor = models.BigIntegerField(
+        default=0, help_text="all that the provider took from the merchant, fees included where it tells them"
+    )
+    reinstated_minor = models.BigIntegerField(default=0, help_text="all that it gave back")
+    funds_currency = CurrencyField(null=True, help_text="of both, once one is told")
     evidence_due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     provider = models.TextField()
@@ -43,6 +48,11 @@ class Dispute(StoreModel):
                 fields=["psp_id", "merchant_id", "provider", "provider_reference"], name="disputes_once"
             ),
             models.CheckConstraint(condition=models.Q(amount_minor__gt=0), name="disputes_amount"),
+            models.CheckConstraint(
+                condition=models.Q(withdrawn_minor=0, reinstated_minor=0)
+                | models.Q(withdrawn_minor__gte=0, reinstated_minor__gte=0, funds_currency__isnull=False),
+                name="disputes_funds",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=sorted(CLOSED), closed_at__isnull=False)
                 | (~models.Q(status__in=sorted(CLOSED)) & models.Q(closed_at__isnull=True)),

@@ -26,6 +26,9 @@ class DisputeView(View, kw_only=True):
     amount: int
     currency: str
     reason: str
+    withdrawn: int
+    reinstated: int
+    funds_currency: str | None
     evidence_due_at: dt.datetime | None
     closed_at: dt.datetime | None
     provider: str
@@ -93,6 +96,9 @@ def dispute_view(dispute: Dispute) -> DisputeView:
         amount=dispute.amount_minor,
         currency=dispute.currency,
         reason=dispute.reason,
+        withdrawn=dispute.withdrawn_minor,
+        reinstated=dispute.reinstated_minor,
+        funds_currency=dispute.funds_currency,
         evidence_due_at=dispute.evidence_due_at,
         closed_at=dispute.closed_at,
         provider=dispute.provider,

@@ -2,12 +2,19 @@
 
 import uuid
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from kernel.errors import NotFound
 from mpac.pgw.domain.disputes import DisputeStatus
 from mpac.pgw.domain.movements import MovementKind
-from mpac.pgw.models import Dispute, DisputeEvent, PaymentAttempt, ProviderReference, StoreProviderConfig
+from mpac.pgw.models import (
+    Dispute,
+    DisputeEvent,
+    PaymentAttempt,
+    PaymentIntent,
+    ProviderReference,
+    StoreProviderConfig,
+)
 
 
 def get_dispute(dispute_id: uuid.UUID) -> Dispute:
@@ -38,6 +45,15 @@ def list_dispute_events(dispute: Dispute) -> QuerySet[DisputeEvent]:
         psp_id=dispute.psp_id, merchant_id=dispute.merchant_id, dispute_id=dispute.pk
     ).order_by("sequence")
     return found
+
+
+def disputed_minor(intent: PaymentIntent) -> int:
+    """How much of a locked intent is disputed and not won; a lost dispute has given the money back for good."""
+    lasting = Dispute.objects.filter(intent=intent, currency=intent.currency).exclude(
+        status=DisputeStatus.WON
+    )
+    total: int | None = lasting.aggregate(total=Sum("amount_minor"))["total"]
+    return total or 0
 
 
 def lock_dispute(attempt: PaymentAttempt, reference: str) -> Dispute | None:

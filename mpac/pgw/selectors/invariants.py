@@ -131,7 +131,7 @@ BANK_DISAGREES = """
                a.created_at
         FROM payment_transactions t
         JOIN payment_attempts a ON a.psp_id = t.psp_id AND a.merchant_id = t.merchant_id AND a.id = t.attempt_id
-        WHERE t.status = 'captured'
+        WHERE t.status = 'captured' AND t.provider_name <> 'manual'
     )
     SELECT provider, provider_reference, bank.reference, bank.amount, booked.provider_key, booked.amount_minor
     FROM bank FULL JOIN booked USING (provider, provider_reference)
@@ -144,6 +144,29 @@ BANK_DISAGREES = """
       )) LIMIT 20
 """
 
+# What was given back of a charge, all its refunds together: providers name their refunds in too many ways. People's own
+# transfers are in no bank's books here.
+BANK_REFUNDS_DISAGREE = """
+    WITH told AS (
+        SELECT * FROM jsonb_to_recordset(%(refunds)s::jsonb) AS r (
+            provider text, charge_reference text, amount bigint, status text, created_at timestamptz
+        )
+    ), bank AS (
+        SELECT provider, regexp_replace(charge_reference, '-hold$', '') AS provider_key,
+               coalesce(sum(amount) FILTER (WHERE status = 'done'), 0) AS given, max(created_at) AS last_at
+        FROM told GROUP BY 1, 2
+    ), ours AS (
+        SELECT a.provider, a.provider_key, coalesce(sum(r.amount_minor) FILTER (WHERE r.status = 'completed'), 0) AS given,
+               min(r.created_at) AS since, bool_or(r.next_probe_at IS NOT NULL) AS asked
+        FROM refunds r JOIN payment_attempts a ON a.psp_id = r.psp_id AND a.merchant_id = r.merchant_id AND a.id = r.attempt_id
+        WHERE NOT r.manual AND r.provider <> 'manual' GROUP BY 1, 2
+    )
+    SELECT provider, provider_key, bank.given, ours.given FROM bank FULL JOIN ours USING (provider, provider_key)
+    WHERE coalesce(bank.given, 0) <> coalesce(ours.given, 0)
+      AND (bank.given IS NOT NULL OR ours.since >= %(since)s)
+      AND NOT (coalesce(ours.asked, false) AND bank.last_at > now() - make_interval(mins => %(minutes)s)) LIMIT 20
+"""
+
 # Another account is tried only on proof that nothing happened at the one before; a late truth may follow.
 FAILED_OVER_IN_DOUBT = """
     SELECT d.intent_id, a.number, b.status FROM routing_decisions d
@@ -154,12 +177,18 @@ FAILED_OVER_IN_DOUBT = """
 """
 
 
-def list_bank_differences(charges: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+def list_bank_differences(
+    charges: Sequence[Mapping[str, Any]], refunds: Sequence[Mapping[str, Any]]
+) -> list[tuple[Any, ...]]:
     """Movements of money that a bank's own books and ours do not agree on, with what each of them says."""
+    books = {
+        "charges": json.dumps(charges),
+        "refunds": json.dumps(refunds),
+        "since": min((str(charge["created_at"]) for charge in charges), default=None),
+        "minutes": RESOLVED_WITHIN_MINUTES,
+    }
     with atomic(SystemScope("invariants")):
-        return db.execute(
-            BANK_DISAGREES, {"charges": json.dumps(charges), "minutes": RESOLVED_WITHIN_MINUTES}
-        )
+        return db.execute(BANK_DISAGREES, books) + db.execute(BANK_REFUNDS_DISAGREE, books)
 
 
 def list_invariants() -> list[Invariant]:

@@ -5,7 +5,10 @@ import uuid
 from django.db.models import QuerySet
 
 from kernel.errors import NotFound
+from kernel.ids import encode
+from mpac.pgw.dto import RefundDTO
 from mpac.pgw.models import PaymentIntent, Refund
+from mpac.pgw.selectors.intents import last_error
 
 
 def get_refund(refund_id: uuid.UUID) -> Refund:
@@ -30,6 +33,21 @@ def find_refund_by_operation(*, provider: str, operation_key: str) -> Refund | N
     """The refund that a provider knows under our key, or None."""
     found: Refund | None = Refund.objects.filter(provider=provider, operation_key=operation_key).first()
     return found
+
+
+def refund_dto(refund: Refund) -> RefundDTO:
+    """The refund as other contexts see it."""
+    return RefundDTO(
+        id=encode("re", refund.pk),
+        intent_id=encode("pi", refund.intent_id),
+        status=str(refund.status),
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        reason=refund.reason,
+        provider=refund.provider,
+        manual=refund.manual,
+        last_error=last_error(refund),
+    )
 
 
 def list_refunds(intent: PaymentIntent) -> QuerySet[Refund]:

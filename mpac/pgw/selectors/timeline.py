@@ -252,5 +252,5 @@ def _entries(entries: Iterable[ConsoleEntry]) -> Iterator[Happening]:
             row=each,
             status=each.status,
             who=each.actor,
-            why=" ".join(filter(None, [reason, each.said])),
+            why=": ".join(filter(None, [reason, each.said])),
         )

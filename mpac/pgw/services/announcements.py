@@ -53,6 +53,9 @@ def announce_dispute(event: type[D], dispute: Dispute, *, now: dt.datetime) -> N
         reason=dispute.reason,
         provider_reference=dispute.provider_reference,
         evidence_due_at=dispute.evidence_due_at,
+        withdrawn_minor=dispute.withdrawn_minor,
+        reinstated_minor=dispute.reinstated_minor,
+        funds_currency=dispute.funds_currency,
     )
 
 

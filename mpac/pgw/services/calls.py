@@ -12,6 +12,7 @@ from mpac.pgw.adapters.port import (
     Agreed,
     Approved,
     Authorized,
+    ByHand,
     Declined,
     Done,
     NotProcessed,
@@ -60,5 +61,5 @@ def measured(provider: str, operation: str, call: Callable[[], R]) -> R:
 def _word(outcome: Outcome | OperationOutcome) -> str:
     if isinstance(outcome, SUCCESS):
         return "success"
-    words = {Declined: "declined", NotProcessed: "not_processed", Unknown: "unknown"}
+    words = {Declined: "declined", ByHand: "declined", NotProcessed: "not_processed", Unknown: "unknown"}
     return words.get(type(outcome), "pending")

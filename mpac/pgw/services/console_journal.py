@@ -17,10 +17,10 @@ NOBODYS = SystemScope("console")
 
 
 def begin_entry(
-    *, actor: str, action: str, table: str, row: Any, answers: Mapping[str, Any]
+    *, actor: str, action: str, table: str, row: Any, place: Any, answers: Mapping[str, Any]
 ) -> tuple[Scope, uuid.UUID]:
-    """Enter what is about to be done; returns what `end_entry` is told."""
-    psp_id, merchant_id = getattr(row, "psp_id", None), getattr(row, "merchant_id", None)
+    """Enter what is about to be done, at whose place; returns what `end_entry` is told."""
+    psp_id, merchant_id = getattr(place, "psp_id", None), getattr(place, "merchant_id", None)
     scope: Scope = NOBODYS if psp_id is None else TenantScope(psp_id, merchant_id)
     entry = ConsoleEntry(
         psp_id=psp_id,

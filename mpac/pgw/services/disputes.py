@@ -1,6 +1,7 @@
 """What a provider tells of a dispute becomes what is stored: in any order, as often as it comes.
 
-A dispute changes no sum of its intent: the money was captured, and whether it stays is told by the dispute.
+A dispute changes no sum of its intent: the money was captured, and whether it stays is told by the dispute. What is
+disputed and not won is not refunded beside it (`services/refunds.py`).
 """
 
 import datetime as dt
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from kernel.ids import created_at_of, uuid7
+from kernel.logs import get_logger
 from kernel.money import Money
 from kernel.scrubbing import scrub_text
 from kernel.tenancy import Scope
@@ -23,7 +25,10 @@ from mpac.pgw.selectors.locks import lock_attempt_with_intent
 from mpac.pgw.services.announcements import announce_dispute
 from mpac.pgw.services.evidence import LearnedFrom, remember
 
+logger = get_logger(__name__)
+
 MAX_REASON = 255
+FUNDS = ("withdrawn_minor", "reinstated_minor", "funds_currency")
 
 
 def apply_dispute_news(
@@ -45,7 +50,7 @@ def apply_dispute_news(
         if allows(DisputeStatus(dispute.status), status):
             _remember(attempt, news, learned_from=learned_from)
             _move(dispute, status, news, actor=learned_from, now=now)
-        elif dispute.status == status:
+        else:
             _refresh(dispute, news, now=now)
     return dispute
 
@@ -69,6 +74,7 @@ def _open(attempt: PaymentAttempt, news: DisputeNews, *, actor: str, now: dt.dat
         livemode=attempt.livemode,
         **_sum(attempt, news),
     )
+    _count_funds(dispute, news)
     dispute.save(force_insert=True)
     _record(dispute, None, actor=actor)
     announce_dispute(DisputeOpened, dispute, now=now)
@@ -82,23 +88,40 @@ def _move(
     dispute.status, dispute.status_at, dispute.version = status, now, dispute.version + 1
     dispute.closed_at = now if status in CLOSED else None
     dispute.evidence_due_at = news.evidence_due_at or dispute.evidence_due_at
-    dispute.save(update_fields=["status", "status_at", "version", "closed_at", "evidence_due_at"])
+    _count_funds(dispute, news)
+    dispute.save(
+        update_fields=["status", "status_at", "version", "closed_at", "evidence_due_at", *FUNDS],
+    )
     _record(dispute, source, actor=actor)
     announce_dispute(DisputeClosed if status in CLOSED else DisputeUpdated, dispute, now=now)
 
 
 def _refresh(dispute: Dispute, news: DisputeNews, *, now: dt.datetime) -> None:
-    """The same state told again, with another amount or another time for the evidence."""
-    wanted = {
-        **_sum(dispute.attempt, news),
-        "evidence_due_at": news.evidence_due_at or dispute.evidence_due_at,
-    }
-    if dispute.status in CLOSED or all(getattr(dispute, name) == value for name, value in wanted.items()):
-        return
+    """The same state told again, with another amount or time for the evidence, or old news, with what money moved."""
+    wanted: dict[str, Any] = {}
+    if dispute.status == news.status and dispute.status not in CLOSED:
+        due = news.evidence_due_at or dispute.evidence_due_at
+        wanted = {**_sum(dispute.attempt, news), "evidence_due_at": due}
+    before = {name: getattr(dispute, name) for name in (*wanted, *FUNDS)}
     for name, value in wanted.items():
         setattr(dispute, name, value)
-    dispute.save(update_fields=list(wanted))
+    _count_funds(dispute, news)
+    if all(getattr(dispute, name) == value for name, value in before.items()):
+        return
+    dispute.save(update_fields=list(before))
     announce_dispute(DisputeUpdated, dispute, now=now)
+
+
+def _count_funds(dispute: Dispute, news: DisputeNews) -> None:
+    """Money that was taken or given back is told as a sum that only grows, so that old news takes nothing away."""
+    for name, told in (("withdrawn_minor", news.withdrawn), ("reinstated_minor", news.reinstated)):
+        if told is None or told.amount_minor <= getattr(dispute, name):
+            continue
+        if dispute.funds_currency not in (None, told.currency):
+            logger.warning("a dispute's money is told in another currency", dispute=str(dispute.pk))
+            continue
+        dispute.funds_currency = told.currency
+        setattr(dispute, name, told.amount_minor)
 
 
 def _sum(attempt: PaymentAttempt, news: DisputeNews) -> dict[str, Any]:

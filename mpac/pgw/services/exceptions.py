@@ -61,8 +61,8 @@ def open_exceptions(file: StatementFile, ids: Sequence[uuid.UUID]) -> None:
             _learn(exception, line)
 
 
-def open_untold(file: StatementFile, rows: Iterable[tuple[Any, ...]]) -> int:
-    """An exception for each movement of ours that no statement tells; returns how many."""
+def open_untold(file: StatementFile, rows: Iterable[tuple[Any, ...]]) -> list[ReconciliationException]:
+    """An exception for each movement of ours that no statement tells; returns those that are new."""
     fresh = [
         _exception(
             file,
@@ -83,7 +83,7 @@ def open_untold(file: StatementFile, rows: Iterable[tuple[Any, ...]]) -> int:
     )
     fresh = [each for each in fresh if each.movement_id not in known]
     _open(fresh)
-    return len(fresh)
+    return fresh
 
 
 def settle_found(file: StatementFile, ids: Sequence[uuid.UUID], *, now: dt.datetime) -> None:

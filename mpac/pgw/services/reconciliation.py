@@ -21,6 +21,7 @@ from mpac.pgw.services import statement_sql as sql
 from mpac.pgw.services.exceptions import open_exceptions, open_untold, settle_found
 from mpac.pgw.services.statement_evidence import apply_line, ask_soon
 from mpac.pgw.services.statement_files import Progress, advance_file
+from mpac.pgw.services.statement_report import Sums, make_report
 
 logger = get_logger(__name__)
 
@@ -38,7 +39,7 @@ def reconcile_file(
 ) -> StatementFile:
     """Compare what is not compared yet, look for what the file should have told, and return it with its report.
 
-    Raises StatementBusy when another run is at it.
+    Raises StatementBusy when another run is at it, and StatementDoesNotAddUp.
     """
     if file.status != FileStatus.IMPORTED:
         return file
@@ -48,9 +49,9 @@ def reconcile_file(
             advance_file(file, compared_up_to=max(lines.values()))
         progress("comparing", file.compared_up_to, file.lines_total)
     recheck_waiting(scope=scope, file=file, evidence=profile.evidence, batch=batch, now=now)
-    missing, waiting = _find_untold(scope, file, profile, batch=batch)
     with atomic(scope):
-        file.report = {**file.report, **_report(file), "missing_in_provider": missing, "timing": waiting}
+        missing, waiting = _find_untold(file, profile, batch=batch)
+        file.report = {**file.report, **make_report(file, missing=missing, waiting=waiting)}
         advance_file(file, status=FileStatus.RECONCILED, finished_at=now, report=file.report)
     return file
 
@@ -78,6 +79,7 @@ def compare_lines(
         except Exception:
             logger.exception("a line could not be applied", file=str(file.pk), line=str(line[0]))
     with atomic(scope):
+        db.execute(sql.BY_INDEX)
         if learned:
             _compare(batch)
         ask_soon(db.execute(sql.WAIT, batch), now=now)
@@ -112,8 +114,9 @@ def recheck_waiting(
 def _compare(batch: dict[str, Any]) -> None:
     """The set-based comparison of what has no outcome yet. Runs alone for a merchant's money at a provider."""
     db.execute(sql.LOCK, batch)
-    db.execute(sql.CLAIM, batch)
+    db.execute(sql.BY_INDEX)
     for statement in (
+        sql.CLAIM,
         sql.SET_ASIDE,
         sql.COMPARE_PAYMENTS,
         sql.COMPARE_REFUNDS,
@@ -137,22 +140,23 @@ def _by_file(
         yield file, [each.line_id for each in waiting if each.file_id == file_id and each.line_id]
 
 
-def _find_untold(scope: TenantScope, file: StatementFile, profile: Profile, *, batch: int) -> tuple[int, int]:
-    """How many of our movements are missing in the file, and how many may still come with the next one.
+def _find_untold(file: StatementFile, profile: Profile, *, batch: int) -> tuple[Sums, Sums]:
+    """Which of our movements are missing in the file, and which may still come with the next one, added up.
 
     What was counted before the file's end less the provider's lag should have been told; each movement is judged once.
+    Runs in the caller's transaction, with the report: a run that was cut off judges them again.
     """
+    missing, waiting = Sums(), Sums()
     if file.starts_at is None or file.ends_at is None:
-        return 0, 0
-    with atomic(scope):
-        since = _checked_until(file) or file.starts_at
-        until = max(since, file.ends_at - profile.lag)
-        missing = sum(
-            open_untold(file, rows) for rows in _untold(file, since=since, until=until, limit=batch)
-        )
-        later = _untold(file, since=until, until=file.ends_at, limit=batch)
-        waiting = sum(len(rows) for rows in later)
-        advance_file(file, checked_until=until)
+        return missing, waiting
+    db.execute(sql.BY_INDEX)
+    since = _checked_until(file) or file.starts_at
+    until = max(since, file.ends_at - profile.lag)
+    for rows in _untold(file, since=since, until=until, limit=batch):
+        missing.add((each.currency, each.known_minor) for each in open_untold(file, rows))
+    for rows in _untold(file, since=until, until=file.ends_at, limit=batch):
+        waiting.add((currency, known_minor) for *_, known_minor, currency in rows)
+    advance_file(file, checked_until=until)
     return missing, waiting
 
 
@@ -189,14 +193,3 @@ def _untold(
     while rows := db.execute(sql.UNTOLD, place):
         yield rows
         place |= {"after_id": rows[-1][0], "after": rows[-1][1]}
-
-
-def _report(file: StatementFile) -> dict[str, Any]:
-    """Counts and sums of the lines by what became of them."""
-    rows = db.execute(sql.SUMS, [file.created_at, file.psp_id, file.merchant_id, file.pk])
-    outcomes: dict[str, int] = {}
-    for outcome, _kind, _currency, count, _amount, _fee in rows:
-        outcomes[outcome] = outcomes.get(outcome, 0) + count
-    names = ("outcome", "kind", "currency", "lines", "amount_minor", "fee_minor")
-    sums = [dict(zip(names, (*row[:4], int(row[4]), int(row[5])), strict=True)) for row in rows]
-    return {"outcomes": outcomes, "sums": sums}

@@ -9,6 +9,7 @@ from kernel.money import Money
 from kernel.tenancy import Scope
 from mpac.pgw.adapters.port import (
     Accepted,
+    ByHand,
     Declined,
     Done,
     NeverHeard,
@@ -63,8 +64,8 @@ def apply_refund_truth(
                 _ask_again_later(case, reference=outcome.reference)
             case Reversed():
                 _reversed(case, outcome)
-            case Declined():
-                _failed(case, code=outcome.code, message=outcome.message)
+            case Declined() | ByHand():
+                _refused(case, outcome)
             case NotProcessed() if proves_refusal(case.refund, learned_from=learned_from):
                 _failed(case, code=outcome.code, message=outcome.message)
             case NotProcessed() | Unknown():
@@ -142,6 +143,13 @@ def _reversed(case: _Case, outcome: Reversed) -> None:
     announce_refund(RefundReversed, refund, now=case.now)
 
 
+def _refused(case: _Case, outcome: Declined | ByHand) -> None:
+    if isinstance(outcome, ByHand):
+        _left_to_people(case, outcome)
+    else:
+        _failed(case, code=outcome.code, message=outcome.message)
+
+
 def _failed(case: _Case, *, code: str, message: str) -> None:
     refund = case.refund
     if refund.status != RefundStatus.PROCESSING:
@@ -159,6 +167,23 @@ def _failed(case: _Case, *, code: str, message: str) -> None:
     if refund.late_payment_id is None:
         sums.free_refund(refund.intent, refund.amount_minor)
     announce_refund(RefundFailed, refund, now=case.now)
+
+
+def _left_to_people(case: _Case, outcome: ByHand) -> None:
+    """The provider will not do it, so it waits for people, with its amount still reserved."""
+    if case.refund.status != RefundStatus.PROCESSING:
+        return
+    _remember(case, status="refund_refused", code=outcome.code)
+    move_refund(
+        case.refund,
+        RefundStatus.PENDING,
+        actor=case.learned_from,
+        now=case.now,
+        reason=outcome.code,
+        manual=True,
+        error_code=outcome.code,
+        error_message=outcome.message,
+    )
 
 
 def _doubt(case: _Case, outcome: Done, *, code: str) -> None:

@@ -14,12 +14,15 @@ from mpac.pgw.db import atomic
 from mpac.pgw.domain.captures import CaptureStatus
 from mpac.pgw.domain.refunds import LIVE, RETRIABLE
 from mpac.pgw.errors import (
+    CurrencyNotAccepted,
     PartialRefundNotSupported,
+    PaymentDisputed,
     RefundExceedsCapture,
     RefundNotRetriable,
     RefundSpansCaptures,
 )
 from mpac.pgw.models import Capture, PaymentAttempt, PaymentIntent, Refund
+from mpac.pgw.selectors.disputes import disputed_minor
 from mpac.pgw.selectors.locks import lock_intent, lock_returning_late_payment
 from mpac.pgw.selectors.refunds import find_refund_by_key, get_refund
 from mpac.pgw.services import sums
@@ -41,6 +44,7 @@ class NewRefund:
     idempotency_key: str
     requested_by: str
     amount_minor: int | None = None
+    currency: str | None = None
     retry_of: uuid.UUID | None = None
 
 
@@ -55,7 +59,8 @@ def begin_refund(*, wanted: NewRefund, now: dt.datetime) -> tuple[Refund, bool]:
     """Reserve and open a refund in the caller's transaction, or find what this key opened before.
 
     Returns it and whether the provider is to be called by who opened it. Raises NotFound, RefundExceedsCapture,
-    RefundSpansCaptures, RefundNotRetriable, PartialRefundNotSupported and AccountsBusy.
+    RefundSpansCaptures, RefundNotRetriable, PaymentDisputed, PartialRefundNotSupported, CurrencyNotAccepted and
+    AccountsBusy.
     """
     intent = lock_intent(wanted.intent_id)
     known = find_refund_by_key(
@@ -63,10 +68,13 @@ def begin_refund(*, wanted: NewRefund, now: dt.datetime) -> tuple[Refund, bool]:
     )
     if known is not None:
         return known, False
+    if wanted.currency not in (None, intent.currency):
+        raise CurrencyNotAccepted
     failed = _retried(intent, wanted.retry_of) if wanted.retry_of is not None else None
     if failed is not None and failed.late_payment_id is not None:
         return _return_again(intent, failed, wanted, now=now), False
     amount_minor = _amount(intent, wanted, failed)
+    _check_disputes(intent, amount_minor)
     if amount_minor < 1 or not sums.reserve_refund(intent, amount_minor):
         raise RefundExceedsCapture
     attempt = _charged_attempt(intent)
@@ -125,6 +133,14 @@ def _return_again(intent: PaymentIntent, failed: Refund, wanted: NewRefund, *, n
     failed.intent = failed.attempt.intent = intent
     late = lock_returning_late_payment(failed)
     return open_late_refund(late, requested_by=wanted.requested_by, retry_of=failed, now=now)
+
+
+def _check_disputes(intent: PaymentIntent, amount_minor: int) -> None:
+    """What a payer's bank takes back is not given back beside it. Raises PaymentDisputed."""
+    left = intent.captured_minor - intent.refunded_minor - intent.refunding_minor
+    disputed = disputed_minor(intent)
+    if disputed and left - disputed < amount_minor <= left:
+        raise PaymentDisputed
 
 
 def _amount(intent: PaymentIntent, wanted: NewRefund, failed: Refund | None) -> int:

@@ -1,4 +1,7 @@
-"""How many calls may be under way at one account at once, counted in this process.
+"""How many calls may be under way at one account at once, counted in this process, and how many of one PSP may hang.
+
+Calls that are answered promptly hold a thread for an instant; a bank that hangs would hold them all, and with them everybody
+else's requests. So of the threads a PSP's hanging calls have half: more are turned away until one of them has ended.
 
 A slot is taken before an attempt, a capture or a refund is committed and given back when its call has ended, so that too
 many at once are turned away while nothing has happened yet. One whose transaction was rolled back lapses after a while.
@@ -50,8 +53,10 @@ class Slots:
         self._accounts: dict[uuid.UUID, AccountKey] = {}
 
     def take(self, account: AccountKey, holder: uuid.UUID, *, now: dt.datetime) -> bool:
-        """Take a slot for one call, named by what it is about; False when all are taken."""
+        """Take a slot for one call, named by what it is about; False when all are taken, or too many hang."""
         with self._lock:
+            if self._hanging(account.psp_id, now=now) >= conf.hanging_calls():
+                return False
             taken = self._taken.setdefault(account, {})
             for lapsed in [each for each, until in taken.items() if until <= now]:
                 del taken[lapsed], self._accounts[lapsed]
@@ -60,6 +65,17 @@ class Slots:
             taken[holder] = now + dt.timedelta(seconds=conf.provider_timeout_s()) + MARGIN
             self._accounts[holder] = account
             return True
+
+    def _hanging(self, psp_id: int, *, now: dt.datetime) -> int:
+        """The calls of a PSP that have been under way for longer than a healthy provider takes."""
+        life = dt.timedelta(seconds=conf.provider_timeout_s()) + MARGIN
+        since = now - dt.timedelta(seconds=conf.HANGS_AFTER_S)
+        return sum(
+            since >= until - life and until > now
+            for account, taken in self._taken.items()
+            if account.psp_id == psp_id
+            for until in taken.values()
+        )
 
     def need(self, account: AccountKey, holder: uuid.UUID, *, now: dt.datetime) -> None:
         """Take a slot. Raises AccountsBusy when all are taken."""

@@ -6,9 +6,9 @@ goes on where a run was cut off: how far it came is committed with each batch.
 
 import datetime as dt
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ from mpac.pgw.db import atomic, db
 from mpac.pgw.domain.reconciliation import FileStatus
 from mpac.pgw.domain.statements.lines import COMPARED, Fault, FileFault, LineKind, StatementLine
 from mpac.pgw.domain.statements.profiles import Profile
+from mpac.pgw.errors import StatementProfileChanged
 from mpac.pgw.models import StatementFile
 from mpac.pgw.services.reconciliation import reconcile_file
 from mpac.pgw.services.statement_files import Progress, advance_file
@@ -44,11 +45,22 @@ class Source:
 
 
 @dataclass(slots=True)
+class _Total:
+    """What the lines of one kind come to."""
+
+    lines: int = 0
+    amount_minor: int = 0
+    fee_minor: int = 0
+    net_minor: int = 0
+
+
+@dataclass(slots=True)
 class _Findings:
     """What the first reading found."""
 
     last: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    totals: defaultdict[tuple[str, str, str], _Total] = field(default_factory=lambda: defaultdict(_Total))
     starts_at: dt.datetime | None = None
     ends_at: dt.datetime | None = None
     faults: list[Fault] = field(default_factory=list)
@@ -59,6 +71,12 @@ class _Findings:
             return
         self.last = line.number
         self.kinds[line.kind] += 1
+        if line.kind is not LineKind.IGNORED:
+            total = self.totals[line.kind, line.currency, line.settled_currency]
+            total.lines += 1
+            total.amount_minor += line.amount_minor
+            total.fee_minor += line.fee_minor or 0
+            total.net_minor += line.net_minor or 0
         if line.kind in COMPARED:
             self.starts_at = min(self.starts_at or line.occurred_at, line.occurred_at)
             self.ends_at = max(self.ends_at or line.occurred_at, line.occurred_at)
@@ -68,12 +86,14 @@ def import_statement(*, source: Source, now: dt.datetime, progress: Progress) ->
     """Take a file in and compare it with our books; safe to repeat and to cut off.
 
     Returns the file, which is rejected with its faults when it cannot be read. Raises StatementBusy when another run is
-    at it.
+    at it, StatementProfileChanged and StatementDoesNotAddUp.
     """
     scope = TenantScope(source.psp_id, source.merchant_id)
     size, digest = _fingerprint(source.file)
     with atomic(scope):
         known: StatementFile | None = StatementFile.objects.filter(sha256=digest).first()
+    if known is not None and known.status in {FileStatus.IMPORTING, FileStatus.IMPORTED}:
+        _expect_profile(known, source.profile)
     if known is None or known.status in {FileStatus.REJECTED, FileStatus.IMPORTING}:
         findings = _examine(source, progress)
         known = _enter(scope, source, findings, known, size=size, digest=digest, now=now)
@@ -83,6 +103,12 @@ def import_statement(*, source: Source, now: dt.datetime, progress: Progress) ->
     return reconcile_file(
         scope=scope, file=known, profile=source.profile, batch=BATCH, now=now, progress=progress
     )
+
+
+def _expect_profile(file: StatementFile, profile: Profile) -> None:
+    """A file is read by one profile from its first line to its last. Raises StatementProfileChanged."""
+    if file.report.get("profile") != profile.fingerprint:
+        raise StatementProfileChanged
 
 
 def _fingerprint(file: BinaryIO) -> tuple[int, str]:
@@ -138,7 +164,14 @@ def _enter(
     file.faults = [
         {"line": each.line, "code": each.code, "message": each.message} for each in findings.faults
     ]
-    file.report = {"read": dict(findings.kinds)}
+    file.report = {
+        "read": dict(findings.kinds),
+        "totals": [
+            {"kind": kind, "currency": currency, "settled_currency": settled, **asdict(total)}
+            for (kind, currency, settled), total in sorted(findings.totals.items())
+        ],
+        "profile": source.profile.fingerprint,
+    }
     with atomic(scope):
         file.save(force_insert=known is None)
     return file

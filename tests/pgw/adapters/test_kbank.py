@@ -16,6 +16,7 @@ from mpac.pgw.adapters.kbank.qr import read_qr
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
+    ByHand,
     Declined,
     Done,
     NeverHeard,
@@ -399,8 +400,8 @@ def test_gives_no_part_back(adapter, wire, refund):
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (("settlement_error", "Transaction is already settled (EMSET)"), ("PAID", Declined)),
-        (("qr_void", "Cannot void other channel. (EMQRVOTCH)"), ("PAID", Declined)),
+        (("settlement_error", "Transaction is already settled (EMSET)"), ("PAID", ByHand)),
+        (("qr_void", "Cannot void other channel. (EMQRVOTCH)"), ("PAID", ByHand)),
         (("qr_void", "QR void is not allowed."), ("VOIDED", Done)),
         (("duplicate_request", "This request is duplicated. (EMDR)"), ("VOIDED", Done)),
         (("duplicate_request", "This request is duplicated. (EMDR)"), ("PAID", Unknown)),

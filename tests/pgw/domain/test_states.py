@@ -38,7 +38,7 @@ returned: return_due
 """
 REFUND_EDGES = """
 pending: processing completed cancelled
-processing: completed failed
+processing: pending completed failed
 completed: reversed
 failed: completed
 cancelled:

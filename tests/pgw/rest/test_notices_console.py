@@ -18,10 +18,14 @@ from mpac.pgw.models import (
     WebhookKey,
 )
 from mpac.pgw.services.inbound import SCOPE
+from mpac.portal.db import db as portal
 from mpac.portal.domain.roles import Role
+from mpac.portal.models import User
+from mpac.portal.services.people import grant_role
 from tests import consoles
 from tests.pgw.conftest import AMOUNT
 from tests.pgw.doubles import TIMEOUT, answers, registered
+from tests.portal.factories import SEED
 from tests.portal.test_admin import make_person, sign_in
 
 CARD = "4242424242424242"
@@ -217,7 +221,21 @@ def test_of_a_range_are_those_of_the_own_tenant(paid, stranger):
     said = foreign.post(range_url(), around(statuses=["applied"]), follow=True).content.decode()
     assert "within seconds: 0." in said
     assert the(WebhookKey).next_try_at is None
+    assert (the(ConsoleEntry).psp_id, the(ConsoleEntry).status) == (stranger.tenant.psp.id, "done")
     assert foreign.post(url(paid, "replay")).status_code == 404
+
+
+def test_of_a_range_are_those_that_one_may_touch(partner, paid, stranger):
+    """Somebody who only looks at one PSP and runs another one."""
+    email, secret = make_person(Role.AUDITOR, psp_id=partner.tenant.psp.id)
+    with portal.atomic(SEED):
+        user = User.objects.get(email=email)
+    grant_role(scope=SEED, user=user, role=Role.PSP_ADMIN, now=clock.now(), psp_id=stranger.tenant.psp.id)
+    client = sign_in(email, secret)[0]
+    said = client.post(range_url(), around(statuses=["applied"]), follow=True).content.decode()
+    assert "within seconds: 0." in said
+    assert the(WebhookKey).next_try_at is None
+    assert client.post(url(paid, "replay")).status_code == 403
 
 
 def test_of_a_range_need_all_that_is_asked(paid):

@@ -14,6 +14,7 @@ from kernel.money import Money
 from mpac.pgw.adapters import registry
 from mpac.pgw.adapters.port import DisputeNews, WebhookHint, WebhookTrust
 from mpac.pgw.db import atomic
+from mpac.pgw.errors import PaymentDisputed
 from mpac.pgw.models import Dispute, DisputeEvent, PaymentTransaction, StoreProviderConfig, WebhookKey
 from mpac.pgw.services.disputes import apply_dispute_news
 from mpac.pgw.services.evidence import LearnedFrom
@@ -162,6 +163,57 @@ def test_keeps_what_the_provider_said(tell):
     with atomic(SCOPE):
         said = list(PaymentTransaction.objects.filter(provider_reference="CASE1").order_by("pk"))
     assert [each.status for each in said] == ["dispute_opened", "dispute_won"]
+
+
+FUNDS = [(0, 0), (11500, 0), (11500, 10000)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_counts_what_was_taken_and_given_back_in_whatever_order_it_is_told(tell, paid, events, order):
+    for number in (*order, *order):
+        taken, given = (Money(minor, "THB") for minor in FUNDS[number])
+        tell("won" if number == 2 else "opened", withdrawn=taken, reinstated=given)
+    [dispute] = disputes()
+    assert (dispute.withdrawn_minor, dispute.reinstated_minor, dispute.funds_currency) == (
+        11500,
+        10000,
+        "THB",
+    )
+    assert (dispute.status, told(events, paid)[0]) == ("won", "dispute_opened")
+
+
+def test_tells_of_money_that_comes_back_after_its_end(tell, paid, events):
+    tell("won", withdrawn=Money(11500, "THB"))
+    tell("won", withdrawn=Money(11500, "THB"), reinstated=Money(10000, "THB"))
+    tell("won", withdrawn=Money(11500, "THB"), reinstated=Money(10000, "THB"))
+    assert told(events, paid) == ["dispute_opened", "dispute_closed", "dispute_updated"]
+
+
+def test_adds_up_no_two_currencies(tell):
+    tell(withdrawn=Money(11500, "THB"))
+    tell(withdrawn=Money(99999, "USD"))
+    assert [(each.withdrawn_minor, each.funds_currency) for each in disputes()] == [(11500, "THB")]
+
+
+@pytest.mark.parametrize("status", ["opened", "under_review", "lost"])
+def test_keeps_what_it_is_about_from_being_refunded_beside_it(tell, paid, refunds, status):
+    tell(status)
+    with pytest.raises(PaymentDisputed):
+        refunds.give(paid, 2551)
+    assert refunds.all() == []
+    refunds.give(paid, 2550)
+    assert refunds.sums(paid) == (0, 2550)
+
+
+def test_that_is_won_lets_the_payment_be_refunded(tell, paid, refunds):
+    tell("won")
+    refunds.give(paid, 12550)
+    assert refunds.sums(paid) == (0, 12550)
+
+
+def test_of_a_payment_that_was_given_back_meanwhile_is_kept_beside_the_refund(tell, paid, refunds):
+    refunds.give(paid, 12550)
+    assert (tell().status, refunds.sums(paid)) == ("opened", (0, 12550))
 
 
 def test_of_one_payment_may_be_several(tell):

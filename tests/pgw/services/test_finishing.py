@@ -18,8 +18,10 @@ from mpac.pgw.adapters.port import (
 )
 from mpac.pgw.domain.methods import CaptureMethod
 from mpac.pgw.domain.probing import STALE_SENT_AFTER
-from mpac.pgw.services import finishing
+from mpac.pgw.services import finishing, inbound
+from mpac.pgw.services.asking import prepare_question
 from mpac.pgw.services.cancellation import cancel_intent
+from mpac.pgw.services.finishing import begin_finish
 from mpac.pgw.services.inbound import Delivery, receive_webhook
 from mpac.pgw.services.resolution import resolve_due_attempts
 from tests.pgw.agreeing import AgreeingAdapter, SigningAdapter
@@ -326,6 +328,27 @@ def test_is_sent_once_though_another_process_learns_of_it_meanwhile(gateway, pro
     notify(gateway, intent)
     assert len(provider.finished) == 1
     assert state(gateway, intent) == ("succeeded", "captured")
+
+
+def test_is_begun_by_one_of_two_who_know_of_it(gateway, provider):
+    intent = agreed(gateway)
+    provider.on_finish.append(answers(TIMEOUT))
+    with pytest.MonkeyPatch.context() as nobody:
+        nobody.setattr(inbound, "finish_attempt", lambda **_given: None)
+        notify(gateway, intent)
+    attempt_id = gateway.attempt(intent).pk
+    both = [prepare_question(scope=SCOPE, attempt_id=attempt_id, now=gateway.now) for _ in range(2)]
+    assert [begin_finish(question, now=gateway.now) for question in both] == [True, False]
+
+
+def test_is_not_asked_for_anew_once_it_was_sent(gateway, provider):
+    intent = agreed(gateway)
+    provider.on_finish.append(provider.carry_out_and_hang)
+    notify(gateway, intent)
+    provider.on_probe += [answers(Pending())] * 2
+    resolve(gateway, first=2, step=5)
+    assert state(gateway, intent) == ("succeeded", "captured")
+    assert (len(provider.created), len(provider.finished)) == (1, 1)
 
 
 def test_says_nothing_about_a_charge_that_nobody_could_see(gateway, provider):

@@ -4,10 +4,13 @@ import pytest
 from django.db import IntegrityError
 
 from kernel.errors import NotFound
+from kernel.ids import encode
 from kernel.money import Money
-from mpac.pgw.adapters.port import Accepted, Declined, Done, NotProcessed, RefundSupport, Unknown
+from mpac.pgw import api as pgw
+from mpac.pgw.adapters.port import Accepted, ByHand, Declined, Done, NotProcessed, RefundSupport, Unknown
 from mpac.pgw.db import atomic
 from mpac.pgw.errors import (
+    CurrencyNotAccepted,
     PartialRefundNotSupported,
     RefundExceedsCapture,
     RefundNotRetriable,
@@ -15,6 +18,7 @@ from mpac.pgw.errors import (
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.evidence import LearnedFrom
+from mpac.pgw.services.manual_refunds import Evidence, approve_refund, file_evidence
 from mpac.pgw.services.operation_resolution import resolve_due_refunds
 from mpac.pgw.services.refund_truth import apply_refund_truth
 from mpac.pgw.services.refunds import begin_refund, refund_intent
@@ -328,3 +332,46 @@ def test_that_the_provider_still_owes_an_answer_for_is_shown_with_the_reason(pai
     provider.on_refund.append(answers(Unknown(code="http_502", message="Bad gateway.")))
     refund = refunds.give(paid)
     assert (refund.error_code, refund.error_message) == ("http_502", "Bad gateway.")
+
+
+def test_is_left_to_people_when_its_provider_will_not_do_it(paid, refunds, provider, gateway, events):
+    provider.on_refund.append(answers(ByHand(code="settled", message="It is settled.")))
+    refund = refunds.give(paid, 5000)
+    assert (refund.status, refund.manual, refund.error_code) == ("pending", True, "settled")
+    assert refunds.sums(paid) == (5000, 0)
+    resolve(gateway, seconds=60)
+    assert (len(provider.refunded), provider.probed_refunds) == (1, [])
+    known = {"scope": SCOPE, "refund_id": refund.pk, "now": gateway.now}
+    sent = Evidence(reference="TRANSFER-1", note="by hand", sent_at=gateway.now)
+    file_evidence(**known, evidence=sent, person="person:2")
+    assert approve_refund(**known, person="person:3").status == "completed"
+    assert refunds.sums(paid) == (0, 5000)
+    assert events(paid)[-2:] == ["refund_created", "refund_completed"]
+
+
+def test_is_opened_by_other_contexts_as_over_the_api(paid, refunds, provider, gateway):
+    wanted = {
+        "scope": SCOPE,
+        "intent_id": encode("pi", paid.pk),
+        "reason": "returned",
+        "idempotency_key": "smarttab/1",
+        "requested_by": "smarttab",
+        "now": gateway.now,
+    }
+    first, again = (pgw.refund_payment_intent(**wanted, amount=Money(5000, "THB")) for _ in range(2))
+    assert (first.status, first.amount_minor, first.manual, first.last_error) == (
+        "completed",
+        5000,
+        False,
+        None,
+    )
+    assert pgw.get_refund(scope=SCOPE, refund_id=first.id) == first == again
+    assert len(provider.refunded) == 1
+    other = wanted | {"idempotency_key": "smarttab/2"}
+    with pytest.raises(pgw.RefundExceedsCapture):
+        pgw.refund_payment_intent(**other, amount=Money(10_000, "THB"))
+    with pytest.raises(CurrencyNotAccepted):
+        pgw.refund_payment_intent(**other, amount=Money(5000, "JPY"))
+    with pytest.raises(NotFound):
+        pgw.refund_payment_intent(**other | {"scope": OTHER_SCOPE})
+    assert refunds.sums(paid) == (0, 5000)

@@ -130,3 +130,24 @@ def test_never_exceed_the_bound_under_many_threads(settings):
     assert max(highest) <= 3
     assert len(highest) + len(turned_away) == 2000
     assert counted.under_way(FAKE) == 0
+
+
+def test_of_one_psp_may_hold_half_of_the_threads_when_they_hang_and_leave_the_others_to_everybody_else(
+    settings,
+):
+    settings.MPAC_WEB_THREADS = 6
+    ours, elsewhere, theirs = Slots(), AccountKey(1, 12, 112, "other"), AccountKey(2, 22, 222, "fake")
+    holders = [uuid7() for _ in range(3)]
+    for holder, account in zip(holders, (FAKE, FAKE, elsewhere), strict=True):
+        assert ours.take(account, holder, now=NOW)
+    soon, later = NOW + dt.timedelta(seconds=1), NOW + dt.timedelta(seconds=2)
+    quick = uuid7()
+    assert ours.take(FAKE, quick, now=soon)
+    ours.give_back(quick)
+    assert not ours.take(FAKE, uuid7(), now=later)
+    assert not ours.take(elsewhere, uuid7(), now=later)
+    assert ours.take(theirs, uuid7(), now=later)
+    ours.give_back(holders[0])
+    assert ours.take(FAKE, uuid7(), now=later)
+    lapsed = NOW + dt.timedelta(minutes=1)
+    assert ours.take(FAKE, uuid7(), now=lapsed)

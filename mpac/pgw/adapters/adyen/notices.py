@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from kernel.money import Money
 from mpac.pgw.adapters.adyen.protocol import HOLD_SUFFIX, Amount, checked_reference, money_of
 from mpac.pgw.adapters.http import Garbled
 from mpac.pgw.adapters.port import (
@@ -38,6 +39,8 @@ _DISPUTES = {
     "CHARGEBACK_REVERSED": "won",
     "SECOND_CHARGEBACK": "lost",
 }
+# How often the amount was taken, and given back, when a dispute has come so far.
+_FUNDS = {"CHARGEBACK": (1, 0), "CHARGEBACK_REVERSED": (1, 1), "SECOND_CHARGEBACK": (2, 1)}
 _REFUNDS = frozenset({"REFUND", "REFUND_FAILED", "REFUNDED_REVERSED"})
 _FAILED = Declined(code="refused", message="The provider refused.")
 
@@ -189,11 +192,15 @@ def _about_refund(item: Item) -> WebhookHint:
 
 
 def _about_dispute(item: Item) -> WebhookHint:
+    amount = money_of(item.amount)
+    taken, given = _FUNDS.get(item.event_code, (0, 0))
     news = DisputeNews(
         reference=checked_reference(item.psp_reference),
         status=_DISPUTES[item.event_code],
-        amount=money_of(item.amount),
+        amount=amount,
         reason=item.event_code.lower(),
+        withdrawn=Money(amount.amount_minor * taken, amount.currency),
+        reinstated=Money(amount.amount_minor * given, amount.currency),
     )
     return _about(item, dispute=news)
 

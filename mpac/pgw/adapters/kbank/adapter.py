@@ -1,7 +1,8 @@
 """KBank behind the port: a Thai QR that lives ten minutes, ended or given back as a whole; callbacks only make us ask.
 
 A code is shown once: the same request again is refused, and no inquiry gives the code back. So a charge whose answer was
-lost is cancelled, unless it turns out that it was paid. What was paid can be given back until it is settled, all of it.
+lost is cancelled, unless it turns out that it was paid. What was paid can be given back until it is settled, all of it;
+after that people send it.
 """
 
 import datetime as dt
@@ -118,7 +119,7 @@ def _created(calls: KBankCalls, reply: Reply, request: ChargeRequest) -> Outcome
 def _given_back(calls: KBankCalls, reply: Reply, request: RefundRequest) -> OperationOutcome:
     if reply.is_success:
         return protocol.voided(request)
-    refused = protocol.refusal(reply)
+    refused = protocol.refund_refusal(reply)
     if isinstance(refused, Unknown) and reply.error != protocol.DUPLICATE:
         return refused
     found = _probe_refund(calls, request)

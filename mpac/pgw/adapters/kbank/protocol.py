@@ -13,6 +13,7 @@ from mpac.pgw.adapters.kbank.qr import read_qr
 from mpac.pgw.adapters.port import (
     ActionRequired,
     Approved,
+    ByHand,
     ChargeRequest,
     Declined,
     Done,
@@ -42,6 +43,8 @@ DUPLICATE, PAID, CHARGE_UNKNOWN = "EMDR", "EMQRP", "EMITDNE"
 ENDED = frozenset({"EMQRC", "EMQRAE", "EMQRE"})
 # The bank looked at the transaction and would not: the account, the settlement, another channel.
 REFUSED = frozenset({"EMAC", "EMACF", "EMMC", "EMSET", "EMQRVOTCH"})
+# What was settled, or was paid by another channel, is given back by hand.
+LEFT_TO_PEOPLE = frozenset({"EMSET", "EMQRVOTCH"})
 # Refused before anything was processed: keys, fields, merchants and references that are not right.
 REFUSED_UNPROCESSED = frozenset(
     {"EMA", "EMPM", "EMBR", "EMICC", "EMITA", "EMITF", "EMIQR", "EMIR", "EMISDNE", "EMDNE", CHARGE_UNKNOWN}
@@ -187,6 +190,13 @@ def refusal(reply: Reply) -> Declined | NotProcessed | Unknown:
     if reply.error in REFUSED_UNPROCESSED:
         return NotProcessed(code=reply.reason, message=reply.text)
     return doubt(reply)
+
+
+def refund_refusal(reply: Reply) -> ByHand | Declined | NotProcessed | Unknown:
+    """What a refused refund proves."""
+    if reply.error in LEFT_TO_PEOPLE:
+        return ByHand(code=reply.reason, message=reply.text)
+    return refusal(reply)
 
 
 def doubt(reply: Reply) -> Unknown:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from kernel.money import Money
 from mpac.pgw.adapters.http import Garbled
 from mpac.pgw.adapters.port import DisputeNews, ProviderAccount, RefundNews, WebhookHint
 from mpac.pgw.adapters.signatures import check_any, check_freshness, find_header, webhook_secrets
@@ -52,6 +53,13 @@ class _Evidence(msgspec.Struct):
     due_by: int | None = None
 
 
+class _Movement(msgspec.Struct):
+    """What a dispute did to the balance, its fee included."""
+
+    net: int
+    currency: str
+
+
 class _Dispute(msgspec.Struct):
     id: str
     status: str
@@ -60,6 +68,7 @@ class _Dispute(msgspec.Struct):
     reason: str = ""
     payment_intent: str | None = None
     evidence_details: _Evidence | None = None
+    balance_transactions: list[_Movement] = []
 
 
 def read_event(
@@ -134,6 +143,7 @@ def _about_refund(event_id: str, about: dict[str, Any]) -> WebhookHint:
 def _about_dispute(event_id: str, about: dict[str, Any]) -> WebhookHint:
     """News of a dispute, which knows the payment's reference but not our key."""
     dispute = msgspec.convert(about, _Dispute)
+    moved = dispute.balance_transactions
     due = dispute.evidence_details.due_by if dispute.evidence_details else None
     news = DisputeNews(
         reference=dispute.id,
@@ -141,6 +151,8 @@ def _about_dispute(event_id: str, about: dict[str, Any]) -> WebhookHint:
         amount=money_of(dispute.amount, dispute.currency),
         reason=dispute.reason,
         evidence_due_at=dt.datetime.fromtimestamp(due, dt.UTC) if due else None,
+        withdrawn=_funds(moved, sign=-1),
+        reinstated=_funds(moved, sign=1),
     )
     return WebhookHint(
         dedupe_key=event_id,
@@ -149,3 +161,11 @@ def _about_dispute(event_id: str, about: dict[str, Any]) -> WebhookHint:
         answer=ANSWER,
         dispute=news,
     )
+
+
+def _funds(moved: list[_Movement], *, sign: int) -> Money | None:
+    """All that went in one direction; None where nothing did. The balance of a dispute has one currency."""
+    found = [each for each in moved if each.net * sign > 0]
+    if not found:
+        return None
+    return money_of(sum(abs(each.net) for each in found), found[0].currency)

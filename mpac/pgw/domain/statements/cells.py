@@ -12,10 +12,13 @@ from mpac.pgw.domain.statements.lines import CellFault
 
 # `decimal` has a point, `minor` counts the currency's smallest unit, `hundredths` counts hundredths of any currency.
 Amounts = Literal["decimal", "minor", "hundredths"]
+# How an amount says that it is negative: `-1.00`, `(1.00)` as accountants write it, or `1.00-` as older systems do.
+Negatives = Literal["minus", "parentheses", "trailing"]
 
 MAX_REFERENCE: Final = 255
 BUDDHIST_YEARS: Final = 543
 SHOWN: Final = 40
+GROUP: Final = 3
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/#|+*=@-]*")
 _BUDDHIST = re.compile(r"\b2[4-7][0-9]{2}\b")
 _HUNDREDTHS: Final = 2
@@ -58,15 +61,23 @@ def currency(text: str) -> str:
     return code
 
 
-def amount(text: str, currency: str, *, style: Amounts, point: str = ".", thousands: str = "") -> int:
+def amount(
+    text: str,
+    currency: str,
+    *,
+    style: Amounts,
+    point: str = ".",
+    thousands: str = "",
+    negatives: Negatives = "minus",
+) -> int:
     """Minor units of `currency`; an empty cell is none. Raises CellFault for anything that is not exactly an amount."""
     plain = text.strip()
-    if thousands:
-        plain = plain.replace(thousands, "")
     if not plain:
         return 0
-    negative = plain[0] == "-"
-    whole, dot, fraction = (plain[1:] if negative else plain).partition(point)
+    plain, negative = _unsigned(plain, negatives)
+    whole, dot, fraction = plain.partition(point)
+    if thousands and thousands in whole:
+        whole = _ungrouped(whole, thousands)
     digits = exponent(currency)
     if not (whole.isascii() and whole.isdigit()) or (dot and not (fraction.isascii() and fraction.isdigit())):
         raise CellFault("amount", f"this is not an amount: {shown(text)}")
@@ -82,6 +93,24 @@ def amount(text: str, currency: str, *, style: Amounts, point: str = ".", thousa
     else:
         units = _units(whole + fraction[:digits].ljust(digits, "0"))
     return -units if negative else units
+
+
+def _unsigned(text: str, negatives: Negatives) -> tuple[str, bool]:
+    """The amount without its sign, and whether it is negative."""
+    match negatives:
+        case "parentheses" if text[0] == "(" and text[-1] == ")":
+            return text[1:-1].strip(), True
+        case "trailing" if text[-1] == "-":
+            return text[:-1].rstrip(), True
+    return (text[1:], True) if text[0] == "-" else (text, False)
+
+
+def _ungrouped(whole: str, thousands: str) -> str:
+    """The digits before the point, which stood in threes: what `1,5` means nobody knows. Raises CellFault."""
+    first, *others = whole.split(thousands)
+    if not 0 < len(first) <= GROUP or any(len(each) != GROUP for each in others):
+        raise CellFault("amount", f"the thousands of this amount are not: {shown(whole)}")
+    return first + "".join(others)
 
 
 def _units(digits: str) -> int:

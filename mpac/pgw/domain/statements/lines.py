@@ -18,6 +18,7 @@ class LineKind(StrEnum):
     FEE = "fee"
     PAYOUT = "payout"
     ADJUSTMENT = "adjustment"
+    OTHER = "other"  # money that moved for a reason which nobody has explained to us
     IGNORED = "ignored"  # no money moved
 
 

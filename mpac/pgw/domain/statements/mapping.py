@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from mpac.pgw.domain.statements.cells import Amounts, zone
+from mpac.pgw.domain.statements.cells import Amounts, Negatives, zone
 from mpac.pgw.domain.statements.fees import FeeRule
 from mpac.pgw.domain.statements.lines import CellFault, LineKind
 from mpac.pgw.domain.statements.reading import ENCODINGS
@@ -59,8 +59,9 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One layout.
 
     `kinds` maps the provider's words; a word that is not there is `other`, or a fault. Without a kind column the sign
-    says `incoming` or `outgoing`. `evidence` says that `reference` is the very one that the provider gives to its API's
-    callers, so that a line may tell what became of an open payment; otherwise it only makes us ask.
+    says `incoming` or `outgoing`. `our_suffixes` are what we put behind a charge's key when we gave it to the provider.
+    `evidence` says that `reference` is the very one that the provider gives to its API's callers, so that a line may tell
+    what became of an open payment; otherwise it only makes us ask.
     """
 
     name: Word
@@ -82,6 +83,8 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     point: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = "."
     thousands: Annotated[str, msgspec.Meta(max_length=1)] = ""
     sign: Sign = "signed"
+    negatives: Negatives = "minus"
+    our_suffixes: tuple[Word, ...] = ()
     credit_words: tuple[Word, ...] = ("CR", "C", "+")
     debit_words: tuple[Word, ...] = ("DR", "D", "-")
     currency: str | None = None

@@ -1,11 +1,12 @@
 """PayPal's settlement report, `STL-yyyymmdd.<seq>.<version>.CSV`.
 
 Every row begins with its type: report, file and section headers, column names, bodies, footers. Amounts are unsigned
-hundredths of any currency, yen too, with CR or DR beside them. The counts in the footers must be those of the rows, and
-the last row must be there: a file that was cut off is refused.
+hundredths of any currency, yen too, with CR or DR beside them. The counts and the sums in the footers must be those of
+the rows, and the last row must be there: a file that was cut off or changed is refused.
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
@@ -28,9 +29,18 @@ _KINDS: Final = {
     "T1106": LineKind.REFUND,  # PayPal gave it back
     "T1201": LineKind.CHARGEBACK,
     "T1202": LineKind.CHARGEBACK_REVERSAL,
+    "T1108": LineKind.FEE,  # reversed
+    "T1109": LineKind.FEE,  # refunded
+    "T1110": LineKind.ADJUSTMENT,  # held while a dispute is looked into
+    "T1111": LineKind.ADJUSTMENT,  # and released
 }
-# The hundred that a code belongs to.
-_GROUPS: Final = {"T00": LineKind.PAYMENT, "T01": LineKind.FEE, "T04": LineKind.PAYOUT}
+# The hundred that a code belongs to; those of conversions, funding, holds and reserves move no money of payments.
+_GROUPS: Final = {
+    "T00": LineKind.PAYMENT,
+    "T01": LineKind.FEE,
+    "T04": LineKind.PAYOUT,
+    **dict.fromkeys(("T02", "T03", "T13", "T15", "T21"), LineKind.ADJUSTMENT),
+}
 _COLUMNS: Final = (
     "Transaction ID",
     "Invoice ID",
@@ -53,6 +63,7 @@ class PayPalProfile:
     """The settlement report of one day."""
 
     name, provider, evidence = "paypal", "paypal", True
+    fingerprint = name
     lag = dt.timedelta(hours=48)
 
     def adjusted(self, **changes: str) -> "PayPalProfile":
@@ -69,6 +80,7 @@ class PayPalProfile:
                 try:
                     yield report.body(number, row)
                 except CellFault as fault:
+                    report.is_faulty = True
                     yield fault.at(number)
             else:
                 report.frame(number, row)
@@ -81,7 +93,8 @@ class _Report:
     def __init__(self) -> None:
         self._columns: dict[str, int] = {}
         self._in_section = self._in_report = 0
-        self._is_open = self._is_over = False
+        self._sums: Counter[tuple[str, str]] = Counter()
+        self._is_open = self._is_over = self.is_faulty = False
         self._number = 0
 
     def frame(self, number: int, row: Cells) -> None:
@@ -95,8 +108,11 @@ class _Report:
         match kind:
             case "SH":
                 self._in_section = 0
+                self._sums.clear()
             case "CH":
                 self._name(number, row)
+            case "SF":
+                self._sum(number, row)
             case "SC":
                 self._count(number, row, self._in_section)
             case "RC":
@@ -159,12 +175,22 @@ class _Report:
         if len(row) < len(("RC", "1")) or row[1].strip() != str(seen):
             raise FileFault(number, "count", f"the footer does not count the {seen} rows that there are")
 
+    def _sum(self, number: int, row: Cells) -> None:
+        """The footer of a section and a currency: what came, what went. Beside a faulty row it would prove nothing."""
+        if self.is_faulty:
+            return
+        for direction, told in zip(_SIGNS, row[2:4], strict=False):
+            if told.strip() != str(self._sums[row[1].strip(), direction]):
+                raise FileFault(number, "sum", f"the footer does not add up to the {direction} of its rows")
+
     def _cell(self, row: Cells, name: str) -> str:
         return row[self._columns[name]].strip()
 
     def _signed(self, row: Cells, direction: str, amount: str, currency: str) -> int:
         units = cells.amount(self._cell(row, amount), currency, style="hundredths")
         sign = _SIGNS.get(self._cell(row, direction))
+        if amount == "Gross Transaction Amount":
+            self._sums[currency, self._cell(row, direction)] += int(self._cell(row, amount) or 0)
         if units < 0 or (units and sign is None):
             raise CellFault("direction", "this does not say which way the money goes")
         return units * (sign or 0)
@@ -172,5 +198,5 @@ class _Report:
 
 def _kind_of(code: str, amount: int) -> LineKind:
     """What a transaction event code means; a payment that we made to somebody else is none of ours."""
-    kind = _KINDS.get(code) or _GROUPS.get(code[:3], LineKind.ADJUSTMENT)
+    kind = _KINDS.get(code) or _GROUPS.get(code[:3], LineKind.OTHER)
     return LineKind.ADJUSTMENT if kind is LineKind.PAYMENT and amount < 0 else kind

@@ -15,13 +15,14 @@ class Profile(Protocol):
     """How one provider writes its statements.
 
     `lag` is how long after a payment its line may still be missing; `evidence` says whether a line may tell what became
-    of an open payment.
+    of an open payment. Two profiles with one `fingerprint` read the same lines from a file.
     """
 
     name: str
     provider: str
     evidence: bool
     lag: dt.timedelta
+    fingerprint: str
 
     def adjusted(self, **changes: str) -> "Profile":
         """The same with another `encoding` or `time_zone`. Raises ValueError."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from typing import BinaryIO
 
 import msgspec
@@ -30,6 +31,7 @@ class TableProfile:
         self.mapping = mapping
         self.name, self.provider, self.evidence = mapping.name, mapping.provider, mapping.evidence
         self.lag = dt.timedelta(hours=mapping.lag_hours)
+        self.fingerprint = sha256(msgspec.json.encode(mapping, order="sorted")).hexdigest()
 
     def adjusted(self, **changes: str) -> "TableProfile":
         """The same with another encoding or time zone. Raises ValueError."""
@@ -58,7 +60,7 @@ class _Table:
     """The columns of one file, found by their names."""
 
     def __init__(self, mapping: Mapping, number: int, header: Cells) -> None:
-        self._mapping, self._number = mapping, number
+        self._mapping, self._number, self._header = mapping, number, header
         self._names = [name.strip() for name in header]
         self._width = len(self._names)
         columns = mapping.columns
@@ -87,6 +89,8 @@ class _Table:
     def line(self, number: int, row: Cells) -> StatementLine:
         """What a row says. Raises CellFault."""
         mapping = self._mapping
+        if row == self._header:
+            raise CellFault("header_again", "the header is here again: were two files put together?")
         if len(row) < self._width or any(row[self._width :]):
             raise CellFault("columns", f"there are {len(row)} cells where the header has {self._width}")
         said = _cell(row, self._kind).strip()
@@ -115,7 +119,7 @@ class _Table:
             occurred_at=self._occurred_at(row),
             reference=reference,
             payment_reference=cells.reference(self._payment(row)),
-            our_reference=cells.reference(self._ours(row)),
+            our_reference=self._our_reference(row),
             operation_reference=cells.reference(self._operation(row)),
             settled_currency=settled,
             fee_minor=fee,
@@ -123,6 +127,12 @@ class _Table:
             net_minor=net,
             batch=cells.reference(_cell(row, self._batch)),
         )
+
+    def _our_reference(self, row: Cells) -> str:
+        found = cells.reference(self._ours(row))
+        for suffix in self._mapping.our_suffixes:
+            found = found.removesuffix(suffix)
+        return found
 
     def _kind_of(self, said: str) -> LineKind | None:
         """None where no column says it, and the sign does."""
@@ -174,6 +184,7 @@ class _Table:
             style=mapping.amounts,
             point=mapping.point,
             thousands=mapping.thousands,
+            negatives=mapping.negatives,
         )
 
     def _occurred_at(self, row: Cells) -> dt.datetime:
@@ -187,7 +198,7 @@ class _Table:
 
     def _first(self, field: str, names: Sequence[str]) -> OneOf:
         """The first filled cell of these columns, of which one at least must be there."""
-        found = [self._names.index(name) for name in names if name in self._names]
+        found = [self._place(name) for name in names if name in self._names]
         if names and not found and field not in self._mapping.optional:
             raise self._missing(" or ".join(names))
         if len(found) == 1:
@@ -200,6 +211,11 @@ class _Table:
             return None
         if name not in self._names:
             raise self._missing(name)
+        return self._place(name)
+
+    def _place(self, name: str) -> int:
+        if self._names.count(name) > 1:
+            raise FileFault(self._number, "column_twice", f"there are two columns {name} in the header")
         return self._names.index(name)
 
     def _missing(self, what: str) -> FileFault:

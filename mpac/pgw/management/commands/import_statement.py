@@ -13,18 +13,19 @@ from mpac.pgw.db import atomic
 from mpac.pgw.domain.reconciliation import FileStatus
 from mpac.pgw.domain.statements.mapping import MappingMalformed
 from mpac.pgw.domain.statements.profiles import PROFILES, Profile, declared_profile
-from mpac.pgw.errors import StatementBusy
+from mpac.pgw.errors import StatementBusy, StatementDoesNotAddUp, StatementProfileChanged
 from mpac.pgw.models import Merchant, StatementFile
 from mpac.pgw.services.statement_import import Source, import_statement
 
 SHOWN_FAULTS = 20
 SHOW_EVERY_S = 0.5
+BAR = 30
 
 
 class Command(BaseCommand):
     help = (
         "Take a provider's statement in and compare it with what was charged. The same file counts once; a run that was "
-        "cut off goes on where it stopped. Nothing of a file with a faulty line is taken."
+        "cut off goes on where it stopped. Nothing of a file with a faulty line is taken. Sums are in minor units."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         parser.add_argument("--time-zone", help="such as Asia/Bangkok, where the profile says another")
 
     def handle(self, *_args: Any, file: Path, psp: int, merchant: int, **options: Any) -> None:
-        self._shown_at, self._began_at = 0.0, time.monotonic()
+        self._shown_at, self._began_at, self._phase = 0.0, time.monotonic(), ""
         with atomic(TenantScope(psp, merchant)):
             if not Merchant.objects.filter(merchant_id=merchant).exists():
                 raise CommandError(f"provider {psp} has no merchant {merchant}")
@@ -59,32 +60,48 @@ class Command(BaseCommand):
                 taken = import_statement(source=source, now=clock.now(), progress=self._progress)
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from None
-        except StatementBusy as refused:
+        except (StatementBusy, StatementProfileChanged, StatementDoesNotAddUp) as refused:
             raise CommandError(refused.message) from None
         if taken.status == FileStatus.REJECTED:
             raise CommandError(_complaint(taken))
         self._tell(taken)
 
     def _progress(self, what: str, done: int, total: int) -> None:
-        """One line that is written over, so that a long run shows where it is."""
+        """A bar that is written over, so that a long run shows where it is and how fast it goes."""
         now = time.monotonic()
+        if what != self._phase:
+            self._phase, self._phase_at, self._phase_from = what, now, done
         if now - self._shown_at < SHOW_EVERY_S and done != total:
             return
         self._shown_at = now
-        share = f" of {total:,}" if total else ""
+        filled = BAR * done // total if total else 0
+        bar, share = (f" [{'#' * filled:.<{BAR}}]", f" of {total:,}") if total else ("", "")
+        rate = (done - self._phase_from) / max(now - self._phase_at, SHOW_EVERY_S)
         end = "\n" if total and done == total else "\r"
-        self.stderr.write(f"{what}: line {done:,}{share}   ", ending=end)
+        self.stderr.write(f"{what}{bar}: line {done:,}{share}, {rate:,.0f}/s   ", ending=end)
 
     def _tell(self, file: StatementFile) -> None:
-        seconds = time.monotonic() - self._began_at
+        seconds, report = time.monotonic() - self._began_at, file.report
         self.stdout.write(f"{file.file_name}: {file.status}, {file.lines_total:,} lines, {seconds:.1f} s")
-        for entry in file.report["sums"]:
-            self.stdout.write(
-                f"  {entry['outcome']:<20} {entry['kind']:<20} {entry['lines']:>9,}"
-                f" {entry['amount_minor']:>16,} {entry['currency']} (minor units), fees {entry['fee_minor']:,}"
-            )
-        self.stdout.write(f"  {'missing_in_provider':<41} {file.report['missing_in_provider']:>9,}")
-        self.stdout.write(f"  {'not told yet (timing)':<41} {file.report['timing']:>9,}")
+        for entry in report["sums"]:
+            self._tell_sums(entry["outcome"], entry)
+        self.stdout.write("  which adds up to what was read:")
+        for entry in report["totals"]:
+            self._tell_sums("", entry)
+        for name, count, sums in (
+            ("missing_in_provider", "missing_in_provider", "missing_sums"),
+            ("not told yet (timing)", "timing", "timing_sums"),
+        ):
+            amounts = ", ".join(f"{each['amount_minor']:,} {each['currency']}" for each in report[sums])
+            self.stdout.write(f"  {name:<41} {report[count]:>9,} {amounts:>20}".rstrip())
+
+    def _tell_sums(self, outcome: str, entry: dict[str, Any]) -> None:
+        """Minor units, which is said once by the help."""
+        self.stdout.write(
+            f"  {outcome:<20} {entry['kind']:<20} {entry['lines']:>9,}"
+            f" {entry['amount_minor']:>16,} {entry['currency']}, fees {entry['fee_minor']:,}"
+            f" and net {entry['net_minor']:,} {entry['settled_currency']}"
+        )
 
 
 def _profile(options: dict[str, Any]) -> Profile:

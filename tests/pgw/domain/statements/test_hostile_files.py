@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from mpac.pgw.domain.statements import reading
 from mpac.pgw.domain.statements.lines import FileFault
 from mpac.pgw.domain.statements.profiles import PROFILES
 from mpac.pgw.domain.statements.reading import MAX_LINE_BYTES, read_rows
@@ -18,7 +19,7 @@ HEADER, GOOD = KBANK.splitlines(keepends=True)[:2]
     [
         (b"", [(1, "empty")]),
         (b"\n\n\n", [(1, "no_header")]),
-        (b"PK\x03\x04 this is a spreadsheet\x00", [(1, "nul")]),
+        (b"PK\x03\x04 this is a spreadsheet\x00", [(1, "zip")]),
         (HEADER.encode() + b"KB1\x00,", [(2, "nul")]),
         (HEADER.encode() + "KB1,KEYé".encode("latin-1") + b"\n", [(2, "encoding")]),
         (HEADER.encode("utf-16"), [(1, "wide_encoding")]),
@@ -30,6 +31,10 @@ HEADER, GOOD = KBANK.splitlines(keepends=True)[:2]
         (HEADER.encode() + b"," * 300 + b"\n", [(2, "too_many_columns")]),
         (b"<html><body>Please sign in</body></html>\n", [(1, "column_missing")]),
         (HEADER.replace("txnNo", "txnno").encode(), [(1, "column_missing")]),
+        (HEADER.replace("txnStatus", "txnAmount").encode(), [(1, "column_missing")]),
+        (HEADER.replace("\n", ",txnAmount\n").encode(), [(1, "column_twice")]),
+        ((HEADER + GOOD + HEADER + GOOD).encode(), [(3, "header_again")]),
+        (b"A" * 10_000_000, [(1, "line_too_long")]),
     ],
 )
 def test_is_refused_with_the_line_and_the_reason(read, content, found):
@@ -55,6 +60,8 @@ def test_is_refused_with_the_line_and_the_reason(read, content, found):
         ("KB1,KEY1,2026-11-20 12:00:00,PAID,1.,THB,,,", "amount"),
         ("KB1,KEY1,2026-11-20 12:00:00,PAID,\uff11.00,THB,,,", "amount"),
         ('KB1,KEY1,2026-11-20 12:00:00,PAID,"1,000.00",THB,,,', "amount"),
+        ("KB1,KEY1,2026-11-20 12:00:00,PAID,(1.00),THB,,,", "amount"),
+        ("KB1,KEY1,2026-11-20 12:00:00,PAID,1.00-,THB,,,", "amount"),
         ("KB1,KEY1,2026-11-20 12:00:00,PAID,1.005,THB,,,", "amount_not_exact"),
         ("KB1,KEY1,2026-11-20 12:00:00,PAID,99999999999999999999,THB,,,", "amount_too_large"),
         (f"KB1,KEY1,2026-11-20 12:00:00,PAID,{'9' * 5000},THB,,,", "amount_too_large"),
@@ -99,8 +106,18 @@ def test_repeats_no_cell_that_a_terminal_would_act_on(read):
 
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 @pytest.mark.parametrize(
-    "content", [b"", b"\n", b"a,b\n1,2\n", b"\xff\xfe\x00", b'"', gzip.compress(b"x")[:8], b"\r\r\r"]
+    "content", [b"", b"\n", b"a,b\n1,2\n", b"\xff\xfe\x00", b'"', gzip.compress(b"x", mtime=0)[:8], b"\r\r\r"]
 )
 def test_is_refused_by_every_profile(read, profile, content):
     [(line, _)] = read.faults(content, profile)
     assert line >= 1
+
+
+def test_that_begins_in_one_encoding_and_should_be_another_is_refused(read):
+    profile = PROFILES["kbank"].adjusted(encoding="cp874")
+    assert read.faults(b"\xef\xbb\xbf" + KBANK.encode(), profile) == [(1, "encoding")]
+
+
+def test_that_unpacks_without_end_is_refused(read, monkeypatch):
+    monkeypatch.setattr(reading, "MAX_BYTES", 1_000_000)
+    assert read.faults(gzip.compress(HEADER.encode() + b"\n" * 2_000_000), "kbank")[0][1] == "too_large"

@@ -150,6 +150,9 @@ def test_of_kbank_gets_its_signs_from_what_its_lines_are_about(read):
         (lambda text: text.replace('"RC",5', '"RC",6'), [(13, "count")]),
         (lambda text: text.replace('"RC",5', '"RC"'), [(13, "count")]),
         (lambda text: text.rpartition('"FF"')[0], [(13, "cut_off")]),
+        (lambda text: text.replace('"SF","THB",12550,24550', '"SF","THB",12551,24550'), [(10, "sum")]),
+        (lambda text: text.replace('"SF","THB",12550,24550', '"SF","THB",12550,0'), [(10, "sum")]),
+        (lambda text: text.replace('"DR",9000', '"DR",9001'), [(10, "sum")]),
         (lambda text: text.partition('"SB","REF1"')[0], [(5, "cut_off")]),
         (lambda text: text.partition("\n")[2], [(1, "not_a_report")]),
         (lambda text: text + '"SB","X"\n', [(15, "not_a_report")]),
@@ -166,3 +169,35 @@ def test_of_kbank_gets_its_signs_from_what_its_lines_are_about(read):
 )
 def test_of_paypal_that_is_cut_off_or_changed_is_refused(read, changed, found):
     assert read.faults(changed(PAYPAL), "paypal") == found
+
+
+def test_of_adyen_knows_a_held_charge_by_our_key(read):
+    line = (
+        ADYEN_REST.splitlines(keepends=True)[0].replace("KEY1", "KEY1-hold").replace("REKEY1-hold", "CAPKEY1")
+    )
+    [capture] = read.lines(
+        ADYEN_HEADER + line.replace("Refunded", "Settled").replace("5.00,,1", ",5.00,1"), "adyen"
+    )
+    assert (capture.our_reference, capture.operation_reference, capture.kind) == (
+        "KEY1",
+        "CAPKEY1",
+        LineKind.PAYMENT,
+    )
+
+
+def test_of_adyen_may_be_settled_in_another_currency(read):
+    line = ADYEN_SAMPLE.replace("GBP,,5.00,1,GBP,,4.88,", "JPY,,500,0.0053,GBP,,2.53,")
+    [found] = read.lines(ADYEN_HEADER + line, "adyen")
+    assert (found.currency, money(found)) == ("JPY", (500, 12, 253, "GBP"))
+
+
+@pytest.mark.parametrize(
+    ("profile", "content"),
+    [
+        ("adyen", ADYEN_HEADER + ADYEN_REST.replace("Balancetransfer", "Surprise")),
+        ("stripe", STRIPE.replace("network_cost", "surprise")),
+        ("paypal", PAYPAL.replace("T0400", "T9900")),
+    ],
+)
+def test_with_a_kind_of_line_that_nobody_explained_says_so(read, profile, content):
+    assert sum(line.kind is LineKind.OTHER for line in read.lines(content, profile)) == 1

@@ -123,3 +123,28 @@ def test_that_cannot_be_used_says_why(read, declaration, complaint):
 )
 def test_says_what_a_fee_should_be(rule, amount, fee):
     assert rule.fee_minor(amount) == fee
+
+
+@pytest.mark.parametrize(
+    ("negatives", "text", "amount"),
+    [
+        ("parentheses", "(1,234.50)", -123450),
+        ("parentheses", "1,234.50", 123450),
+        ("parentheses", "-1.00", -100),
+        ("trailing", "1,234.50-", -123450),
+        ("trailing", "0.50", 50),
+        ("minus", "-1,234.50", -123450),
+    ],
+)
+def test_reads_negative_amounts_as_they_are_written(read, negatives, text, amount):
+    profile = read.declared(f'negatives = "{negatives}"\nthousands = ","\n' + SMALL)
+    [line] = read.lines(f'id,at,amount\nA,2026-11-20T00:00:00Z,"{text}"\n', profile)
+    assert line.amount_minor == amount
+
+
+@pytest.mark.parametrize(
+    "text", ["1,5", "12,34.00", ",100", "1,,000", "(1.00", "1.00)", "--1", "(-1.00)", "1,0000"]
+)
+def test_refuses_amounts_that_could_mean_two_things(read, text):
+    profile = read.declared('negatives = "parentheses"\nthousands = ","\n' + SMALL)
+    assert read.faults(f'id,at,amount\nA,2026-11-20T00:00:00Z,"{text}"\n', profile) == [(2, "amount")]

@@ -240,3 +240,34 @@ def test_of_a_chargeback_of_a_strange_payment_is_an_exception(statements, mirror
     statements.take(statements.line("chargeback", reference="CASE1", payment="NOBODY"))
     assert statements.outcomes() == ["missing_in_mpac"]
     assert statements.disputes() == []
+
+
+def test_of_money_that_moved_for_a_reason_nobody_knows_is_an_exception(statements, mirrored):
+    profile = declared_profile('other = "other"\n' + LAYOUT)
+    statements.take(statements.line("Mystery", reference="M1", amount="3.00"), profile=profile)
+    statements.take(statements.line("Nothing", reference="M2", amount="0"), profile=profile)
+    [exception] = statements.exceptions()
+    assert statements.outcomes() == ["missing_in_mpac", "no_counterpart"]
+    assert (exception.reference, exception.told_minor) == ("M1", 300)
+
+
+def test_of_another_payment_says_nothing_about_an_open_attempt(gateway, provider, statements, now):
+    """An attempt that no statement tells, however late, has not failed by that."""
+    provider.on_create.append(answers(LOST))
+    intent = gateway.shown()
+    for days in (1, 5, 9):
+        later = (now + dt.timedelta(days=days)).isoformat()
+        statements.take(statements.line(reference=f"OTHER{days}", at=later))
+    assert (gateway.attempt(intent).status, gateway.intent(intent).status) == ("unknown", "processing")
+
+
+def test_of_a_chargeback_counts_what_was_taken_and_given_back(gateway, paid, statements):
+    names = {"reference": "CASE1", "payment": gateway.attempt(paid).provider_reference}
+    for kind, funds in [
+        ("chargeback", (12550, 0)),
+        ("chargeback_reversal", (12550, 12550)),
+        ("second_chargeback", (25100, 12550)),
+    ]:
+        statements.take(statements.line(kind, **names))
+        [dispute] = statements.disputes()
+        assert (dispute.withdrawn_minor, dispute.reinstated_minor, dispute.funds_currency) == (*funds, "THB")

@@ -2,9 +2,12 @@
 
 import pytest
 
+from mpac.pgw.db import atomic
 from mpac.pgw.domain.statements.profiles import declared_profile
-from mpac.pgw.errors import StatementBusy
+from mpac.pgw.errors import StatementBusy, StatementDoesNotAddUp, StatementProfileChanged
+from mpac.pgw.models import StatementLine
 from mpac.pgw.services import reconciliation, statement_import
+from tests.pgw.conftest import SCOPE
 from tests.pgw.services.reconciliation.conftest import LAYOUT
 
 pytestmark = pytest.mark.usefixtures("mirrored", "healthy")
@@ -140,3 +143,65 @@ def test_leaves_out_what_moved_no_money(statements):
     file = statements.take(*many(statements, 1), statements.line("failed", reference="X"), profile=profile)
     assert (len(statements.lines()), file.report["read"]) == (1, {"payment": 1, "ignored": 1})
     assert file.stored_up_to == 3
+
+
+def cut_off(statements, *, after):
+    """A run that dies after so many lines are stored."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(what, done, total):
+        if what == "storing" and done >= after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        statements.take(*many(statements), progress=kill)
+
+
+def test_goes_on_by_no_other_profile_than_it_began_with(statements, small):
+    cut_off(statements, after=11)
+    with pytest.raises(StatementProfileChanged):
+        statements.take(*many(statements), profile=statements.profile.adjusted(time_zone="Asia/Bangkok"))
+    assert len(statements.lines()) == 10
+    assert statements.take(*many(statements)).report["outcomes"] == {"missing_in_mpac": 35}
+
+
+def test_adds_up_what_it_read_and_what_became_of_it(statements, small):
+    lines = [
+        *many(statements, 12),
+        statements.line("fee", amount="-3.00", currency="JPY", fee="", net="-300"),
+    ]
+    file = statements.take(
+        *lines, profile=declared_profile(LAYOUT.replace('sign = "kind"', 'sign = "signed"'))
+    )
+    assert file.report["totals"] == [
+        {
+            "kind": kind,
+            "currency": currency,
+            "settled_currency": currency,
+            "lines": count,
+            "amount_minor": amount,
+            "fee_minor": 0,
+            "net_minor": net,
+        }
+        for kind, currency, count, amount, net in [
+            ("fee", "JPY", 1, -3, -300),
+            ("payment", "THB", 12, 12 * 12550, 0),
+        ]
+    ]
+    assert [(each["outcome"], each["lines"], each["amount_minor"]) for each in file.report["sums"]] == [
+        ("missing_in_mpac", 12, 12 * 12550),
+        ("no_counterpart", 1, -3),
+    ]
+
+
+def test_of_a_file_whose_lines_are_not_those_that_were_read_is_never_reconciled(statements, small):
+    def meddle(what, done, total):
+        if what == "storing" and done == 31:
+            with atomic(SCOPE):
+                StatementLine.objects.filter(number=7).update(amount_minor=1)
+
+    with pytest.raises(StatementDoesNotAddUp):
+        statements.take(*many(statements), progress=meddle)
+    assert [file.status for file in statements.files()] == ["imported"]

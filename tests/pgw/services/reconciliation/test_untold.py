@@ -1,6 +1,7 @@
 """A movement of ours that no statement tells ..."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -40,6 +41,23 @@ def test_after_the_providers_lag_is_an_exception(gateway, paid, refunds, stateme
     assert (payment.reference, payment.known_minor, payment.told_minor) == ("BANK000001", 12550, None)
     assert (back.refund_id, back.known_minor) == (refund.pk, -2550)
     assert payment.attempt_id == back.attempt_id == gateway.attempt(paid).pk
+
+
+def test_that_was_made_before_midnight_may_come_with_the_next_days_file(gateway, paid, statements, now):
+    """In the provider's own time zone: the line has the day after the one on which we counted the money."""
+    profile = declared_profile("evidence = true\n" + LAYOUT).adjusted(time_zone="Asia/Tokyo")
+    today = now.astimezone(ZoneInfo("Asia/Tokyo")).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = today + dt.timedelta(days=1)
+    line = statements.paid(gateway.attempt(paid))
+    first = statements.take(
+        statements.line(reference="FIRST", at=f"{today:%Y-%m-%d %H:%M:%S}"),
+        statements.line(reference="LAST", at=f"{midnight - dt.timedelta(seconds=1):%Y-%m-%d %H:%M:%S}"),
+        profile=profile,
+    )
+    second = statements.take(line | {"at": f"{midnight:%Y-%m-%d %H:%M:%S}"}, profile=profile)
+    assert (first.ends_at, second.starts_at) == (midnight - dt.timedelta(seconds=1), midnight)
+    assert (first.report["timing"], second.report["timing"]) == (1, 0)
+    assert (untold(statements), statements.outcomes()) == ([], ["missing_in_mpac"] * 2 + ["matched"])
 
 
 def test_is_judged_once(paid, statements, period):
