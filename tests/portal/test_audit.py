@@ -8,7 +8,7 @@ import importlib
 import inspect
 import json
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from mpac.portal.services import (
     activation,
     api_keys,
     demo,
+    demo_accounts,
     devices,
     hierarchy,
     people,
@@ -285,6 +286,21 @@ def call_demo(stage: Stage) -> None:
     private = made["device"]["private_jwk"]["d"]
     for secret in (made["admin"]["password"], made["admin"]["totp_secret"], made["psp"]["api_key"], private):
         stage.hide(secret)
+    hide_credentials(stage, made["providers"]["credentials"])
+
+
+def call_accounts(stage: Stage) -> None:
+    made = demo_accounts.seed_accounts(known={}, store_id=stage.tenant.store.id, now=clock.now())
+    hide_credentials(stage, made)
+
+
+def hide_credentials(stage: Stage, made: Mapping[str, Mapping[str, str]]) -> None:
+    for credentials in made.values():
+        for secret in credentials.values():
+            stage.hide(secret)
+
+
+ALL_ACCOUNTS = ["provider_config.created"] * len(demo_accounts.ACCOUNTS)
 
 
 def call_create_config(stage: Stage) -> None:
@@ -329,7 +345,11 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
         lambda s: api_keys.revoke_api_key(scope=SEED, api_key_id=s.key().id, now=clock.now()),
         ["api_key.issued", "api_key.revoked"],
     ),
-    "demo.seed_demo": (call_demo, ["api_key.issued", "device.registered", "device.activated"]),
+    "demo.seed_demo": (
+        call_demo,
+        ["api_key.issued", "device.registered", "device.activated", *ALL_ACCOUNTS],
+    ),
+    "demo_accounts.seed_accounts": (call_accounts, list(ALL_ACCOUNTS)),
     "devices.register_device": (Stage.registered, ["device.registered"]),
     "devices.reissue_activation_code": (
         lambda s: s.hide(
