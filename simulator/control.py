@@ -130,6 +130,7 @@ def _shown(charge: Charge) -> dict[str, Any]:
         "provider": charge.provider,
         "reference": charge.reference,
         "provider_reference": charge.provider_reference,
+        "paid_as": charge.details.get("capture"),
         "amount": charge.amount,
         "currency": charge.currency,
         "status": charge.status,

@@ -231,8 +231,9 @@ def bank_differences(
 ) -> list[tuple[Any, ...]]:
     """What a bank's own books, where they can be read, and the gateway's do not agree on; none when all is well.
 
-    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at; each refund
-    has provider, charge_reference, amount, status and created_at.
+    Each charge has provider, reference, provider_reference, amount, currency, status, created_at and paid_at, and in
+    `paid_as` the capture's reference where the money was taken under one of its own; each refund has provider,
+    charge_reference, amount, status and created_at.
     """
     return list_bank_differences(charges, refunds)
 

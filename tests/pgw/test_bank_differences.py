@@ -67,6 +67,13 @@ def test_differ_in_what_somebody_changed(books, paid, planted):
     assert books.differences(**planted) != []
 
 
+def test_agree_on_held_money_under_the_reference_of_its_capture(books, paid):
+    [shown] = books.shown()
+    hold = {"reference": f"{shown['reference']}-hold", "provider_reference": "HOLD"}
+    assert books.differences(**hold, paid_as=shown["provider_reference"]) == []
+    assert books.differences(**hold, paid_as="ANOTHER") != []
+
+
 def test_differ_in_a_payment_that_the_bank_does_not_know(books, paid):
     [difference] = books.differences(status="pending", provider_reference=None)
     assert difference[2:4] == (None, None)

@@ -117,15 +117,18 @@ PROCESSING_ALONE = """
           AND a.status IN ('sent', 'unknown', 'authorized')
     ) LIMIT 20
 """
+# A held charge is paid under the reference of its capture (`paid_as`), and our key may be marked as a hold's there.
 # The bank's books are trusted from their first entry on. What the bank has taken a moment ago may still be asked about.
 BANK_DISAGREES = """
     WITH charges AS (
         SELECT * FROM jsonb_to_recordset(%(charges)s::jsonb) AS c (
-            provider text, reference text, provider_reference text, amount bigint, currency text, status text,
-            created_at timestamptz, paid_at timestamptz
+            provider text, reference text, provider_reference text, paid_as text, amount bigint, currency text,
+            status text, created_at timestamptz, paid_at timestamptz
         )
     ), bank AS (
-        SELECT * FROM charges WHERE status = 'paid'
+        SELECT provider, regexp_replace(reference, '-hold$', '') AS reference,
+               COALESCE(paid_as, provider_reference) AS provider_reference, amount, currency, paid_at
+        FROM charges WHERE status = 'paid'
     ), booked AS (
         SELECT t.provider_name AS provider, t.provider_reference, t.amount_minor, t.currency::text, a.provider_key,
                a.created_at

@@ -15,6 +15,7 @@ from mpac.pgw.adapters.port import (
     Agreed,
     Approved,
     Authorized,
+    ByHand,
     CaptureRequest,
     Declined,
     Done,
@@ -373,6 +374,7 @@ def test_finds_a_refund_by_the_order_of_its_capture(adapter, wire, charge):
     ("issue", "outcome"),
     [
         ("CAPTURE_FULLY_REFUNDED", Declined),
+        ("REFUND_TIME_LIMIT_EXCEEDED", ByHand),
         ("REFUND_AMOUNT_EXCEEDED", NotProcessed),
         ("DUPLICATE_INVOICE_ID", Unknown),
     ],

@@ -18,6 +18,7 @@ from mpac.pgw.adapters.paypal.certificates import Certificates
 from mpac.pgw.adapters.paypal.client import PayPalCalls, PayPalClient, Reply
 from mpac.pgw.adapters.paypal.notices import read_notice
 from mpac.pgw.adapters.port import (
+    ByHand,
     Capabilities,
     CaptureRequest,
     ChargeRequest,
@@ -57,10 +58,12 @@ DECLINES = frozenset(
         ),
         *("TRANSACTION_RECEIVING_LIMIT_EXCEEDED", "TRANSACTION_BLOCKED_BY_PAYEE"),
         *("AUTHORIZATION_VOIDED", "AUTHORIZATION_EXPIRED", "AUTHORIZATION_DENIED"),
-        *("CAPTURE_FULLY_REFUNDED", "REFUND_TIME_LIMIT_EXCEEDED", "REFUND_NOT_ALLOWED"),
+        *("CAPTURE_FULLY_REFUNDED", "REFUND_NOT_ALLOWED"),
         "REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK",
     }
 )
+# PayPal gives back what was captured for half a year; after that people send it.
+LEFT_TO_PEOPLE = "REFUND_TIME_LIMIT_EXCEEDED"
 # What was asked for may have been done before.
 MAYBE_DONE = frozenset({"DUPLICATE_INVOICE_ID", "PREVIOUS_REQUEST_IN_PROGRESS"})
 NOT_AGREED = frozenset({"ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED"})
@@ -254,7 +257,7 @@ class PayPalAdapter:
         if isinstance(reply, Failure):
             return reply.outcome()
         return _guarded(
-            lambda: read(protocol.read_movement(reply.data)) if reply.is_success else _refused(reply)
+            lambda: read(protocol.read_movement(reply.data)) if reply.is_success else _not_carried_out(reply)
         )
 
 
@@ -313,6 +316,13 @@ def _refused(reply: Reply) -> Declined | NotProcessed | Unknown:
     if reply.status in REFUSED_UNPROCESSED and error.code not in MAYBE_DONE:
         return NotProcessed(code=error.code, message=error.text)
     return Unknown(code=error.code, message=error.text)
+
+
+def _not_carried_out(reply: Reply) -> OperationOutcome:
+    """What a refusal of a capture or a refund proves. Raises Garbled."""
+    error = protocol.read_error(reply.data)
+    is_manual = error.code == LEFT_TO_PEOPLE
+    return ByHand(code=error.code, message=error.text) if is_manual else _refused(reply)
 
 
 def _doubt(reply: Reply) -> Unknown:
