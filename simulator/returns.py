@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from secrets import token_hex
 from typing import Any, Literal
 
 from simulator.answers import Refused
@@ -95,12 +96,11 @@ class Returns:
         step = next((each for each in STEPS if each == status), None)
         if step is None:
             raise Refused(f"status is one of {', '.join(STEPS)}", code="dispute_refused")
-        number = self._truth.next_dispute_number()
         known = self._truth.find_dispute(charge)
         dispute = known or Dispute(
-            number=number,
+            number=self._truth.next_dispute_number(),
             charge=charge.number,
-            provider_reference=f"dp_{number:024d}",
+            provider_reference=f"dp_{token_hex(12)}",
             amount=charge.amount,
             currency=charge.currency,
             reason=reason if isinstance(reason, str) and reason else "fraudulent",

@@ -46,7 +46,6 @@ class AdyenEndpoints:
     def __init__(self, bank: Bank) -> None:
         self._bank, self._house = bank, AdyenHouse(bank.truth, bank.merchants, bank.clock)
         self._desk = Desk(bank, provider=PROVIDER, failure=_FAILURE, mismatch=_MISMATCH)
-        self._modifications = 0
 
     def routes(self) -> list[Route]:
         """The calls under the API's base path."""
@@ -116,8 +115,7 @@ class AdyenEndpoints:
         async def work(behaviour: Behaviour) -> Answer:
             if behaviour is Behaviour.DECLINE:
                 raise refused("905", "Modification is not allowed")
-            self._modifications += 1
-            psp = psp_reference(self._modifications, f"modification:{known.provider_reference}")
+            psp = psp_reference()
             effect(known, fields, psp, behaviour)
             body = {
                 "merchantAccount": known.details["merchant_account"],
@@ -178,7 +176,7 @@ class AdyenEndpoints:
             provider=PROVIDER,
             account=account,
             reference=wanted.reference,
-            provider_reference=psp_reference(number, "payment"),
+            provider_reference=psp_reference(),
             amount=wanted.amount,
             currency=wanted.currency,
             method="card",

@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import sha256
+from secrets import token_hex
 from typing import Any
 
 from simulator.houses import House, Notice, unsigned
@@ -29,7 +30,7 @@ class AdyenHouse(House):
 
     def payment_reference(self, charge: Charge, *, now: datetime) -> str:
         """The payment's reference, which it keeps when it is captured."""
-        return charge.provider_reference or psp_reference(charge.number, "payment")
+        return charge.provider_reference or psp_reference()
 
     def news(self, charge: Charge) -> Notice | None:
         """The notice about a charge's new state."""
@@ -66,7 +67,7 @@ class AdyenHouse(House):
         return self.modified(
             self._truth.charge_of(dispute),
             kind=_DISPUTES[dispute.status],
-            reference=psp_reference(dispute.number, "dispute"),
+            reference=dispute.provider_reference.removeprefix("dp_")[:16].upper(),
             amount=dispute.amount,
         )
 
@@ -111,9 +112,9 @@ class AdyenHouse(House):
         )
 
 
-def psp_reference(number: int, kind: str) -> str:
-    """Sixteen characters, like Adyen's."""
-    return sha256(f"adyen:{kind}:{number}".encode()).hexdigest()[:16].upper()
+def psp_reference() -> str:
+    """A new reference: sixteen characters, never given again, also after the books were emptied."""
+    return token_hex(8).upper()
 
 
 def _signature(item: Mapping[str, Any], merchant: Merchant) -> dict[str, str]:

@@ -116,7 +116,7 @@ def running() -> Iterator[Running]:
 def stage(running: Running, kit: Kit, settings: Any, tmp_path: Path) -> Iterator[Stage]:
     """The provider of the test's kit with an empty memory."""
     kit.prepare(settings, running.url, tmp_path)
-    with httpx2.HTTPTransport() as transport:
+    with httpx2.HTTPTransport(verify=False) as transport:
         yield Stage(running, kit, settings, transport)
     running.may_go_on.set()
 

@@ -68,6 +68,14 @@ def test_charges_once_however_often_it_is_asked_under_one_key(stage, way):
     assert len(stage.books()) == 1
 
 
+@pytest.mark.parametrize("kit", ALL)
+def test_names_no_payment_as_one_before_even_when_its_books_were_emptied(stage):
+    first = stage.charged(stage.charge())
+    assert stage.running.http.post("/__reset").status_code == 200
+    second = stage.charged(stage.charge())
+    assert known_of(first) != known_of(second)
+
+
 @pytest.mark.parametrize(("kit", "way"), ASKED)
 def test_finds_the_money_that_was_paid(stage, way):
     for asked in stage.asked(stage.pay(stage.charge(way))):
