@@ -59,6 +59,11 @@ def test_agree_on_a_sale(books, paid):
     assert books.differences() == []
 
 
+def test_agree_on_a_charge_that_was_held_under_a_longer_reference(books, paid):
+    [charge] = books.shown()
+    assert books.differences(reference=f"{charge['reference']}-hold") == []
+
+
 @pytest.mark.parametrize(
     "planted",
     [{"amount": 12551}, {"currency": "JPY"}, {"reference": "ANOTHER"}, {"provider_reference": "ANOTHER"}],

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass
 from functools import partial
 
+from kernel.crashpoints import crashpoint, declare
 from kernel.crypto import CryptoError
 from kernel.logs import get_logger
 from kernel.tenancy import TenantScope
@@ -21,6 +22,7 @@ from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
+declare("pgw.void_sent", "pgw.void_answered", "pgw.void_committed")
 
 NO_ACCOUNT = Unknown(code="account_gone", message="There is no account to ask with.")
 
@@ -108,10 +110,14 @@ def withdraw_shown(*, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetim
 
 def void_hold(*, scope: TenantScope, attempt_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:
     """Let held money go once and store the answer; returns the intent as it then stands. Raises NotFound."""
+    crashpoint("pgw.void_sent")
     outcome = prepare_question(scope=scope, attempt_id=attempt_id, now=now).void()
-    return apply_provider_truth(
+    crashpoint("pgw.void_answered")
+    intent = apply_provider_truth(
         scope=scope, attempt_id=attempt_id, outcome=outcome, learned_from=LearnedFrom.ANSWER, now=now
     )
+    crashpoint("pgw.void_committed")
+    return intent
 
 
 def ask_soon(*, scope: TenantScope, row: PaymentAttempt | Capture | Refund, now: dt.datetime) -> None:

@@ -1,0 +1,49 @@
+"""One town for all tests of this directory, and a world in it for each."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from mpac.pgw.adapters import registry
+from tests.pgw.adapters.kits import KITS
+from tests.pgw.faults.town import Town
+from tests.pgw.faults.world import Gateway, World
+
+
+@pytest.fixture(scope="session")
+def town() -> Iterator[Town]:
+    town = Town()
+    yield town
+    town.stop()
+
+
+@pytest.fixture(scope="session")
+def notified() -> Iterator[Gateway]:
+    gateway = Gateway()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture(scope="session")
+def wire() -> Iterator[httpx2.BaseTransport]:
+    """The connections of all adapters, closed at the end."""
+    with httpx2.HTTPTransport(verify=False) as transport:
+        yield transport
+
+
+@pytest.fixture
+def adapters(wire: httpx2.BaseTransport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapters as they are, on connections of these tests."""
+    known = {name: kit.make(wire) for name, kit in KITS.items()}
+    monkeypatch.setattr(registry, "_adapters", registry._adapters | known)
+
+
+@pytest.fixture
+def world(
+    town: Town, notified: Gateway, adapters: None, database: str, settings: Any, superuser: Any
+) -> World:
+    world = World(town, notified, settings, superuser)
+    world.open([*KITS.values()])
+    return world
