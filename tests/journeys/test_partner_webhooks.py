@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.journeys.conftest import until
+from tests.journeys.test_one_effect import redis_of
 from tests.pgw.partners import is_signed
 
 SALES = 8
@@ -75,6 +76,7 @@ def test_without_a_gap_when_redis_is_emptied_and_the_workers_are_killed_at_peak(
         until(lambda: len(receiver.received) > partner.since, timeout_s=30)
         with ThreadPoolExecutor(4) as threads:
             sales = [threads.submit(sell, terminal) for _ in range(SALES)]
+            redis_of(platform).flushall()
             for words in ("valkey-server", "celery", "manage.py relay"):
                 platform.kill(words)
             payments = [first, *(sale.result() for sale in sales)]

@@ -33,7 +33,7 @@ def wire() -> Iterator[httpx2.BaseTransport]:
         yield transport
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def adapters(wire: httpx2.BaseTransport, monkeypatch: pytest.MonkeyPatch) -> None:
     """The adapters as they are, on connections of these tests."""
     known = {name: kit.make(wire) for name, kit in KITS.items()}
@@ -41,9 +41,7 @@ def adapters(wire: httpx2.BaseTransport, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def world(
-    town: Town, notified: Gateway, adapters: None, database: str, settings: Any, superuser: Any
-) -> World:
+def world(town: Town, notified: Gateway, database: str, settings: Any, superuser: Any) -> World:
     world = World(town, notified, settings, superuser)
     world.open([*KITS.values()])
     return world

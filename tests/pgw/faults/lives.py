@@ -11,7 +11,6 @@ from mpac.pgw.errors import IllegalIntentTransition
 from mpac.pgw.models import PaymentIntent
 from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.captures import NewCapture, capture_intent
-from mpac.pgw.services.manual_payments import Receipt, agree_to_receipt, file_receipt
 from mpac.pgw.services.manual_refunds import Evidence, approve_refund, file_evidence
 from mpac.pgw.services.refunds import NewRefund, refund_intent
 from tests.pgw.adapters.contract import HURRY_S, PATIENCE_S, Kit, Way
@@ -116,11 +115,7 @@ class Life:
         """The customer pays what is shown, until the app says that it is done."""
         if self.has_paid:
             return
-        facts = self.facts
-        shown = facts.intent.next_action or {}
-        if shown.get("type") == "bank_transfer":
-            self._transfer(uuid.UUID(facts.attempts[-1].id))
-            return
+        shown = self.facts.intent.next_action or {}
         code = shown.get("qr_payload") or shown.get("image_url")
         if code:
             answer = self.world.town.scan(code, timeout_s=self.timeout_s)
@@ -183,8 +178,6 @@ class Life:
             "returned": sum(refund.amount_minor for refund in done if not refund.manual),
             "on the way": 0,
         }
-        if not books["charges"] and self.offer.kit.name == "manual":
-            bank["paid"] = ours["paid"]
         found = [
             f"{what}: bank {bank[what]}, gateway {ours[what]}" for what in ours if bank[what] != ours[what]
         ]
@@ -195,16 +188,6 @@ class Life:
         if intent.status == "processing" or intent.refunding_minor or intent.capturing_minor:
             found.append(f"the intent is open: {intent.status}")
         return found
-
-    def _transfer(self, attempt_id: Any) -> None:
-        self.has_paid = True
-        receipt = Receipt(
-            reference=f"SLIP-{attempt_id}", amount=self.offer.way.amount, received_at=self.world.now
-        )
-        file_receipt(scope=SCOPE, attempt_id=attempt_id, receipt=receipt, person="one")
-        agree_to_receipt(
-            scope=SCOPE, attempt_id=attempt_id, reference=receipt.reference, person="two", now=self.world.now
-        )
 
 
 def create(life: Life) -> None:

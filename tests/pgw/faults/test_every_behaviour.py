@@ -1,6 +1,7 @@
 """Whatever a provider does, and to which call, within two minutes ...
 
-Each test is one way of paying and one thing that a caller wants, once for every behaviour of the simulator.
+Each test is one way of paying and one thing that a caller wants, once for every behaviour of the simulator. `manual` has
+nobody to behave: what people testify is in `services/test_attempt_evidence.py`.
 """
 
 from collections.abc import Callable
