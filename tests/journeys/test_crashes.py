@@ -13,6 +13,7 @@ import mpac
 from kernel.crashpoints import CRASHPOINTS
 from tests.journeys.conftest import until
 from tests.pgw.services.test_crashes import POINTS as OF_OPERATIONS
+from tests.pgw.services.test_finishing import POINTS as OF_FINISHING
 from tests.pgw.services.test_partner_calls import POINTS as OF_PARTNERS
 
 WHILE_PAYING = (
@@ -104,7 +105,7 @@ def test_every_declared_point_is_in_the_table():
     importlib.import_module("config.urls")  # registers the path converters that the contexts' URLs use
     for module in pkgutil.walk_packages(mpac.__path__, "mpac."):
         importlib.import_module(module.name)
-    assert {*POINTS, *OF_OPERATIONS, *OF_PARTNERS} == set(CRASHPOINTS)
+    assert {*POINTS, *OF_OPERATIONS, *OF_PARTNERS, *OF_FINISHING} == set(CRASHPOINTS)
 
 
 def test_a_sale_ends_as_it_should_wherever_a_process_dies(platform, terminal):

@@ -70,6 +70,7 @@ class Running:
                 http=BreakableProtocol,
                 ws="none",
                 log_config=None,
+                access_log=False,
                 timeout_graceful_shutdown=1,
             )
         )

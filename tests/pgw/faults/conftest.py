@@ -1,5 +1,6 @@
 """One town for all tests of this directory, and a world in it for each."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,16 @@ from mpac.pgw.adapters import registry
 from tests.pgw.adapters.kits import KITS
 from tests.pgw.faults.town import Town
 from tests.pgw.faults.world import Gateway, World
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Of the many thousand calls here nobody reads a line each."""
+    logger = logging.getLogger("httpx2")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    yield
+    logger.setLevel(before)
 
 
 @pytest.fixture(scope="session")
