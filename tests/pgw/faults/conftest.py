@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -52,7 +53,7 @@ def adapters(wire: httpx2.BaseTransport, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture
-def world(town: Town, notified: Gateway, database: str, settings: Any, superuser: Any) -> World:
+def world(town: Town, notified: Gateway, settings: Any, superuser: Any, tmp_path: Path) -> World:
     world = World(town, notified, settings, superuser)
-    world.open([*KITS.values()])
+    world.open([*KITS.values()], tmp_path)
     return world

@@ -103,6 +103,13 @@ class Life:
         self.confirm()
         self.react()
         self.world.arrive()
+        wanted = {"requires_action"} if self.customer == "waits" else {"succeeded", "requires_capture"}
+        if self.status not in wanted:
+            for _ in self.world.dues(until=self.world.later(60)):
+                self.react()
+                if self.status in wanted:
+                    break
+        self.world.started_at = self.world.now
 
     def react(self, *, tries: int = TRIES) -> None:
         """Caller and customer do what they are asked to."""
@@ -116,7 +123,7 @@ class Life:
         if self.has_paid:
             return
         shown = self.facts.intent.next_action or {}
-        code = shown.get("qr_payload") or shown.get("image_url")
+        code = shown.get("qr_payload") or shown.get("image_url") or shown.get("url")
         if code:
             answer = self.world.town.scan(code, timeout_s=self.timeout_s)
             self.has_paid = answer in (200, 409, 500)

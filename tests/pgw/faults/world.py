@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -126,7 +127,7 @@ class World:
         gateway.now = lambda: self.now
         gateway.refused = []
 
-    def open(self, kits: list[Kit]) -> None:
+    def open(self, kits: list[Kit], directory: Path) -> None:
         """Open the store with an account of each kit, and enter it at the providers."""
         configs = tuple(_config(kit) for kit in kits)
         store = StoreSnapshot(
@@ -135,8 +136,8 @@ class World:
         self.begin()
         apply_merchant_snapshot(snapshot(version=2, stores=(store,)), now=self.now)
         for kit in kits:
-            if kit.setting:
-                setattr(self.settings, kit.setting, f"{self.town.url}/{kit.name}")
+            kit.prepare(self.settings, self.town.url, directory)
+            setattr(self.settings, kit.setting, f"{self.town.url}/{kit.name}")
             self.town.enter(kit, webhook_url=self._webhook_url(kit))
 
     def begin(self) -> None:
