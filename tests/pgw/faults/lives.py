@@ -136,18 +136,13 @@ class Life:
             pass
 
     def settle_by_hand(self) -> None:
-        """People send back what the provider has no call for."""
-        if self.offer.adapter.capabilities.refund is RefundSupport.NONE:
-            for refund in (each for each in self.facts.refunds if each.status == "pending"):
-                shown = Evidence(reference=f"SLIP-{refund.id}", note="sent", sent_at=self.world.now)
-                file_evidence(
-                    scope=SCOPE,
-                    refund_id=uuid.UUID(refund.id),
-                    evidence=shown,
-                    person="one",
-                    now=self.world.now,
-                )
-                approve_refund(scope=SCOPE, refund_id=uuid.UUID(refund.id), person="two", now=self.world.now)
+        """People send back what the provider has no call for, or refused to."""
+        for refund in (each for each in self.facts.refunds if each.status == "pending"):
+            refund_id = uuid.UUID(refund.id)
+            shown = Evidence(reference=f"SLIP-{refund_id}", note="sent", sent_at=self.world.now)
+            by = {"scope": SCOPE, "refund_id": refund_id, "now": self.world.now}
+            file_evidence(**by, evidence=shown, person="one")
+            approve_refund(**by, person="two")
 
     def live_on(self, *, tries: int = TRIES) -> None:
         """Two minutes pass."""
@@ -297,6 +292,8 @@ def refund(life: Life) -> None:
     give_again()
     for _ in life.world.dues(until=life.world.started_at + WITHIN):
         give_again()
+        life.settle_by_hand()
+    life.settle_by_hand()
 
 
 def _key(charge: dict[str, Any]) -> str:

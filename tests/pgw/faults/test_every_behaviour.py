@@ -35,7 +35,7 @@ def ends(
     world, offer, live: Callable[[Life], None], *, untold: frozenset[str] = frozenset(), **more
 ) -> dict[str, list]:
     """How the life went under each behaviour: the intent's last state, and what is not as the provider's books say."""
-    found, charges = {}, []
+    found, charges, refunds = {}, [], []
     for behaviour in map(str, Behaviour):
         life = Life(world=world, offer=offer, behaviour=behaviour, **more)
         live(life)
@@ -43,8 +43,10 @@ def ends(
             assert life.differences(), "it needs not be told"
             life.hear_at_last()
         found[behaviour] = [life.status, *life.differences()]
-        charges += world.town.books()["charges"]
-    assert api.bank_differences(charges=[{**each, "paid_at": LONG_AGO} for each in charges]) == []
+        books = world.town.books()
+        charges += [{**each, "paid_at": LONG_AGO} for each in books["charges"]]
+        refunds += books["refunds"]
+    assert api.bank_differences(charges=charges, refunds=refunds) == []
     assert world.gateway.refused == []
     return found
 
