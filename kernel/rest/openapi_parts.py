@@ -123,12 +123,12 @@ HEADERS: dict[str, Any] = {
     },
     "RateLimit-Policy": {
         "required": True,
-        "schema": {"type": "string", "pattern": '^"[a-z]+";q=[0-9]+;w=[0-9]+$'},
+        "schema": {"type": "string", "pattern": '^"[a-z_]+";q=[0-9]+;w=[0-9]+$'},
         "description": "The limit closest to its end: its name, quota and window in seconds.",
     },
     "RateLimit": {
         "required": True,
-        "schema": {"type": "string", "pattern": '^"[a-z]+";r=[0-9]+;t=[0-9]+$'},
+        "schema": {"type": "string", "pattern": '^"[a-z_]+";r=[0-9]+;t=[0-9]+$'},
         "description": "What remains of it, and the seconds until it is whole again.",
     },
     "Retry-After": {

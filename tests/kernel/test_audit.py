@@ -144,7 +144,7 @@ def test_names_the_job_or_the_handler_that_did_it_by_itself(database, monkeypatc
     seen = []
     monkeypatch.setattr(jobs, "_jobs", {})
     jobs.job("test.job", every_s=1, db=DB)(lambda *, now: seen.append(origin.origin()) or 1)
-    options = {"system": "relay", "own_transaction": True, "identified": False}
+    options = {"system": "relay", "own_transaction": True, "together": False}
     handler = Handler("test.react", AuditRecorded, DB, lambda _, now: seen.append(origin.origin()), **options)
     with origin.acting("person", "user:1"):
         jobs.run_slot("test.job", now=clock.now())

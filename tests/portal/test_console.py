@@ -8,6 +8,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
 from django.core import checks
 from django.db import models
 from django.test import Client
@@ -110,8 +111,8 @@ def test_filters_of_large_tables_never_ask_for_all_values(model, page):
     if model.__name__ in SMALL:
         return
     for name in page.list_filter:
-        if isinstance(name, tuple):
-            continue
+        if isinstance(name, tuple) or (isinstance(name, type) and issubclass(name, SimpleListFilter)):
+            continue  # such a filter says itself what there is
         field = model._meta.get_field(name)
         assert field.choices or isinstance(field, models.BooleanField | models.DateTimeField), name
 

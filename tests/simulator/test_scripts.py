@@ -101,7 +101,7 @@ def test_every_behaviour_is_shown_somewhere() -> None:
         ({"provider": "piggy"}, "unknown provider 'piggy'; known: "),
         (
             {"operation": "swim"},
-            "unknown operation 'swim'; known: capture, create, pay, probe, refund, token",
+            "unknown operation 'swim'; known: capture, create, finish, pay, probe, refund, token, ",
         ),
         ({"operation": "refund"}, "scb has no refund; it has: create, pay, probe, token, webhook"),
         ({"operation": ["create"]}, "unknown operation"),

@@ -248,9 +248,10 @@ def test_says_until_when_evidence_is_due(partner, provider, superuser, hours, wo
     attempt = the(PaymentAttempt)
     superuser.execute(
         "INSERT INTO pgw.disputes (id, created_at, psp_id, merchant_id, store_id, intent_id, attempt_id, status, status_at,"
-        " version, amount_minor, currency, reason, evidence_due_at, provider, provider_reference, livemode)"
+        " version, amount_minor, currency, reason, evidence_due_at, provider, provider_reference, livemode,"
+        " withdrawn_minor, reinstated_minor)"
         " VALUES (gen_random_uuid(), now(), %s, %s, %s, %s, %s, 'opened', now(), 1, 100, 'THB', 'fraudulent',"
-        " now() + make_interval(hours => %s), 'fake', 'D1', false)",
+        " now() + make_interval(hours => %s), 'fake', 'D1', false, 0, 0)",
         [attempt.psp_id, attempt.merchant_id, attempt.store_id, attempt.intent_id, attempt.pk, hours],
     )
     assert words in consoles.read(person(), consoles.change_list(Dispute))

@@ -21,7 +21,7 @@ ASKED = {
 FIELDS = {
     "object", "id", "created_at", "status", "amount", "amount_capturable", "amount_received", "amount_refunded", "currency",
     "method", "provider", "capture_method", "merchant_id", "store_id", "next_action", "last_error", "reference",
-    "description", "metadata", "livemode", "expires_at", "cancel_requested_at", "capture_before",
+    "description", "metadata", "livemode", "expires_at", "cancel_requested_at", "capture_before", "return_url",
     "client_secret",
 }  # fmt: skip
 
