@@ -63,15 +63,12 @@ def wish(http, store):
 
 
 def test_a_new_store_takes_money_within_seconds(partner, store):
-    set_up_at = time.monotonic()
-
     def shown():
         answer = wish(partner, store)
         assert answer.status_code == 201 or answer.json()["code"] in NOT_YET, answer.text
         return answer.status_code == 201 and answer.json()
 
     intent = until(shown, timeout_s=SYNCED_S)
-    assert time.monotonic() - set_up_at < SYNCED_S
     assert intent["status"] == "requires_action"
     assert intent["next_action"]["qr_payload"]
 
