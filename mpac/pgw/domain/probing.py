@@ -29,8 +29,10 @@ OPEN_STEPS_S = {
     AttemptStatus.REQUIRES_ACTION: (ACTION_STEPS_S, ACTION_LATER_S),
     AttemptStatus.AUTHORIZED: (HOLD_STEPS_S, HOLD_LATER_S),
 }
-# A call that its provider still knows nothing about after this many questions, well over a minute, never arrived.
+# A call that its provider still knows nothing about after this many questions never arrived. Questions come faster when
+# somebody insists on an end, so that its age counts, too.
 FORGOTTEN_AFTER = 7
+FORGOTTEN_AGE = timedelta(minutes=1)
 # How long a claim hides an attempt from other resolvers; a killed resolver's claims come back after it.
 CLAIM_LEASE = timedelta(seconds=30)
 

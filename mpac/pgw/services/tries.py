@@ -101,11 +101,13 @@ def ask_about_operation_later(
 def proves_refusal(row: Refund | Capture, *, learned_from: LearnedFrom) -> bool:
     """Whether a call that was refused unprocessed proves that nothing was done.
 
-    That of the first call does; a repeated call that is refused says nothing about the one before it, until it has been
-    repeated often enough.
+    That of the first call does, unless its answer comes so late that the resolver has taken the row up and may have made
+    the call again. A repeated call that is refused says nothing about the one before it, until it has been repeated often
+    enough.
     """
+    alone = row.probes == 0
     tired = row.probes >= probing.MAX_REISSUES
-    return learned_from is LearnedFrom.ANSWER or (learned_from is LearnedFrom.REISSUE and tired)
+    return (learned_from is LearnedFrom.ANSWER and alone) or (learned_from is LearnedFrom.REISSUE and tired)
 
 
 def give_up(case: Case, *, reason: str) -> None:

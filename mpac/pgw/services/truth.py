@@ -146,6 +146,7 @@ def _take(case: Case, payment: ProviderPayment) -> None:
 def _action_required(case: Case, outcome: ActionRequired) -> None:
     intent, attempt = case.intent, case.attempt
     if attempt.status not in {AttemptStatus.SENT, AttemptStatus.UNKNOWN}:
+        ask_again_later(case)
         return
     if intent.status in ENDED or intent.cancel_requested_at is not None:
         # Nobody has seen it yet, and nobody will.
@@ -216,7 +217,7 @@ def _refused(case: Case, status: AttemptStatus, *, code: str, message: str) -> N
 def _not_processed(case: Case, outcome: NotProcessed) -> None:
     if case.attempt.status == AttemptStatus.SENT and case.learned_from is LearnedFrom.ANSWER:
         _refused(case, AttemptStatus.ERROR, code=outcome.code, message=outcome.message)
-    elif case.learned_from is LearnedFrom.REISSUE and (_is_harmless(case) or _is_forgotten(case.attempt)):
+    elif case.learned_from is LearnedFrom.REISSUE and (_is_harmless(case) or _is_forgotten(case)):
         # The repeated call was refused and the probe before it found no money.
         give_up(case, reason=outcome.code)
     else:
@@ -287,16 +288,17 @@ def _may_give_up(case: Case, *, wished: bool) -> bool:
     """
     if _is_harmless(case):
         return wished or case.attempt.probes >= probing.MAX_REISSUES
-    return wished and _is_forgotten(case.attempt)
+    return wished and _is_forgotten(case)
 
 
-def _is_forgotten(attempt: PaymentAttempt) -> bool:
-    """Whether its provider, which can be asked, has been asked often enough."""
+def _is_forgotten(case: Case) -> bool:
+    """Whether its provider, which can be asked, has been asked often enough, and for long enough."""
+    attempt = case.attempt
     adapter = find_adapter(attempt.provider)
     can_be_asked = adapter is not None and adapter.capabilities.probe
-    return (
-        can_be_asked and attempt.status == AttemptStatus.UNKNOWN and attempt.probes >= probing.FORGOTTEN_AFTER
-    )
+    is_old = attempt.status_at + probing.FORGOTTEN_AGE <= case.now
+    often = attempt.probes >= probing.FORGOTTEN_AFTER
+    return can_be_asked and attempt.status == AttemptStatus.UNKNOWN and often and is_old
 
 
 def _is_of_a_hold(case: Case, payment: ProviderPayment) -> bool:

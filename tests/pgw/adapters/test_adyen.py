@@ -163,7 +163,7 @@ def test_asks_for_captures_refunds_and_cancellations_as_adyen_documents_them(ada
     assert wire.calls[-1].headers["idempotency-key"] == "CAP1"
     amount = {"value": 5000, "currency": "THB"}
     account = {"merchantAccount": "TestMerchant"}
-    assert sent(wire) == {**account, "amount": amount, "reference": charge.provider_key}
+    assert sent(wire) == {**account, "amount": amount, "reference": f"{charge.provider_key}-hold"}
     refund = refund_with(held, payment_reference="MOD1")
     assert adapter.refund(refund) == Accepted(reference="MOD1")
     assert wire.calls[-1].url.path == "/v72/payments/PSP1/refunds"

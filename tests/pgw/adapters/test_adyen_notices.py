@@ -177,6 +177,14 @@ def test_knows_what_a_notice_proves(adapter, changes, proven):
     assert hint.provider_key in ("K", "TestPayment-1407325143704")
 
 
+@pytest.mark.parametrize(("key", "counted_as"), [("K-hold", "7914073381342284"), ("K", "PAID1")])
+def test_of_a_capture_counts_what_was_taken_at_once_no_second_time(adapter, key, counted_as):
+    body = signed(eventCode="CAPTURE", originalReference="PAID1", merchantReference=key)
+    hint = read(adapter, body)
+    assert [(each.reference, each.amount) for each in hint.payments] == [(counted_as, Money(1130, "EUR"))]
+    assert (hint.provider_key, hint.provider_reference) == ("K", "PAID1")
+
+
 def test_tells_that_a_refund_failed_or_came_back(adapter):
     failed = read(adapter, signed(eventCode="REFUND", success="false")).refund
     assert (failed.operation_key, type(failed.outcome)) == ("TestPayment-1407325143704", Declined)

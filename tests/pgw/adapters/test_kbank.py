@@ -435,6 +435,15 @@ def test_shows_its_key_pair_to_get_a_token_and_keeps_the_token(adapter, wire, ch
     assert len({wire.body(number)["partnerTxnUid"] for number in (0, 1)}) == 2
 
 
+@pytest.mark.parametrize("changes", [{"consumer_id": "other"}, {"consumer_secret": "a guess"}])
+def test_keeps_the_tokens_of_accounts_apart(adapter, wire, charge, changes):
+    wire.says(state("REQUESTED"))
+    adapter.probe(charge)
+    account = replaced(charge.account, credentials={**charge.account.credentials, **changes})
+    adapter.probe(replaced(charge, account=account))
+    assert wire.tokens == 2
+
+
 def test_gets_a_fresh_token_once(adapter, wire, charge):
     wire.says({"error": "invalid_token"}, status=401)
     wire.says(answer(qrCode=SAMPLE))

@@ -1,5 +1,7 @@
 """Cancelling an intent ..."""
 
+from dataclasses import replace
+
 import pytest
 
 from mpac.pgw.adapters.port import NotProcessed, Unknown
@@ -73,6 +75,23 @@ def test_waits_for_proof_while_the_outcome_is_unknown(gateway, provider, events)
     assert gateway.intent(intent).status == "cancelled"
     assert len(provider.created) == 1
     assert "payment_intent_action_required" not in events(intent)
+
+
+def test_again_and_again_proves_nothing_sooner(gateway, provider, monkeypatch):
+    """A charge that was sent may still arrive, however often its caller insists."""
+    monkeypatch.setattr(
+        provider, "capabilities", replace(provider.capabilities, customer_initiated=False), raising=False
+    )
+    provider.on_create.append(answers(TIMEOUT))
+    intent = gateway.shown()
+    for second in range(10):
+        cancel_intent(scope=SCOPE, intent_id=intent.pk, now=gateway.later(second))
+        resolve_due_attempts(now=gateway.later(second))
+    assert len(provider.probed) == 10
+    assert gateway.intent(intent).status == "processing"
+    for second in range(60, 180, 10):
+        resolve_due_attempts(now=gateway.later(second))
+    assert gateway.intent(intent).status == "cancelled"
 
 
 def test_while_the_call_is_under_way_keeps_its_qr_from_the_screen(gateway, provider):

@@ -173,6 +173,22 @@ def test_that_is_refused_when_repeated_fails_only_after_many_tries(gateway, paid
     assert (refunds.get(refund).status, refunds.sums(paid)) == ("failed", (0, 0))
 
 
+def test_whose_refusal_comes_late_may_have_been_sent_again_and_carried_out(gateway, paid, refunds, provider):
+    """The caller hung for so long that the resolver took it for dead."""
+
+    def refused_late(_request):
+        provider.on_refund.append(provider.give_back_and_hang)
+        resolve_due_refunds(now=gateway.later(31))
+        return REFUSED
+
+    provider.on_refund.append(refused_late)
+    refund = refunds.give(paid)
+    assert (refund.status, refunds.sums(paid)) == ("processing", (12550, 0))
+    resolve(gateway, seconds=120)
+    assert (refunds.get(refund).status, refunds.sums(paid)) == ("completed", (0, 12550))
+    assert provider.given_back() == 12550
+
+
 def test_that_takes_its_time_is_waited_for(gateway, paid, refunds, provider, tell):
     provider.on_refund.append(provider.take_up)
     refund = refunds.give(paid, 100)

@@ -13,7 +13,7 @@ from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.confirmation import begin_confirmation
 from mpac.pgw.services.resolution import resolve_due_attempts
 from tests.pgw.conftest import AMOUNT, SCOPE
-from tests.pgw.doubles import answers
+from tests.pgw.doubles import answers, show_qr
 
 pytestmark = pytest.mark.usefixtures("healthy")
 
@@ -133,6 +133,18 @@ def test_stops_watching_after_three_days(gateway):
     asked = 0
     for minute in range(0, 4 * 24 * 60, 7):
         asked += resolve_due_attempts(now=gateway.later(60 * minute))
+    assert gateway.attempt(intent).next_probe_at is None
+    assert 5 < asked < 20
+
+
+def test_stops_watching_although_the_provider_still_waits_for_the_customer(gateway, provider):
+    provider.on_create.append(TIMEOUT)
+    intent = gateway.shown()
+    provider.on_probe.append(answers(Declined(code="declined", message="No.")))
+    provider.tell = show_qr
+    asked = 0
+    for hour in range(0, 4 * 24, 2):
+        asked += resolve_due_attempts(now=gateway.later(3600 * hour + 10))
     assert gateway.attempt(intent).next_probe_at is None
     assert 5 < asked < 20
 

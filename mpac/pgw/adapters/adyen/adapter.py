@@ -96,8 +96,8 @@ class AdyenAdapter(PaidAtOnce):
         """Ask for held money, once; what is not taken is let go. A notice tells the end."""
         if not request.final:
             return CAPTURED_ONCE
-        # The notice of a capture has the reference that is given here, and so names its charge.
-        reference = request.charge.provider_key
+        # The notice of a capture has the reference that is given here, and so names its charge, and that it was held.
+        reference = protocol.charge_reference(request.charge)
         return self._modify(
             "captures", request, held_as=request.charge.provider_reference, reference=reference
         )

@@ -156,7 +156,7 @@ def _proven(item: Item) -> dict[str, Any]:
         case "CANCELLATION", True:
             return {"state": Voided()}
         case "CAPTURE", True:
-            return {"payments": (_payment(item),)}
+            return {"payments": (_captured(item),)}
         case ("CAPTURE", False) | ("CAPTURE_FAILED", _):
             return {"capture": CaptureNews(amount=money_of(item.amount), outcome=_FAILED)}
     return {}
@@ -203,6 +203,12 @@ def _about_dispute(item: Item) -> WebhookHint:
         reinstated=Money(amount.amount_minor * given, amount.currency),
     )
     return _about(item, dispute=news)
+
+
+def _captured(item: Item) -> ProviderPayment:
+    """The money of a capture. What the provider captures of its own accord was counted when it was authorized."""
+    counted_as = item.psp_reference if item.is_of_hold else checked_reference(item.original_reference)
+    return ProviderPayment(reference=counted_as, amount=money_of(item.amount))
 
 
 def _payment(item: Item) -> ProviderPayment:

@@ -42,7 +42,7 @@ class KBankClient:
 
     def __init__(self, *, transport: httpx2.BaseTransport | None = None) -> None:
         self._http = HttpClient(transport=transport)
-        self._tokens: dict[tuple[str, str], _Token] = {}
+        self._tokens: dict[tuple[str, str, str], _Token] = {}
 
     def open(self, request: ChargeRequest) -> "KBankCalls":
         """The calls that belong to one request."""
@@ -65,12 +65,13 @@ class KBankClient:
 
     def token(self, request: ChargeRequest, *, deadline: float, fresh: bool) -> str | Failure:
         """A token, from the cache unless it must be fresh. Whatever goes wrong here, the call itself was never sent."""
-        credentials = request.account.credentials
-        key = (conf.provider_base_url(NAME), credentials["consumer_id"])
+        # The id alone is no proof of who asks: without its secret nobody gets the token of another's account.
+        consumer, secret = (request.account.credentials[name] for name in ("consumer_id", "consumer_secret"))
+        key = (conf.provider_base_url(NAME), consumer, secret)
         known = self._tokens.get(key)
         if known and not fresh and known.ends_at > time.monotonic():
             return known.text
-        pair = f"{credentials['consumer_id']}:{credentials['consumer_secret']}".encode()
+        pair = f"{consumer}:{secret}".encode()
         answer = self.post(
             TOKEN_PATH,
             authorization=f"Basic {base64.b64encode(pair).decode()}",
