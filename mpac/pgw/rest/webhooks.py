@@ -43,7 +43,7 @@ class WebhookEndpoint(Endpoint):
 
     def receive(self, request: Request, *, provider: str, account: str) -> HttpResponse:
         """Keep the raw bytes before anything else, and answer exactly what the provider expects."""
-        if len(provider) > MAX_NAME or len(account) > MAX_NAME:
+        if max(len(provider), len(account)) > MAX_NAME or not account.isprintable():
             raise NotFound
         delivery = Delivery(
             provider=provider,

@@ -336,7 +336,7 @@ def _note(key: WebhookKey, status: WebhookStatus, *, error: str, now: dt.datetim
 def _find_subject(key: WebhookKey) -> PaymentAttempt | Refund | None:
     """What a notice is about: a refund, if it names one, else an attempt, by our key or by the provider's reference.
 
-    Whoever knows an account's secret speaks for its merchant alone.
+    Whoever knows an account's secret speaks for its merchant alone, and for test money or real money alone.
     """
     account = find_named_account(provider=key.provider, account_id=key.account)
     found: PaymentAttempt | Refund | None = None
@@ -346,6 +346,7 @@ def _find_subject(key: WebhookKey) -> PaymentAttempt | Refund | None:
         found = PaymentAttempt.objects.filter(provider=key.provider, provider_key=key.provider_key).first()
     elif account is not None:
         found = find_paid_attempt(account=account, reference=key.provider_reference)
-    if found and account and (found.psp_id, found.merchant_id) != (account.psp_id, account.merchant_id):
-        return None
-    return found
+    if found is None or account is None:
+        return found
+    is_own = (found.psp_id, found.merchant_id) == (account.psp_id, account.merchant_id)
+    return found if is_own and account.livemode in (None, found.livemode) else None

@@ -51,13 +51,14 @@ def test_counts_whatever_media_type_it_claims(api, partner, provider):
         ("nobody", CONFIRMATION, (404, "not_found")),
         ("x" * 65, CONFIRMATION, (404, "not_found")),
         ("scb/" + "x" * 65, CONFIRMATION, (404, "not_found")),
+        ("scb/%00", CONFIRMATION, (404, "not_found")),
         ("scb", b"", (400, "webhook_malformed")),
         ("scb", b"{", (400, "webhook_malformed")),
         ("scb", b"\xff", (400, "webhook_malformed")),
         ("scb", b'{"transactionId":"A"}', (400, "webhook_malformed")),
         ("scb", b" " * (conf.MAX_WEBHOOK_BYTES + 1), (413, "body_too_large")),
     ],
-    ids=["nobody", "long", "long account", "empty", "cut", "binary", "half", "huge"],
+    ids=["nobody", "long", "long account", "NUL", "empty", "cut", "binary", "half", "huge"],
 )
 def test_that_is_none_is_refused_and_not_kept(api, superuser, path, body, refused):
     answer = send(api, path, body)

@@ -308,3 +308,22 @@ def test_payments_of_another_merchant_are_not_paid_by_ones_own_signature(gateway
     delivery = Delivery(provider="fake", account=notices.account(22), headers={}, body=body)
     receive_webhook(delivery=delivery, now=gateway.now)
     assert (notices.states(), gateway.intent(intent).status) == (["parked"], "requires_action")
+
+
+@pytest.mark.parametrize("status", ["parked", "applied"])
+def test_live_money_is_not_moved_by_the_signature_of_a_test_account(
+    gateway, provider, notices, superuser, status
+):
+    """The secret of a test account is known to more people; an account of unknown mode speaks for both."""
+    intent = gateway.shown()
+    reference = gateway.pay(intent)
+    key = gateway.attempt(intent).provider_key
+    of_other_mode = True if status == "parked" else None
+    superuser.execute(
+        "UPDATE pgw.store_provider_configs SET livemode = %s WHERE merchant_id = 11", [of_other_mode]
+    )
+    delivery = Delivery(
+        provider="fake", account=notices.account(), headers={}, body=provider.notice(key, reference)
+    )
+    receive_webhook(delivery=delivery, now=gateway.now)
+    assert notices.states() == [status]
