@@ -1,6 +1,11 @@
-"""Small statements taken in from the console, and what they came to. Large ones are for `manage.py import_statement`."""
+"""Small statements taken in from the console, and what they came to. Large ones are for `manage.py import_statement`.
+
+Here one person brings the file, so it proves nothing: what it tells of open money makes us ask the provider.
+"""
 
 import datetime as dt
+import gzip
+import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +19,7 @@ from kernel.money import Money
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.reconciliation import EXCEPTIONS, FileStatus
 from mpac.pgw.domain.statements.profiles import PROFILES
+from mpac.pgw.domain.statements.reading import GZIP
 from mpac.pgw.errors import StatementRefused
 from mpac.pgw.models import Merchant, StatementFile
 from mpac.pgw.services.statement_import import Source, import_statement
@@ -21,6 +27,8 @@ from mpac.pgw.services.statement_import import Source, import_statement
 IMPORT = "pgw.import_statements"
 # What is read and compared while somebody waits: some ten thousand lines.
 MAX_BYTES = 2 * 1024 * 1024
+MAX_UNPACKED = 8 * MAX_BYTES
+CHUNK = 1 << 16
 FAULTS_SHOWN = 100
 
 
@@ -40,9 +48,24 @@ class StatementForm(forms.Form):
     def clean_file(self) -> UploadedFile:
         """Not more than can be read while somebody waits."""
         file: UploadedFile = self.cleaned_data["file"]
-        if file.size is None or file.size > MAX_BYTES:
+        if file.size is None or file.size > MAX_BYTES or _unpacks_too_far(cast("BinaryIO", file.file)):
             raise forms.ValidationError("The file is too large for this page.")
         return file
+
+
+def _unpacks_too_far(file: BinaryIO) -> bool:
+    """Whether a gzipped file holds more than can be read meanwhile. One that is damaged is refused by its reading."""
+    packed, size = file.read(len(GZIP)) == GZIP, 0
+    file.seek(0)
+    try:
+        unpacked = gzip.GzipFile(fileobj=file)
+        while packed and size <= MAX_UNPACKED and (piece := unpacked.read(CHUNK)):
+            size += len(piece)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return False
+    finally:
+        file.seek(0)
+    return size > MAX_UNPACKED
 
 
 def take_in(
@@ -69,6 +92,7 @@ def take_in(
         imported_by=person.name,
         livemode=not test,
         only_store_id=only_store_id,
+        is_proof=False,
     )
     taken = import_statement(source=source, now=now, progress=lambda _what, _done, _total: None)
     if taken.status == FileStatus.REJECTED:
@@ -80,7 +104,7 @@ UPLOADING = ListAction(
     name="upload",
     words="Take a statement in",
     question="It is read and compared with what was charged. The same file counts once, and nothing of a file with a "
-    "faulty line is taken.",
+    "faulty line is taken. What it tells of payments whose outcome is open makes us ask their provider.",
     permission=IMPORT,
     run=take_in,
     form=StatementForm,

@@ -1,8 +1,8 @@
 """Comparing a stored statement with our books, batch by batch, and what each line makes us learn or ask.
 
-A line may tell what became of an attempt or refund whose outcome is open: it is then evidence like a probe's answer, and
-the line is compared again. What does not agree becomes an exception, which people or a later statement settle. How far
-the comparison came is committed with each batch; a batch that was cut off is compared again.
+A line of a file that is proof may tell what became of an attempt or refund whose outcome is open: it is then evidence like
+a probe's answer, and the line is compared again. What does not agree becomes an exception, which people or a later
+statement settle. How far the comparison came is committed with each batch; a batch that was cut off is compared again.
 """
 
 import datetime as dt
@@ -44,11 +44,11 @@ def reconcile_file(
     if file.status != FileStatus.IMPORTED:
         return file
     while lines := _next_lines(scope, file, batch):
-        compare_lines(scope=scope, file=file, ids=list(lines), evidence=profile.evidence, now=now)
+        compare_lines(scope=scope, file=file, ids=list(lines), now=now)
         with atomic(scope):
             advance_file(file, compared_up_to=max(lines.values()))
         progress("comparing", file.compared_up_to, file.lines_total)
-    recheck_waiting(scope=scope, file=file, evidence=profile.evidence, batch=batch, now=now)
+    recheck_waiting(scope=scope, file=file, batch=batch, now=now)
     with atomic(scope):
         missing, waiting = _find_untold(file, profile, batch=batch)
         file.report = {**file.report, **make_report(file, missing=missing, waiting=waiting)}
@@ -56,9 +56,7 @@ def reconcile_file(
     return file
 
 
-def compare_lines(
-    *, scope: TenantScope, file: StatementFile, ids: list[uuid.UUID], evidence: bool, now: dt.datetime
-) -> None:
+def compare_lines(*, scope: TenantScope, file: StatementFile, ids: list[uuid.UUID], now: dt.datetime) -> None:
     """Compare these lines of one file: by our books, then by what they prove, then by our books again."""
     batch = {
         "created_at": file.created_at,
@@ -73,7 +71,7 @@ def compare_lines(
         _compare(batch)
         undecided = db.execute(sql.UNDECIDED, batch)
     learned = 0
-    for line in undecided if evidence else ():
+    for line in undecided if file.report.get("is_proof") else ():
         try:
             learned += apply_line(scope=scope, line=line, now=now)
         except Exception:
@@ -87,9 +85,7 @@ def compare_lines(
         open_exceptions(file, ids)
 
 
-def recheck_waiting(
-    *, scope: TenantScope, file: StatementFile, evidence: bool, batch: int, now: dt.datetime
-) -> None:
+def recheck_waiting(*, scope: TenantScope, file: StatementFile, batch: int, now: dt.datetime) -> None:
     """Compare those lines once more that waited for something of ours, also those of earlier files."""
     after = NIL
     while True:
@@ -107,7 +103,7 @@ def recheck_waiting(
         if not waiting:
             return
         for of_file, ids in _by_file(waiting):
-            compare_lines(scope=scope, file=of_file, ids=ids, evidence=evidence, now=now)
+            compare_lines(scope=scope, file=of_file, ids=ids, now=now)
         after = waiting[-1].pk
 
 

@@ -32,7 +32,10 @@ MAX_FAULTS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file that can be read from its start again, whose money it tells, and how."""
+    """A file that can be read from its start again, whose money it tells, and how.
+
+    What is no proof, because one person alone could have made it up, only makes us ask, whatever its profile says.
+    """
 
     file: BinaryIO
     psp_id: int
@@ -42,6 +45,7 @@ class Source:
     imported_by: str
     livemode: bool = True
     only_store_id: int | None = None
+    is_proof: bool = True
 
 
 @dataclass(slots=True)
@@ -171,6 +175,7 @@ def _enter(
             for (kind, currency, settled), total in sorted(findings.totals.items())
         ],
         "profile": source.profile.fingerprint,
+        "is_proof": source.is_proof and source.profile.evidence,
     }
     with atomic(scope):
         file.save(force_insert=known is None)

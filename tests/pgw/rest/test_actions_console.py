@@ -306,6 +306,26 @@ def test_takes_no_large_statement_in(partner, levels, profile, monkeypatch):
     assert files() == []
 
 
+def test_takes_no_statement_in_that_unpacks_to_a_large_one(partner, levels, profile, monkeypatch):
+    monkeypatch.setattr(statements, "MAX_UNPACKED", 1 << 20)
+    packed = gzip.compress(STATEMENT + b"\n" * (1 << 20))
+    client = person()
+    assert "too large" in upload(client, levels["merchant_id"], packed)
+    assert "cannot be read" in upload(client, levels["merchant_id"], packed[:100])
+    assert [file.status for file in files()] == ["rejected"]
+
+
+def test_takes_no_single_persons_statement_for_proof(partner, provider, levels, monkeypatch):
+    monkeypatch.setitem(PROFILES, "adyen", declared_profile("evidence = true\n" + LAYOUT))
+    partner.created(confirm=True)
+    made_up = f"FORGED,,{the(PaymentAttempt).provider_key},,2026-11-20T12:00:00Z,payment,THB,125.50\n"
+    content = STATEMENT.splitlines(keepends=True)[0] + made_up.encode()
+    client = person(Role.MERCHANT_ADMIN, **levels)
+    assert "is reconciled with" in upload(client, levels["merchant_id"], content)
+    assert the(PaymentAttempt).status == "requires_action"
+    assert the(PaymentAttempt).next_probe_at <= clock.now()
+
+
 def test_takes_statements_in_for_the_own_merchant_alone(partner, levels, profile, stranger):
     foreign = person(Role.PSP_ADMIN, psp_id=stranger.tenant.psp.id)
     assert NotFound().message in upload(foreign, levels["merchant_id"], STATEMENT)

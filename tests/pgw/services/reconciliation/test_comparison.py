@@ -156,6 +156,16 @@ def test_that_is_no_evidence_only_makes_us_ask(gateway, provider, statements, no
     assert statements.history(exception) == [(None, "open", "comparison"), ("open", "resolved", "comparison")]
 
 
+def test_that_is_no_proof_is_not_made_one_by_the_next_statement(gateway, provider, statements):
+    provider.on_create.append(answers(LOST))
+    intent = gateway.shown()
+    statements.take(
+        statements.line(reference="MADE-UP", key=gateway.attempt(intent).provider_key), is_proof=False
+    )
+    statements.take(statements.line("fee"))
+    assert (statements.outcomes()[0], gateway.attempt(intent).status) == ("timing", "unknown")
+
+
 def test_that_came_before_its_payment_is_matched_by_the_next_statement(gateway, provider, statements):
     statements.take(statements.line(reference="BANK000001"))
     assert statements.outcomes() == ["missing_in_mpac"]
