@@ -167,7 +167,7 @@ MPAC_SIMULATOR_URL = env.str("MPAC_SIMULATOR_URL", default="http://127.0.0.1:800
 MPAC_STATE_DIR = path("MPAC_STATE_DIR", ".mpac")
 MPAC_KEKS = key_encryption_keys()
 MPAC_SERVICE_KEYS = service_keys()
-MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL")
+MPAC_SCB_BASE_URL = env.str("MPAC_SCB_BASE_URL", default="")
 MPAC_ADYEN_BASE_URL = env.str("MPAC_ADYEN_BASE_URL", default="")
 MPAC_STRIPE_BASE_URL = env.str("MPAC_STRIPE_BASE_URL", default="")
 MPAC_OMISE_BASE_URL = env.str("MPAC_OMISE_BASE_URL", default="")

@@ -78,11 +78,6 @@ def breakers_enforced() -> bool:
     return bool(settings.MPAC_BREAKERS_ENFORCED)
 
 
-def scb_base_url() -> str:
-    """Where SCB's API lives, without a slash at its end."""
-    return str(settings.MPAC_SCB_BASE_URL).rstrip("/")
-
-
 def provider_base_url(provider: str) -> str:
     """Where a provider's API lives, without a slash at its end; empty until an operator has set it."""
     return str(getattr(settings, f"MPAC_{provider.upper()}_BASE_URL", "")).rstrip("/")

@@ -1,5 +1,9 @@
 """What an adapter answers to calls that its provider does not have."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from mpac.pgw.adapters.http import Garbled
 from mpac.pgw.adapters.port import (
     CaptureRequest,
     ChargeRequest,
@@ -21,6 +25,15 @@ NOT_HELD = NotProcessed(code="capture_not_supported", message="This method canno
 OTHER_CURRENCY = NotProcessed(code="currency_not_supported", message="This method has another currency.")
 INEXACT = NotProcessed(code="amount_not_exact", message="The provider cannot express this amount.")
 GARBLED = Unknown(code="garbled", message="The provider's answer cannot be read.")
+_Read = TypeVar("_Read")
+
+
+def guarded(read: Callable[[], _Read]) -> _Read | Unknown:
+    """What is read, or doubt when it cannot be read."""
+    try:
+        return read()
+    except Garbled:
+        return GARBLED
 
 
 class PaidAtOnce:

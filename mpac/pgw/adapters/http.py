@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from http import HTTPStatus
+from typing import Any, Literal, TypeVar
 
 import httpx2
 import msgspec
@@ -17,6 +18,7 @@ from mpac.pgw.adapters.port import NotProcessed, Unknown
 
 CONNECT_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 1024 * 1024
+_Kind = TypeVar("_Kind")
 _NEVER_SENT = (
     httpx2.ConnectError,
     httpx2.ConnectTimeout,
@@ -49,6 +51,7 @@ class Failure:
 
 
 NOT_CONFIGURED = Failure("never_sent", "provider_not_configured", "The provider's address is not set.")
+UNREADABLE = Failure("unclear", "garbled", "The provider's answer cannot be read.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,18 @@ class Answer:
             message = "the answer is not an object"
             raise Garbled(message)
         return content
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A readable answer: HTTP status and the object or the error in it; a success may say nothing."""
+
+    status: int
+    data: dict[str, Any]
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300  # noqa: PLR2004 - the range of HTTP's successes
 
 
 class HttpClient:
@@ -112,7 +127,7 @@ class HttpClient:
         except httpx2.HTTPError as error:
             return Failure("unclear", "connection_lost", type(error).__name__)
         except Garbled:
-            return Failure("unclear", "garbled", "The provider's answer cannot be read.")
+            return UNREADABLE
 
     def _client(self) -> httpx2.Client:
         """The connection pool of this process; a forked child makes its own."""
@@ -126,6 +141,27 @@ class HttpClient:
 def is_sendable(*texts: str | None) -> bool:
     """Whether credentials are there and can stand in a header."""
     return all(text and text.isascii() and text.isprintable() for text in texts)
+
+
+def read_object(answer: Answer | Failure) -> Reply | Failure:
+    """The reply of a provider that answers with an object, or with nothing where it says so."""
+    if isinstance(answer, Failure):
+        return answer
+    if answer.status == HTTPStatus.NO_CONTENT:
+        return Reply(answer.status, {})
+    try:
+        return Reply(answer.status, answer.object())
+    except Garbled:
+        return UNREADABLE
+
+
+def convert(data: Any, kind: type[_Kind]) -> _Kind:
+    """A part of an answer as what it must be. Raises Garbled."""
+    try:
+        converted: _Kind = msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise Garbled(str(error)) from None
+    return converted
 
 
 def _read(answer: httpx2.Response, *, deadline: float) -> bytes:

@@ -59,7 +59,6 @@ TRANSITIONS: Mapping[IntentStatus, frozenset[IntentStatus]] = {
     S.EXPIRED: frozenset({S.SUCCEEDED}),
 }
 
-INITIAL: frozenset[IntentStatus] = frozenset({S.REQUIRES_PAYMENT_METHOD, S.REQUIRES_CONFIRMATION})
 ENDED: frozenset[IntentStatus] = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.EXPIRED})
 UNPAID_ENDS: frozenset[IntentStatus] = ENDED - {S.SUCCEEDED}
 # Processing never expires: an outcome that is not known is not a refusal.

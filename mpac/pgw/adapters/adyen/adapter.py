@@ -5,24 +5,23 @@ answered as it was the first time; captures, cancellations and refunds are only 
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from kernel.errors import DomainError
 from mpac.pgw.adapters.adyen import protocol
-from mpac.pgw.adapters.adyen.client import AdyenClient, Reply
+from mpac.pgw.adapters.adyen.client import AdyenClient
 from mpac.pgw.adapters.adyen.notices import read_notice
 from mpac.pgw.adapters.base import (
     CAPTURED_ONCE,
-    GARBLED,
     INCOMPLETE,
     INEXACT,
     NO_TOKEN,
     NOT_ASKED,
     OTHER_CURRENCY,
     PaidAtOnce,
+    guarded,
 )
-from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
+from mpac.pgw.adapters.http import Failure, Reply, is_sendable
 from mpac.pgw.adapters.port import (
     Accepted,
     Capabilities,
@@ -46,7 +45,6 @@ BAD_TOKEN = NotProcessed(code="payment_token_malformed", message="The provider h
 REFUSED_UNPROCESSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422, 429})
 # The same call is under way; 704 is its code.
 IN_PROGRESS = "704"
-_Read = TypeVar("_Read")
 
 
 class AdyenAdapter(PaidAtOnce):
@@ -86,7 +84,7 @@ class AdyenAdapter(PaidAtOnce):
         reply = self._client.post("/payments", fields, request=request, key=request.provider_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _charged(reply, request))
+        return guarded(lambda: _charged(reply, request))
 
     def probe(self, request: ChargeRequest) -> Outcome:
         """Adyen has no such question."""
@@ -156,7 +154,7 @@ class AdyenAdapter(PaidAtOnce):
         reply = self._client.post(path, fields, request=request.charge, key=request.operation_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _taken_up(reply))
+        return guarded(lambda: _taken_up(reply))
 
 
 def _charged(reply: Reply, request: ChargeRequest) -> Outcome:
@@ -183,13 +181,6 @@ def _on_its_way(request: CaptureRequest | RefundRequest) -> OperationOutcome:
 
 def _doubt(reply: Reply) -> Unknown:
     return Unknown(code=f"adyen_{reply.status}", message="The provider did not take the cancellation up.")
-
-
-def _guarded(read: Callable[[], _Read]) -> _Read | Unknown:
-    try:
-        return read()
-    except Garbled:
-        return GARBLED
 
 
 def _is_complete(request: ChargeRequest) -> bool:

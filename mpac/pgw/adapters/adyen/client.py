@@ -1,29 +1,16 @@
 """Calls to Adyen's Checkout API: the account's key, our idempotency key, JSON both ways."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import msgspec
 
 from mpac.pgw import conf
-from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, Garbled, HttpClient
+from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, HttpClient, Reply, read_object
 from mpac.pgw.adapters.port import ChargeRequest
 
 VERSION = "/v72"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A readable answer: HTTP status and the object or the error in it."""
-
-    status: int
-    data: dict[str, Any]
-
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status < 300  # noqa: PLR2004 - the range of HTTP's successes
 
 
 class AdyenClient:
@@ -50,9 +37,4 @@ class AdyenClient:
             timeout_s=request.timeout_s or conf.provider_timeout_s(),
             content=msgspec.json.encode(fields),
         )
-        if isinstance(answer, Failure):
-            return answer
-        try:
-            return Reply(answer.status, answer.object())
-        except Garbled:
-            return Failure("unclear", "garbled", "The provider's answer cannot be read.")
+        return read_object(answer)

@@ -1,12 +1,12 @@
 """Adyen's messages: what we send, what we accept as an answer. Strict about what matters, blind to the rest."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from kernel.errors import DomainError
 from kernel.money import Money
-from mpac.pgw.adapters.http import Garbled
+from mpac.pgw.adapters.http import Garbled, convert
 from mpac.pgw.adapters.port import (
     Accepted,
     Approved,
@@ -48,7 +48,6 @@ _REFUSED = frozenset({"Refused", "Cancelled", "Error"})
 # The card's holder would have to act first, which we told the provider not to ask for: nothing was taken.
 _CHALLENGED = frozenset({"ChallengeShopper", "IdentifyShopper", "RedirectShopper"})
 _ON_ITS_WAY = frozenset({"Pending", "Received"})
-_Kind = TypeVar("_Kind")
 
 
 class TokenMalformed(ValueError):
@@ -181,15 +180,6 @@ def checked_reference(text: str) -> str:
         message = "a payment without a reference"
         raise Garbled(message)
     return text
-
-
-def convert(data: Any, kind: type[_Kind]) -> _Kind:
-    """An object of Adyen's. Raises Garbled."""
-    try:
-        converted: _Kind = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise Garbled(str(error)) from None
-    return converted
 
 
 def _method(token: str) -> dict[str, Any]:

@@ -6,13 +6,19 @@ after that people send it.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from kernel.errors import DomainError
 from kernel.ids import uuid7
-from mpac.pgw.adapters.base import GARBLED, INCOMPLETE, INEXACT, NOT_ASKED, OTHER_CURRENCY, ChargesOnly
-from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
+from mpac.pgw.adapters.base import (
+    INCOMPLETE,
+    INEXACT,
+    NOT_ASKED,
+    OTHER_CURRENCY,
+    ChargesOnly,
+    guarded,
+)
+from mpac.pgw.adapters.http import Failure, is_sendable
 from mpac.pgw.adapters.kbank import protocol
 from mpac.pgw.adapters.kbank.client import KBankCalls, KBankClient
 from mpac.pgw.adapters.kbank.protocol import Reply
@@ -39,7 +45,6 @@ REQUEST, INQUIRY = "/v1/qrpayment/request", "/v1/qrpayment/v4/inquiry"
 CANCEL, VOID = "/v1/qrpayment/cancel", "/v1/qrpayment/void"
 REQUIRED_CREDENTIALS = ("consumer_id", "consumer_secret", "partner_id", "partner_secret")
 ONLY_WHOLE = NotProcessed(code="partial_refund_not_supported", message="The bank gives back all or nothing.")
-_Read = TypeVar("_Read")
 
 
 class KBankAdapter(ChargesOnly):
@@ -140,7 +145,7 @@ def _probe(calls: KBankCalls, request: ChargeRequest) -> Outcome:
         return Pending()
     if not reply.is_success:
         return protocol.doubt(reply)
-    return _guarded(lambda: protocol.charge_outcome(reply, request))
+    return guarded(lambda: protocol.charge_outcome(reply, request))
 
 
 def _probe_refund(calls: KBankCalls, request: RefundRequest) -> OperationOutcome:
@@ -161,13 +166,6 @@ def _end(calls: KBankCalls, request: ChargeRequest) -> Outcome:
     if reply.error == protocol.PAID:
         return _probe(calls, request)
     return Pending() if reply.error == protocol.CHARGE_UNKNOWN else protocol.doubt(reply)
-
-
-def _guarded(read: Callable[[], _Read]) -> _Read | Unknown:
-    try:
-        return read()
-    except Garbled:
-        return GARBLED
 
 
 def _is_complete(request: ChargeRequest) -> bool:

@@ -3,10 +3,9 @@
 Nothing is repeated but a call that was refused for its token, which proves that it was not processed.
 """
 
-import base64
 import datetime as dt
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,27 +13,13 @@ import httpx2
 import msgspec
 
 from mpac.pgw import conf
-from mpac.pgw.adapters.forms import FORM, encode_form
-from mpac.pgw.adapters.http import NOT_CONFIGURED, Answer, Failure, Garbled, HttpClient
+from mpac.pgw.adapters.http import NOT_CONFIGURED, UNREADABLE, Answer, Failure, Garbled, HttpClient
 from mpac.pgw.adapters.kbank.protocol import NAME, Reply, read_reply
 from mpac.pgw.adapters.port import ChargeRequest
+from mpac.pgw.adapters.tokens import GRANT_FORM, Account, Grant, Tokens, read_grant
 
 TOKEN_PATH = "/v2/oauth/token"  # noqa: S105 - a path, not a secret
 BANGKOK = dt.timezone(dt.timedelta(hours=7))
-# A token is given up this long before its end, so that no call starts with one that dies on the way.
-TOKEN_MARGIN_S = 60.0
-_UNREADABLE = Failure("unclear", "garbled", "The bank's answer cannot be read.")
-
-
-class _Grant(msgspec.Struct):
-    access_token: str
-    expires_in: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    ends_at: float
 
 
 class KBankClient:
@@ -42,14 +27,14 @@ class KBankClient:
 
     def __init__(self, *, transport: httpx2.BaseTransport | None = None) -> None:
         self._http = HttpClient(transport=transport)
-        self._tokens: dict[tuple[str, str, str], _Token] = {}
+        self._tokens = Tokens()
 
     def open(self, request: ChargeRequest) -> "KBankCalls":
         """The calls that belong to one request."""
         return KBankCalls(self, request, time.monotonic() + (request.timeout_s or conf.provider_timeout_s()))
 
     def post(
-        self, path: str, *, authorization: str, kind: str, content: bytes, deadline: float
+        self, path: str, *, headers: Mapping[str, str], content: bytes, deadline: float
     ) -> Answer | Failure:
         """One call."""
         base = conf.provider_base_url(NAME)
@@ -58,38 +43,23 @@ class KBankClient:
         return self._http.send(
             "POST",
             base + path,
-            headers={"authorization": authorization, "content-type": kind},
+            headers=headers,
             timeout_s=max(deadline - time.monotonic(), 0.001),
             content=content,
         )
 
     def token(self, request: ChargeRequest, *, deadline: float, fresh: bool) -> str | Failure:
         """A token, from the cache unless it must be fresh. Whatever goes wrong here, the call itself was never sent."""
-        # The id alone is no proof of who asks: without its secret nobody gets the token of another's account.
-        consumer, secret = (request.account.credentials[name] for name in ("consumer_id", "consumer_secret"))
-        key = (conf.provider_base_url(NAME), consumer, secret)
-        known = self._tokens.get(key)
-        if known and not fresh and known.ends_at > time.monotonic():
-            return known.text
-        pair = f"{consumer}:{secret}".encode()
-        answer = self.post(
-            TOKEN_PATH,
-            authorization=f"Basic {base64.b64encode(pair).decode()}",
-            kind=FORM,
-            content=encode_form({"grant_type": "client_credentials"}),
-            deadline=deadline,
+        credentials = request.account.credentials
+        account = Account(
+            conf.provider_base_url(NAME), credentials["consumer_id"], credentials["consumer_secret"]
         )
-        if isinstance(answer, Failure):
-            return Failure("never_sent", f"token_{answer.code}", answer.message)
-        if answer.status != HTTPStatus.OK:
-            return Failure("never_sent", f"token_http_{answer.status}", "The bank gives no access token.")
-        try:
-            grant = msgspec.json.decode(answer.body, type=_Grant, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Failure("never_sent", "token_garbled", "The bank's access token cannot be read.")
-        lives_s = max(grant.expires_in - TOKEN_MARGIN_S, grant.expires_in / 2)
-        self._tokens[key] = _Token(grant.access_token, time.monotonic() + lives_s)
-        return grant.access_token
+
+        def ask() -> Grant | Failure:
+            headers = account.basic_headers()
+            return read_grant(self.post(TOKEN_PATH, headers=headers, content=GRANT_FORM, deadline=deadline))
+
+        return self._tokens.token(account, fresh=fresh, ask=ask)
 
 
 class KBankCalls:
@@ -101,15 +71,14 @@ class KBankCalls:
     def send(self, path: str, *, key: str, fields: dict[str, Any]) -> Reply | Failure:
         """One call under our `key` for it. A call refused for its token is sent once more with a fresh one."""
         content = msgspec.json.encode(self._identity(key) | fields)
-        answer: Answer | Failure = _UNREADABLE
+        answer: Answer | Failure = UNREADABLE
         for fresh in (False, True):
             token = self._client.token(self._request, deadline=self._deadline, fresh=fresh)
             if isinstance(token, Failure):
                 return token
             answer = self._client.post(
                 path,
-                authorization=f"Bearer {token}",
-                kind="application/json",
+                headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
                 content=content,
                 deadline=self._deadline,
             )
@@ -139,4 +108,4 @@ def _read(answer: Answer) -> Reply | Failure:
         pass
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         return Failure("never_sent", f"http_{answer.status}", "The bank's gateway refused the call.")
-    return _UNREADABLE
+    return UNREADABLE

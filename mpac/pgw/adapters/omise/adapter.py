@@ -5,14 +5,12 @@ Omise honors the former is not on its own pages, so nothing rests on it: what re
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from kernel.clock import rfc3339
 from kernel.errors import DomainError
 from mpac.pgw.adapters.base import (
     CAPTURED_ONCE,
-    GARBLED,
     INCOMPLETE,
     INEXACT,
     NO_TOKEN,
@@ -20,10 +18,11 @@ from mpac.pgw.adapters.base import (
     NOT_HELD,
     OTHER_CURRENCY,
     PaidAtOnce,
+    guarded,
 )
-from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
+from mpac.pgw.adapters.http import Failure, Reply, is_sendable
 from mpac.pgw.adapters.omise import protocol
-from mpac.pgw.adapters.omise.client import OmiseCalls, OmiseClient, Reply
+from mpac.pgw.adapters.omise.client import OmiseCalls, OmiseClient
 from mpac.pgw.adapters.omise.notices import read_event
 from mpac.pgw.adapters.port import (
     Capabilities,
@@ -47,7 +46,6 @@ CHARGES = "/charges"
 # The provider's clock and ours may disagree by this much about when a charge was made.
 CLOCK_MARGIN = dt.timedelta(minutes=5)
 REFUSED_UNPROCESSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422, 429})
-_Read = TypeVar("_Read")
 
 
 class OmiseAdapter(PaidAtOnce):
@@ -86,13 +84,13 @@ class OmiseAdapter(PaidAtOnce):
         reply = calls.post(CHARGES, fields, key=request.provider_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _charged(calls, reply, request))
+        return guarded(lambda: _charged(calls, reply, request))
 
     def probe(self, request: ChargeRequest) -> Outcome:
         """Read the charge, by its id or by our key among those of its time."""
         if not _is_complete(request):
             return NOT_ASKED
-        return _guarded(lambda: _probed(self._client.open(request), request))
+        return guarded(lambda: _probed(self._client.open(request), request))
 
     def capture(self, request: CaptureRequest) -> OperationOutcome:
         """Take held money, once; less than all of it only where the account may."""
@@ -110,19 +108,19 @@ class OmiseAdapter(PaidAtOnce):
         reply = calls.post(path, fields, key=request.operation_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _captured(calls, reply, charge))
+        return guarded(lambda: _captured(calls, reply, charge))
 
     def probe_capture(self, request: CaptureRequest) -> OperationOutcome:
         """Read the charge: it is captured once or not at all."""
         if not _is_complete(request.charge):
             return NOT_ASKED
-        return _guarded(lambda: _probed_capture(self._client.open(request.charge), request.charge))
+        return guarded(lambda: _probed_capture(self._client.open(request.charge), request.charge))
 
     def void(self, request: ChargeRequest) -> Outcome:
         """Reverse a hold, or make a code unpayable. Whatever state keeps it from that is the answer."""
         if not _is_complete(request):
             return NOT_ASKED
-        return _guarded(lambda: _voided(self._client.open(request), request))
+        return guarded(lambda: _voided(self._client.open(request), request))
 
     def refund(self, request: RefundRequest) -> OperationOutcome:
         """Give money back, or find out that it was given back under this key."""
@@ -137,13 +135,13 @@ class OmiseAdapter(PaidAtOnce):
         reply = calls.post(path, fields, key=request.operation_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _refunded(calls, reply, request))
+        return guarded(lambda: _refunded(calls, reply, request))
 
     def probe_refund(self, request: RefundRequest) -> OperationOutcome:
         """Read the refund, by its id or by our key among those of its payment."""
         if not _is_complete(request.charge):
             return NOT_ASKED
-        return _guarded(lambda: _probed_refund(self._client.open(request.charge), request))
+        return guarded(lambda: _probed_refund(self._client.open(request.charge), request))
 
     def read_webhook(
         self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
@@ -279,13 +277,6 @@ def _refused(reply: Reply) -> NotProcessed | Unknown:
 
 def _doubt(reply: Reply) -> Unknown:
     return Unknown(code=f"omise_{reply.status}", message="The provider did not answer the question.")
-
-
-def _guarded(read: Callable[[], _Read]) -> _Read | Unknown:
-    try:
-        return read()
-    except Garbled:
-        return GARBLED
 
 
 def _is_complete(request: ChargeRequest) -> bool:

@@ -3,32 +3,19 @@
 import base64
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from mpac.pgw import conf
 from mpac.pgw.adapters.forms import FORM, encode_form
-from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, Garbled, HttpClient
+from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, HttpClient, Reply, read_object
 from mpac.pgw.adapters.port import ChargeRequest
 
 API_VERSION = "2019-05-29"
 PAGE = 100
 # A store does not make more charges around one; beyond this the answer is doubt, not "none".
 MAX_PAGES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A readable answer: HTTP status and the object in it."""
-
-    status: int
-    data: dict[str, Any]
-
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status < 300 and self.data.get("object") != "error"  # noqa: PLR2004 - HTTP's successes
 
 
 class OmiseClient:
@@ -98,9 +85,4 @@ class OmiseCalls:
             params=params,
             content=content,
         )
-        if isinstance(answer, Failure):
-            return answer
-        try:
-            return Reply(answer.status, answer.object())
-        except Garbled:
-            return Failure("unclear", "garbled", "The provider's answer cannot be read.")
+        return read_object(answer)

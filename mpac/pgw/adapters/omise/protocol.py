@@ -1,14 +1,14 @@
 """Omise's objects: what we send, what we accept as an answer. Strict about what matters, blind to the rest."""
 
 import datetime as dt
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from kernel.clock import rfc3339
 from kernel.errors import DomainError
 from kernel.money import Money
-from mpac.pgw.adapters.http import Garbled
+from mpac.pgw.adapters.http import Garbled, convert
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
@@ -39,7 +39,6 @@ CURRENCIES = frozenset(
 )
 # A code is payable for an hour at most; a shorter life is asked for, a longer one is not to be had.
 MAX_CODE_LIFE = dt.timedelta(hours=1)
-_Kind = TypeVar("_Kind")
 
 
 class Card(msgspec.Struct):
@@ -143,14 +142,14 @@ def refund_fields(request: RefundRequest) -> dict[str, Any]:
 
 def read_charge(data: Any) -> Charge:
     """A charge. Raises Garbled."""
-    charge = _convert(data, Charge)
+    charge = convert(data, Charge)
     _check_reference(charge.id)
     return charge
 
 
 def read_refund(data: Any) -> Refund:
     """A refund. Raises Garbled."""
-    refund = _convert(data, Refund)
+    refund = convert(data, Refund)
     _check_reference(refund.id)
     return refund
 
@@ -264,14 +263,6 @@ def _instant(text: str | None) -> dt.datetime | None:
     except ValueError:
         return None
     return instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
-
-
-def _convert(data: Any, kind: type[_Kind]) -> _Kind:
-    try:
-        converted: _Kind = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise Garbled(str(error)) from None
-    return converted
 
 
 def _check_reference(text: str) -> None:

@@ -8,14 +8,13 @@ we do not know, and the same call under its key gives the same order.
 import datetime as dt
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TypeVar
 
 from kernel.errors import DomainError
-from mpac.pgw.adapters.base import GARBLED, INCOMPLETE, INEXACT, NOT_ASKED, OTHER_CURRENCY
-from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
+from mpac.pgw.adapters.base import GARBLED, INCOMPLETE, INEXACT, NOT_ASKED, OTHER_CURRENCY, guarded
+from mpac.pgw.adapters.http import Failure, Reply, is_sendable
 from mpac.pgw.adapters.paypal import protocol
 from mpac.pgw.adapters.paypal.certificates import Certificates
-from mpac.pgw.adapters.paypal.client import PayPalCalls, PayPalClient, Reply
+from mpac.pgw.adapters.paypal.client import PayPalCalls, PayPalClient
 from mpac.pgw.adapters.paypal.notices import read_notice
 from mpac.pgw.adapters.port import (
     ByHand,
@@ -71,7 +70,6 @@ ENDED = frozenset({"ORDER_EXPIRED", "ORDER_VOIDED"})
 NOT_SHOWN = Unknown(code="order_unknown", message="There is no order to finish.")
 NO_HOLD = NotProcessed(code="authorization_unknown", message="There is no money held for the charge.")
 NO_PAYMENT = Unknown(code="capture_unknown", message="PayPal does not know the payment.")
-_Read = TypeVar("_Read")
 
 
 class PayPalAdapter:
@@ -112,7 +110,7 @@ class PayPalAdapter:
         reply = self._client.open(request).post(ORDERS, fields, key=request.provider_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _ordered(reply, request) if reply.is_success else _refused(reply))
+        return guarded(lambda: _ordered(reply, request) if reply.is_success else _refused(reply))
 
     def probe(self, request: ChargeRequest) -> Outcome:
         """Read the order. One whose id we never learned was never shown, and holds no money."""
@@ -123,7 +121,7 @@ class PayPalAdapter:
         order = self._order(request)
         if isinstance(order, Unknown):
             return order
-        return _guarded(lambda: protocol.order_outcome(order, request=request)) if order else Pending()
+        return guarded(lambda: protocol.order_outcome(order, request=request)) if order else Pending()
 
     def finish(self, request: ChargeRequest) -> Outcome:
         """Capture the approved order, or authorize it. PayPal does either once; what was done before is the answer then."""
@@ -136,8 +134,8 @@ class PayPalAdapter:
         if isinstance(reply, Failure):
             return reply.outcome()
         if reply.is_success:
-            return _guarded(lambda: _ordered(reply, request))
-        return _guarded(lambda: _unfinished(reply)) or self.probe(request)
+            return guarded(lambda: _ordered(reply, request))
+        return guarded(lambda: _unfinished(reply)) or self.probe(request)
 
     def capture(self, request: CaptureRequest) -> OperationOutcome:
         """Take held money, all of it or a part; a final capture lets the rest go."""
@@ -153,7 +151,7 @@ class PayPalAdapter:
             return NotProcessed(code=order.code, message=order.message)  # the capture itself was not sent
         known = order.capture_of(request.operation_key) if order else None
         if known is not None:
-            return _guarded(lambda: protocol.capture_outcome(known))
+            return guarded(lambda: protocol.capture_outcome(known))
         return self._take(request, order.hold, fields) if order and order.hold else NO_HOLD
 
     def probe_capture(self, request: CaptureRequest) -> OperationOutcome:
@@ -166,7 +164,7 @@ class PayPalAdapter:
         if order is None:
             return NeverHeard()
         capture = order.capture_of(request.operation_key)
-        return _guarded(
+        return guarded(
             lambda: protocol.capture_outcome(capture) if capture else protocol.missing_capture(order)
         )
 
@@ -180,7 +178,7 @@ class PayPalAdapter:
         if order.hold is not None and order.hold.status in protocol.OPEN_HOLDS:
             return self._let_go(request, order.hold)
         is_free = order.hold is not None and order.hold.status in protocol.CLOSED_HOLDS
-        return Voided() if is_free else _guarded(lambda: protocol.order_outcome(order, request=request))
+        return Voided() if is_free else guarded(lambda: protocol.order_outcome(order, request=request))
 
     def refund(self, request: RefundRequest) -> OperationOutcome:
         """Give money back, out of the capture that took it."""
@@ -201,12 +199,12 @@ class PayPalAdapter:
             return NOT_ASKED
         calls = self._client.open(request.charge)
         if request.provider_reference:
-            return _guarded(lambda: _read_refund(calls, str(request.provider_reference)))
-        order = _guarded(lambda: _order_of_capture(calls, request.payment_reference))
+            return guarded(lambda: _read_refund(calls, str(request.provider_reference)))
+        order = guarded(lambda: _order_of_capture(calls, request.payment_reference))
         if order is None or isinstance(order, Unknown):
             return order or NO_PAYMENT
         refund = order.refund_of(request.operation_key)
-        return _guarded(lambda: protocol.refund_outcome(refund)) if refund else NeverHeard()
+        return guarded(lambda: protocol.refund_outcome(refund)) if refund else NeverHeard()
 
     def read_webhook(
         self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
@@ -221,8 +219,8 @@ class PayPalAdapter:
         calls, reference = self._client.open(request), request.provider_reference
         if not reference:
             return None
-        found = _guarded(lambda: _read_order(calls, reference))
-        return found or _guarded(lambda: _order_of_capture(calls, reference))
+        found = guarded(lambda: _read_order(calls, reference))
+        return found or guarded(lambda: _order_of_capture(calls, reference))
 
     def _reached(self, request: ChargeRequest) -> Outcome:
         """That nothing is known means something only when PayPal is there, and knows us."""
@@ -256,7 +254,7 @@ class PayPalAdapter:
         reply = self._client.open(charge).post(path, fields, key=key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(
+        return guarded(
             lambda: read(protocol.read_movement(reply.data)) if reply.is_success else _not_carried_out(reply)
         )
 
@@ -327,13 +325,6 @@ def _not_carried_out(reply: Reply) -> OperationOutcome:
 
 def _doubt(reply: Reply) -> Unknown:
     return Unknown(code=f"paypal_{reply.status}", message="The provider did not answer the question.")
-
-
-def _guarded(read: Callable[[], _Read]) -> _Read | Unknown:
-    try:
-        return read()
-    except Garbled:
-        return GARBLED
 
 
 def _is_complete(request: ChargeRequest) -> bool:

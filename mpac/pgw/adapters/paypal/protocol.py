@@ -5,13 +5,13 @@ takes once.
 """
 
 import datetime as dt
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from kernel.errors import DomainError
 from kernel.money import Money
-from mpac.pgw.adapters.http import Garbled
+from mpac.pgw.adapters.http import Garbled, convert
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
@@ -69,7 +69,6 @@ REFUSED = frozenset({"DECLINED", "FAILED"})
 OPEN_HOLDS = frozenset({"CREATED", "PARTIALLY_CAPTURED"})
 CLOSED_HOLDS = frozenset({"VOIDED", "EXPIRED"})
 APPROVE_LINKS = ("payer-action", "approve")
-_Kind = TypeVar("_Kind")
 
 
 class Amount(msgspec.Struct):
@@ -237,21 +236,21 @@ def amount_fields(amount: Money) -> dict[str, str]:
 
 def read_order(data: Any) -> Order:
     """An order. Raises Garbled."""
-    order = _convert(data, Order)
+    order = convert(data, Order)
     _check_reference(order.id)
     return order
 
 
 def read_movement(data: Any) -> Movement:
     """An authorization, a capture or a refund. Raises Garbled."""
-    movement = _convert(data, Movement)
+    movement = convert(data, Movement)
     _check_reference(movement.id)
     return movement
 
 
 def read_error(data: dict[str, Any]) -> Error:
     """The error in a refusal. Raises Garbled."""
-    return _convert(data, Error)
+    return convert(data, Error)
 
 
 def order_outcome(order: Order, *, request: ChargeRequest) -> Outcome:
@@ -372,14 +371,6 @@ def _action(order: Order) -> Outcome:
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
-
-
-def _convert(data: Any, kind: type[_Kind]) -> _Kind:
-    try:
-        converted: _Kind = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise Garbled(str(error)) from None
-    return converted
 
 
 def _check_reference(text: str) -> None:

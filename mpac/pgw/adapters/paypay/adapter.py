@@ -5,20 +5,19 @@ lost is ended, unless it turns out that it was paid.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from kernel.errors import DomainError
 from mpac.pgw.adapters.base import (
     CAPTURED_ONCE,
-    GARBLED,
     INCOMPLETE,
     INEXACT,
     NOT_ASKED,
     OTHER_CURRENCY,
     PaidAtOnce,
+    guarded,
 )
-from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
+from mpac.pgw.adapters.http import Failure, is_sendable
 from mpac.pgw.adapters.paypay import protocol
 from mpac.pgw.adapters.paypay.client import PayPayCalls, PayPayClient
 from mpac.pgw.adapters.paypay.protocol import Payment, Reply
@@ -44,7 +43,6 @@ from mpac.pgw.domain.methods import PaymentMethodCode
 CODES, PAYMENTS, REFUNDS = "/v2/codes", "/v2/payments", "/v2/refunds"
 CAPTURE, REVERT = f"{PAYMENTS}/capture", f"{PAYMENTS}/preauthorize/revert"
 REQUIRED_CREDENTIALS = ("api_key", "api_secret", "merchant_id")
-_Read = TypeVar("_Read")
 
 
 class PayPayAdapter(PaidAtOnce):
@@ -125,7 +123,7 @@ class PayPayAdapter(PaidAtOnce):
         if isinstance(reply, Failure):
             return reply.outcome()
         if reply.is_success:
-            return _guarded(lambda: protocol.refund_outcome(reply.data))
+            return guarded(lambda: protocol.refund_outcome(reply.data))
         return protocol.refusal(reply)
 
     def probe_refund(self, request: RefundRequest) -> OperationOutcome:
@@ -139,7 +137,7 @@ class PayPayAdapter(PaidAtOnce):
             return NeverHeard()
         if not reply.is_success:
             return protocol.doubt(reply)
-        return _guarded(lambda: protocol.refund_outcome(reply.data))
+        return guarded(lambda: protocol.refund_outcome(reply.data))
 
     def read_webhook(
         self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
@@ -150,13 +148,13 @@ class PayPayAdapter(PaidAtOnce):
 
 def _created(calls: PayPayCalls, reply: Reply, request: ChargeRequest) -> Outcome:
     if reply.is_success:
-        return _guarded(lambda: protocol.shown_code(reply.data, request))
+        return guarded(lambda: protocol.shown_code(reply.data, request))
     return _end(calls, request) if reply.code == protocol.DUPLICATE else protocol.refusal(reply)
 
 
 def _captured(calls: PayPayCalls, reply: Reply, request: CaptureRequest) -> OperationOutcome:
     if reply.is_success:
-        return _guarded(lambda: protocol.capture_outcome(protocol.read_payment(reply.data), request))
+        return guarded(lambda: protocol.capture_outcome(protocol.read_payment(reply.data), request))
     refused = protocol.refusal(reply)
     found = refused if isinstance(refused, Unknown) else _probe_capture(calls, request)
     return refused if isinstance(found, NeverHeard) else found
@@ -171,20 +169,20 @@ def _find(calls: PayPayCalls, request: ChargeRequest) -> Payment | Unknown | Non
         return None
     if not reply.is_success:
         return protocol.doubt(reply)
-    return _guarded(lambda: protocol.read_payment(reply.data))
+    return guarded(lambda: protocol.read_payment(reply.data))
 
 
 def _probe(calls: PayPayCalls, request: ChargeRequest) -> Outcome:
     payment = _find(calls, request)
     if isinstance(payment, Payment):
-        return _guarded(lambda: protocol.payment_outcome(payment))
+        return guarded(lambda: protocol.payment_outcome(payment))
     return payment or Pending()
 
 
 def _probe_capture(calls: PayPayCalls, request: CaptureRequest) -> OperationOutcome:
     payment = _find(calls, request.charge)
     if isinstance(payment, Payment):
-        return _guarded(lambda: protocol.capture_outcome(payment, request))
+        return guarded(lambda: protocol.capture_outcome(payment, request))
     return payment or NeverHeard()
 
 
@@ -215,13 +213,6 @@ def _withdraw(calls: PayPayCalls, request: ChargeRequest) -> Reply | Failure:
     if code and protocol.is_code(code):
         return calls.send("DELETE", f"{CODES}/{code}")
     return calls.send("DELETE", f"{PAYMENTS}/{request.provider_key}")
-
-
-def _guarded(read: Callable[[], _Read]) -> _Read | Unknown:
-    try:
-        return read()
-    except Garbled:
-        return GARBLED
 
 
 def _is_complete(request: ChargeRequest) -> bool:

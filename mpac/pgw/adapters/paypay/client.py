@@ -9,7 +9,7 @@ import httpx2
 import msgspec
 
 from mpac.pgw import conf
-from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, Garbled, HttpClient
+from mpac.pgw.adapters.http import NOT_CONFIGURED, UNREADABLE, Failure, Garbled, HttpClient
 from mpac.pgw.adapters.paypay.protocol import NAME, Reply, read_reply
 from mpac.pgw.adapters.paypay.signing import Signer
 from mpac.pgw.adapters.port import ChargeRequest
@@ -73,4 +73,4 @@ class PayPayCalls:
         try:
             return read_reply(answer.status, answer.object())
         except Garbled:
-            return Failure("unclear", "garbled", "The provider's answer cannot be read.")
+            return UNREADABLE

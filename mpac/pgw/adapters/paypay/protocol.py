@@ -3,13 +3,13 @@
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from kernel.errors import DomainError
 from kernel.money import Money
-from mpac.pgw.adapters.http import Garbled
+from mpac.pgw.adapters.http import Garbled, convert
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
@@ -52,7 +52,6 @@ _WITHOUT_MONEY: dict[str, Outcome] = {
     "FAILED": Declined(code="payment_failed", message="The payment failed at the provider."),
 }
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_Kind = TypeVar("_Kind")
 
 
 class _ResultInfo(msgspec.Struct):
@@ -128,7 +127,7 @@ class Reply:
 
 def read_reply(status: int, content: dict[str, Any]) -> Reply:
     """The envelope. Raises Garbled."""
-    envelope = _convert(content, _Envelope)
+    envelope = convert(content, _Envelope)
     info = envelope.result_info
     return Reply(status, info.code[:50], info.message[:200], envelope.data)
 
@@ -180,7 +179,7 @@ def refund_fields(request: RefundRequest) -> dict[str, Any]:
 
 def shown_code(data: Any, request: ChargeRequest) -> ActionRequired:
     """The code to show, for as long as both sides let it be paid. Raises Garbled."""
-    code = _convert(data, _Code)
+    code = convert(data, _Code)
     if not is_code(code.code_id) or not code.url.startswith("https://") or not code.url.isascii():
         message = "a code that nobody can scan"
         raise Garbled(message)
@@ -193,7 +192,7 @@ def shown_code(data: Any, request: ChargeRequest) -> ActionRequired:
 
 def read_payment(data: Any) -> Payment:
     """A payment's details. Raises Garbled when there is no telling which payment it is about."""
-    payment = _convert(data, Payment)
+    payment = convert(data, Payment)
     if payment.status != "CREATED" and payment.payment_id is not None:
         _check_reference(payment.payment_id)
     return payment
@@ -230,7 +229,7 @@ def capture_outcome(payment: Payment, request: CaptureRequest) -> OperationOutco
 
 def refund_outcome(data: Any) -> OperationOutcome:
     """What a refund's state means; it has no id but ours. Raises Garbled."""
-    refund = _convert(data, _Refund)
+    refund = convert(data, _Refund)
     _check_reference(refund.merchant_refund_id)
     match refund.status:
         case "REFUNDED":
@@ -322,14 +321,6 @@ def _instant(epoch: int | None) -> dt.datetime | None:
     if epoch is None or not 0 < epoch < 10**11:
         return None
     return dt.datetime.fromtimestamp(epoch, dt.UTC)
-
-
-def _convert(data: Any, kind: type[_Kind]) -> _Kind:
-    try:
-        converted: _Kind = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise Garbled(str(error)) from None
-    return converted
 
 
 def _check_reference(text: str) -> str:

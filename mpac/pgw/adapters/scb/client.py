@@ -5,25 +5,17 @@ Nothing is retried here but a call that the bank refused for an expired token, w
 
 import time
 import uuid
-from dataclasses import dataclass
 
 import httpx2
 import msgspec
 
 from mpac.pgw import conf
-from mpac.pgw.adapters.http import Failure, Garbled, HttpClient
+from mpac.pgw.adapters.http import NOT_CONFIGURED, UNREADABLE, Failure, Garbled, HttpClient
 from mpac.pgw.adapters.port import ProviderAccount
 from mpac.pgw.adapters.scb.protocol import SUCCESS, TOKEN_EXPIRED, Reply, read_reply
+from mpac.pgw.adapters.tokens import Account, Grant, Tokens
 
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - a path, not a secret
-# A token is given up this long before its end, so that no call starts with one that dies on the way.
-TOKEN_MARGIN_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    ends_at: float
 
 
 class ScbClient:
@@ -31,7 +23,7 @@ class ScbClient:
 
     def __init__(self, *, transport: httpx2.BaseTransport | None = None) -> None:
         self._http = HttpClient(transport=transport)
-        self._tokens: dict[tuple[str, str, str], _Token] = {}
+        self._tokens = Tokens()
 
     def call(
         self,
@@ -58,11 +50,11 @@ class ScbClient:
 
     def _token(self, account: ProviderAccount, *, deadline: float, fresh: bool) -> str | Failure:
         """A token, from the cache unless it must be fresh. Whatever goes wrong here, the call itself was never sent."""
-        # The key alone is no proof of who asks: without its secret nobody gets the token of another's account.
-        key = (conf.scb_base_url(), account.credentials["api_key"], account.credentials["api_secret"])
-        known = self._tokens.get(key)
-        if known and not fresh and known.ends_at > time.monotonic():
-            return known.text
+        address = conf.provider_base_url("scb")
+        own = Account(address, account.credentials["api_key"], account.credentials["api_secret"])
+        return self._tokens.token(own, fresh=fresh, ask=lambda: self._grant(account, deadline=deadline))
+
+    def _grant(self, account: ProviderAccount, *, deadline: float) -> Grant | Failure:
         body = {
             "applicationKey": account.credentials["api_key"],
             "applicationSecret": account.credentials["api_secret"],
@@ -75,8 +67,7 @@ class ScbClient:
         text, lives_s = reply.data.get("accessToken"), reply.data.get("expiresIn")
         if not isinstance(text, str) or not text or not isinstance(lives_s, int):
             return Failure("never_sent", "token_garbled", "The bank's access token cannot be read.")
-        self._tokens[key] = _Token(text, time.monotonic() + max(lives_s - TOKEN_MARGIN_S, lives_s / 2))
-        return text
+        return Grant(text, lives_s)
 
     def _send(
         self,
@@ -88,12 +79,15 @@ class ScbClient:
         json: dict[str, str] | None = None,
         params: dict[str, str] | None = None,
     ) -> Reply | Failure:
+        base = conf.provider_base_url("scb")
+        if not base:
+            return NOT_CONFIGURED
         content = None
         if json is not None:
             headers, content = headers | {"content-type": "application/json"}, msgspec.json.encode(json)
         answer = self._http.send(
             method,
-            conf.scb_base_url() + path,
+            base + path,
             headers=headers,
             timeout_s=max(deadline - time.monotonic(), 0.001),
             params=params,
@@ -104,7 +98,7 @@ class ScbClient:
         try:
             return read_reply(answer.status, answer.body)
         except Garbled:
-            return Failure("unclear", "garbled", "The bank's answer cannot be read.")
+            return UNREADABLE
 
 
 def _headers(account: ProviderAccount) -> dict[str, str]:

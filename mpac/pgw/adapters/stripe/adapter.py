@@ -5,8 +5,7 @@ its idempotency key, and our key stands in the metadata, so that a charge is fou
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from kernel.errors import DomainError
 from mpac.pgw.adapters.base import (
@@ -19,8 +18,9 @@ from mpac.pgw.adapters.base import (
     NOT_HELD,
     OTHER_CURRENCY,
     PaidAtOnce,
+    guarded,
 )
-from mpac.pgw.adapters.http import Failure, Garbled, is_sendable
+from mpac.pgw.adapters.http import Failure, Garbled, Reply, is_sendable
 from mpac.pgw.adapters.port import (
     Capabilities,
     CaptureRequest,
@@ -39,7 +39,7 @@ from mpac.pgw.adapters.port import (
     WebhookTrust,
 )
 from mpac.pgw.adapters.stripe import protocol
-from mpac.pgw.adapters.stripe.client import Reply, StripeCalls, StripeClient
+from mpac.pgw.adapters.stripe.client import StripeCalls, StripeClient
 from mpac.pgw.adapters.stripe.notices import read_event
 from mpac.pgw.domain.methods import PaymentMethodCode
 
@@ -51,7 +51,6 @@ CLOCK_MARGIN_S = 300
 REFUSED_UNPROCESSED = frozenset({400, 401, 403, 404, 405, 413, 415, 429})
 PAYMENT_REQUIRED = 402
 REFUSED_REFUNDS = frozenset({"charge_already_refunded", "charge_disputed", "refund_disputed_payment"})
-_Read = TypeVar("_Read")
 
 
 class StripeAdapter(PaidAtOnce):
@@ -90,7 +89,7 @@ class StripeAdapter(PaidAtOnce):
         reply = self._client.open(request).post(INTENTS, fields, key=request.provider_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _charged(reply, request))
+        return guarded(lambda: _charged(reply, request))
 
     def probe(self, request: ChargeRequest) -> Outcome:
         """Read the payment intent, by its id or by our key among those of its time."""
@@ -101,7 +100,7 @@ class StripeAdapter(PaidAtOnce):
             return intent
         if intent is None:
             return Pending()
-        return _guarded(lambda: protocol.charge_outcome(intent, request=request))
+        return guarded(lambda: protocol.charge_outcome(intent, request=request))
 
     def capture(self, request: CaptureRequest) -> OperationOutcome:
         """Take held money, once; what is not taken is let go."""
@@ -118,7 +117,7 @@ class StripeAdapter(PaidAtOnce):
         reply = self._client.open(charge).post(path, fields, key=request.operation_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _captured(reply))
+        return guarded(lambda: _captured(reply))
 
     def probe_capture(self, request: CaptureRequest) -> OperationOutcome:
         """Read the payment intent: it is captured once or not at all."""
@@ -127,7 +126,7 @@ class StripeAdapter(PaidAtOnce):
         intent = self._find(request.charge)
         if isinstance(intent, Unknown):
             return intent
-        return _guarded(lambda: protocol.capture_outcome(intent)) if intent else NeverHeard()
+        return guarded(lambda: protocol.capture_outcome(intent)) if intent else NeverHeard()
 
     def void(self, request: ChargeRequest) -> Outcome:
         """Cancel the payment intent. Whatever state keeps it from being cancelled is the answer."""
@@ -141,7 +140,7 @@ class StripeAdapter(PaidAtOnce):
         reply = self._client.open(request).post(f"{INTENTS}/{intent.id}/cancel", {})
         if isinstance(reply, Failure):
             return reply.doubt()
-        return _guarded(lambda: _voided(reply, request))
+        return guarded(lambda: _voided(reply, request))
 
     def refund(self, request: RefundRequest) -> OperationOutcome:
         """Give money back; under its key the same call again has the same answer."""
@@ -154,7 +153,7 @@ class StripeAdapter(PaidAtOnce):
         reply = self._client.open(request.charge).post(REFUNDS, fields, key=request.operation_key)
         if isinstance(reply, Failure):
             return reply.outcome()
-        return _guarded(lambda: _refunded(reply))
+        return guarded(lambda: _refunded(reply))
 
     def probe_refund(self, request: RefundRequest) -> OperationOutcome:
         """Read the refund, by its id or by our key among those of its payment."""
@@ -167,8 +166,8 @@ class StripeAdapter(PaidAtOnce):
                 return reply.doubt()
             if not reply.is_success:
                 return _doubt(reply)
-            return _guarded(lambda: protocol.refund_outcome(protocol.read_refund(reply.data)))
-        return _guarded(lambda: _find_refund(calls, request))
+            return guarded(lambda: protocol.refund_outcome(protocol.read_refund(reply.data)))
+        return guarded(lambda: _find_refund(calls, request))
 
     def read_webhook(
         self, *, headers: Mapping[str, str], body: bytes, account: ProviderAccount | None, now: dt.datetime
@@ -272,13 +271,6 @@ def _refused(reply: Reply) -> Declined | NotProcessed | Unknown:
 
 def _doubt(reply: Reply) -> Unknown:
     return Unknown(code=f"stripe_{reply.status}", message="The provider did not answer the question.")
-
-
-def _guarded(read: Callable[[], _Read]) -> _Read | Unknown:
-    try:
-        return read()
-    except Garbled:
-        return GARBLED
 
 
 def _is_complete(request: ChargeRequest) -> bool:

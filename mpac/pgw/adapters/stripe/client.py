@@ -2,32 +2,19 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 
 from mpac.pgw import conf
 from mpac.pgw.adapters.forms import FORM, encode_form
-from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, Garbled, HttpClient
+from mpac.pgw.adapters.http import NOT_CONFIGURED, Failure, HttpClient, Reply, read_object
 from mpac.pgw.adapters.port import ChargeRequest
 
 API_VERSION = "2026-10-28.endive"
 PAGE = 100
 # A store does not make more charges around one; beyond this the answer is doubt, not "none".
 MAX_PAGES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A readable answer: HTTP status and the object or the error in it."""
-
-    status: int
-    data: dict[str, Any]
-
-    @property
-    def is_success(self) -> bool:
-        return 200 <= self.status < 300  # noqa: PLR2004 - the range of HTTP's successes
 
 
 class StripeClient:
@@ -95,12 +82,7 @@ class StripeCalls:
             params=params,
             content=content,
         )
-        if isinstance(answer, Failure):
-            return answer
-        try:
-            return Reply(answer.status, answer.object())
-        except Garbled:
-            return Failure("unclear", "garbled", "The provider's answer cannot be read.")
+        return read_object(answer)
 
 
 def _are_objects(members: list[Any]) -> bool:

@@ -1,13 +1,13 @@
 """Stripe's objects: what we send, what we accept as an answer. Strict about what matters, blind to the rest."""
 
 import datetime as dt
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from kernel.errors import DomainError
 from kernel.money import Money
-from mpac.pgw.adapters.http import Garbled
+from mpac.pgw.adapters.http import Garbled, convert
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
@@ -48,7 +48,6 @@ _WITHOUT_MONEY: dict[str, Outcome] = {
     "requires_confirmation": Pending(),
     "canceled": Voided(),
 }
-_Kind = TypeVar("_Kind")
 
 
 class Error(msgspec.Struct):
@@ -144,7 +143,7 @@ def refund_fields(request: RefundRequest) -> dict[str, Any]:
 
 def read_intent(data: Any) -> Intent:
     """A payment intent. Raises Garbled."""
-    intent = _convert(data, Intent)
+    intent = convert(data, Intent)
     if not _is_reference(intent.id):
         message = "a payment intent without an id"
         raise Garbled(message)
@@ -153,7 +152,7 @@ def read_intent(data: Any) -> Intent:
 
 def read_refund(data: Any) -> Refund:
     """A refund. Raises Garbled."""
-    refund = _convert(data, Refund)
+    refund = convert(data, Refund)
     if not _is_reference(refund.id):
         message = "a refund without an id"
         raise Garbled(message)
@@ -162,7 +161,7 @@ def read_refund(data: Any) -> Refund:
 
 def read_error(data: dict[str, Any]) -> Error:
     """The error in a refusal. Raises Garbled."""
-    return _convert(data.get("error"), Error)
+    return convert(data.get("error"), Error)
 
 
 def charge_outcome(intent: Intent, *, request: ChargeRequest) -> Outcome:
@@ -286,14 +285,6 @@ def _instant(epoch: object) -> dt.datetime | None:
     if type(epoch) is not int or not 0 < epoch < 10**11:
         return None
     return dt.datetime.fromtimestamp(epoch, dt.UTC)
-
-
-def _convert(data: Any, kind: type[_Kind]) -> _Kind:
-    try:
-        converted: _Kind = msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        raise Garbled(str(error)) from None
-    return converted
 
 
 def _is_reference(text: str) -> bool:
