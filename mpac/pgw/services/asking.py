@@ -46,7 +46,8 @@ class Question:
         """The same call under the same key once more."""
         if self.adapter is None or self.request is None:
             return NO_ACCOUNT
-        return measured(self.adapter.name, "reissue", partial(self.adapter.create, self.request))
+        call = partial(self.adapter.create, self.request)
+        return measured(self.adapter.name, "reissue", call, token=self.request.payment_token)
 
     def withdraw(self) -> tuple[Outcome, LearnedFrom]:
         """Make unpayable what the customer was shown; where the provider does not do that, ask what became of it."""

@@ -1,11 +1,12 @@
-"""Calls to providers, measured."""
+"""Calls to providers, measured, and their words made fit to be kept and shown."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from kernel import metrics, tracing
+from kernel.scrubbing import REDACTED, scrub_text
 from mpac.pgw.adapters.port import (
     Accepted,
     ActionRequired,
@@ -18,6 +19,7 @@ from mpac.pgw.adapters.port import (
     NotProcessed,
     OperationOutcome,
     Outcome,
+    Reversed,
     Unknown,
     Voided,
 )
@@ -40,11 +42,11 @@ class Answer(Generic[R]):
         return isinstance(self.outcome, NotProcessed | Unknown)
 
 
-def timed(provider: str, operation: str, call: Callable[[], R]) -> Answer[R]:
-    """Make a call, and count it and its time."""
+def timed(provider: str, operation: str, call: Callable[[], R], *, token: str | None = None) -> Answer[R]:
+    """Make a call, and count it and its time. `token` is the payment token in it, which its answer may repeat."""
     started = time.perf_counter()
     with tracing.span("provider call", kind="client", provider=provider, operation=operation) as step:
-        outcome = call()
+        outcome = _shown(call(), token)
         step.set(outcome=_word(outcome))
     took_s = round(time.perf_counter() - started, 3)
     metrics.observe_provider_call(
@@ -53,9 +55,17 @@ def timed(provider: str, operation: str, call: Callable[[], R]) -> Answer[R]:
     return Answer(outcome, took_s)
 
 
-def measured(provider: str, operation: str, call: Callable[[], R]) -> R:
+def measured(provider: str, operation: str, call: Callable[[], R], *, token: str | None = None) -> R:
     """The same, for who does not care about the time."""
-    return timed(provider, operation, call).outcome
+    return timed(provider, operation, call, token=token).outcome
+
+
+def _shown(outcome: R, token: str | None) -> R:
+    """The same without secrets in the provider's words: they are kept, told to partners, and shown to payers."""
+    if not isinstance(outcome, Declined | NotProcessed | Unknown | Reversed | ByHand):
+        return outcome
+    message = outcome.message.replace(token, REDACTED) if token else outcome.message
+    return replace(outcome, message=scrub_text(message))
 
 
 def _word(outcome: Outcome | OperationOutcome) -> str:

@@ -164,13 +164,14 @@ def _call(*, scope: Scope, attempt_id: uuid.UUID, now: dt.datetime) -> Answer[Ou
     with slots.held(attempt_id):
         with atomic(scope):
             attempt = get_attempt(attempt_id)
-            adapter = find_adapter(attempt.provider)
+            adapter, token = find_adapter(attempt.provider), None
             try:
                 request = charge_request(attempt, now=now)
+                token = request.payment_token
             except CryptoError:
                 adapter = None
         create = partial(adapter.create, request) if adapter is not None else lambda: ACCOUNT_UNREADABLE
-        answer: Answer[Outcome] = timed(attempt.provider, "create", create)
+        answer: Answer[Outcome] = timed(attempt.provider, "create", create, token=token)
     account = AccountKey.of(attempt)
     report(scope=scope, account=account, failed=answer.failed, took_s=answer.took_s, now=now)
     return answer

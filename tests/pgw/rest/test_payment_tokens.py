@@ -2,6 +2,7 @@
 
 import pytest
 
+from mpac.pgw.adapters.port import Declined
 from tests.pgw.doubles import TokenAdapter
 from tests.pgw.rest.conftest import Caller
 
@@ -48,6 +49,17 @@ def test_is_charged_and_shown_to_nobody(partner, provider, superuser, capfd):
     assert TOKEN.encode() not in shown
     assert rows(superuser, TOKEN) == 0
     assert TOKEN not in "".join(capfd.readouterr())
+
+
+def test_is_shown_to_nobody_though_its_provider_repeats_it(partner, provider, superuser):
+    def repeat(request):
+        return Declined(code="no_such_token", message=f"No such token: '{request.payment_token}' of {PAN}")
+
+    provider.on_create.append(repeat)
+    answer = partner.post("/payment-intents", partner.wish(**CARD, confirm=True, payment_token=TOKEN))
+    assert answer.json()["last_error"]["code"] == "no_such_token"
+    assert TOKEN not in answer.text
+    assert (rows(superuser, TOKEN), rows(superuser, PAN)) == (0, 0)
 
 
 def test_belongs_to_what_the_key_stands_for(partner, provider):
