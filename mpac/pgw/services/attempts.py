@@ -21,6 +21,7 @@ from mpac.pgw.selectors.routing import list_decisions_of_try
 from mpac.pgw.services.evidence import LearnedFrom, remember
 from mpac.pgw.services.routing import Route, choose_route, keep_decision
 from mpac.pgw.services.steps import move_attempt, record
+from mpac.pgw.services.tries import was_called_once
 
 
 def open_attempt(
@@ -72,13 +73,14 @@ def fail_over(
 ) -> uuid.UUID | None:
     """Close an attempt that provably did nothing and open the next in the same transaction; returns the new one's id.
 
-    None, with nothing changed, when the attempt was settled otherwise meanwhile, when nobody wants the money any more, or
-    when there is no other account to try.
+    None, with nothing changed, when the attempt was settled otherwise or its call may have been repeated meanwhile, when
+    nobody wants the money any more, or when there is no other account to try.
     """
     with atomic(scope):
         intent, attempt = lock_attempt_with_intent(attempt_id)
         attempt.intent = intent
-        if attempt.status != AttemptStatus.SENT or not _is_wanted(intent, now=now):
+        is_proof = attempt.status == AttemptStatus.SENT and was_called_once(attempt)
+        if not is_proof or not _is_wanted(intent, now=now):
             return None
         route = _next_route(intent, now=now)
         if route is None:

@@ -11,7 +11,7 @@ from kernel.ids import created_at_of, uuid7
 from kernel.money import Money
 from mpac.pgw.db import db
 from mpac.pgw.domain.movements import MovementKind
-from mpac.pgw.models import PaymentAttempt, PaymentIntent, PaymentTransaction
+from mpac.pgw.models import PaymentAttempt, PaymentIntent, PaymentTransaction, ProviderReference
 
 COUNT_ONCE = """
     INSERT INTO provider_references (id, created_at, psp_id, merchant_id, store_id, provider, kind, reference, attempt_id)
@@ -47,6 +47,18 @@ def counts_first(attempt: PaymentAttempt, kind: MovementKind, reference: str) ->
     tenant = (attempt.psp_id, attempt.merchant_id, attempt.store_id)
     values = [record_id, created_at_of(record_id), *tenant, attempt.provider, kind, reference, attempt.pk]
     return bool(db.execute(COUNT_ONCE, values))
+
+
+def is_counted_for(attempt: PaymentAttempt, kind: MovementKind, reference: str) -> bool:
+    """Whether a movement of money was counted for this attempt, and not for another one."""
+    counted = ProviderReference.objects.filter(
+        psp_id=attempt.psp_id,
+        merchant_id=attempt.merchant_id,
+        provider=attempt.provider,
+        kind=kind,
+        reference=reference,
+    )
+    return bool(counted.filter(attempt_id=attempt.pk).exists())
 
 
 def remember_attempt(case: Case, **said: Any) -> None:

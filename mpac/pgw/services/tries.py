@@ -98,16 +98,23 @@ def ask_about_operation_later(
         setattr(row, name, value)
 
 
+def was_called_once(row: PaymentAttempt | Refund | Capture) -> bool:
+    """Whether nobody but its opener has made the call.
+
+    An opener that hangs for long is taken for dead, and the resolver may then make the same call again.
+    """
+    return bool(row.probes == 0)
+
+
 def proves_refusal(row: Refund | Capture, *, learned_from: LearnedFrom) -> bool:
     """Whether a call that was refused unprocessed proves that nothing was done.
 
-    That of the first call does, unless its answer comes so late that the resolver has taken the row up and may have made
-    the call again. A repeated call that is refused says nothing about the one before it, until it has been repeated often
-    enough.
+    That of the only call does. A repeated call that is refused says nothing about the one before it, until it has been
+    repeated often enough.
     """
-    alone = row.probes == 0
-    tired = row.probes >= probing.MAX_REISSUES
-    return (learned_from is LearnedFrom.ANSWER and alone) or (learned_from is LearnedFrom.REISSUE and tired)
+    if learned_from is LearnedFrom.ANSWER:
+        return was_called_once(row)
+    return learned_from is LearnedFrom.REISSUE and row.probes >= probing.MAX_REISSUES
 
 
 def give_up(case: Case, *, reason: str) -> None:

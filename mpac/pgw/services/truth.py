@@ -35,12 +35,13 @@ from mpac.pgw.domain.methods import CaptureMethod
 from mpac.pgw.domain.movements import MovementKind
 from mpac.pgw.events import (
     PaymentIntentActionRequired,
+    PaymentIntentProcessing,
     PaymentIntentSucceeded,
 )
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
 from mpac.pgw.selectors.locks import lock_attempt_with_intent
 from mpac.pgw.services.announcements import announce
-from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, remember_attempt
+from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, is_counted_for, remember_attempt
 from mpac.pgw.services.holds import hold, release, take_held
 from mpac.pgw.services.late_money import receive_late
 from mpac.pgw.services.steps import move_attempt, move_intent, walk_intent
@@ -52,6 +53,7 @@ from mpac.pgw.services.tries import (
     is_finish_under_way,
     is_finish_wanted,
     is_finishable,
+    was_called_once,
 )
 
 logger = get_logger(__name__)
@@ -89,8 +91,36 @@ def _approved(case: Case, payments: tuple[ProviderPayment, ...]) -> None:
             logger.warning("provider reports a reversed payment", attempt=str(case.attempt.pk))
         elif counts_first(case.attempt, MovementKind.PAYMENT, payment.reference):
             _take(case, payment)
+        elif not is_counted_for(case.attempt, MovementKind.PAYMENT, payment.reference):
+            _doubt(case, payment)
+            return
     if case.attempt.status != AttemptStatus.CAPTURED:
         _pending(case)
+
+
+def _doubt(case: Case, payment: ProviderPayment) -> None:
+    """Money under a reference that was counted for another charge: it counts no second time, and is no proof of none.
+
+    People find out whose it is.
+    """
+    intent, attempt = case.intent, case.attempt
+    logger.warning("a payment's reference was counted for another charge", attempt=str(attempt.pk))
+    if attempt.status not in {AttemptStatus.SENT, AttemptStatus.REQUIRES_ACTION}:
+        ask_again_later(case)
+        return
+    remember_attempt(case, status="in_doubt", amount=payment.amount, reference=payment.reference)
+    move_attempt(
+        attempt,
+        AttemptStatus.UNKNOWN,
+        actor=case.learned_from,
+        now=case.now,
+        reason="reference_counted",
+        error_code="reference_counted",
+        error_message="The provider names a payment that was counted for another charge.",
+    )
+    if intent.status == IntentStatus.REQUIRES_ACTION:
+        move_intent(intent, IntentStatus.PROCESSING, actor=case.learned_from, now=case.now)
+        announce(PaymentIntentProcessing, intent, now=case.now)
 
 
 def _authorized(case: Case, outcome: Authorized) -> None:
@@ -215,7 +245,8 @@ def _refused(case: Case, status: AttemptStatus, *, code: str, message: str) -> N
 
 
 def _not_processed(case: Case, outcome: NotProcessed) -> None:
-    if case.attempt.status == AttemptStatus.SENT and case.learned_from is LearnedFrom.ANSWER:
+    is_first = case.attempt.status == AttemptStatus.SENT and was_called_once(case.attempt)
+    if is_first and case.learned_from is LearnedFrom.ANSWER:
         _refused(case, AttemptStatus.ERROR, code=outcome.code, message=outcome.message)
     elif case.learned_from is LearnedFrom.REISSUE and (_is_harmless(case) or _is_forgotten(case)):
         # The repeated call was refused and the probe before it found no money.

@@ -13,7 +13,8 @@ from mpac.pgw.db import atomic
 from mpac.pgw.models import PaymentAttempt, StoreProviderConfig
 from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.confirmation import confirm_intent
-from mpac.pgw.services.resolution import resolve_due_attempts
+from mpac.pgw.services.fairness import Share
+from mpac.pgw.services.resolution import WAITING, resolve_due_attempts
 from tests.pgw.conftest import SCOPE
 from tests.pgw.doubles import TokenAdapter, answers
 from tests.pgw.services.routes import LOST, REFUSED
@@ -61,6 +62,22 @@ def test_stays_where_it_is_otherwise(gateway, routes, answer):
 
     assert len(routes.attempts(intent)) == 1
     assert routes.calls() == {"fake": 1, "other": 0, "third": 0}
+
+
+def test_stays_when_somebody_may_have_made_the_call_again_meanwhile(gateway, routes):
+    """The caller hung for so long that the resolver took it for dead."""
+
+    def refused_late(_request):
+        assert WAITING.claim(
+            SystemScope("resolver"), room=1, share=Share(), under_way=(), now=gateway.later(31)
+        )
+        return REFUSED(_request)
+
+    routes["fake"].on_create.append(refused_late)
+    intent = gateway.shown()
+
+    assert routes.attempts(intent) == [("fake", "unknown")]
+    assert intent.status == "processing"
 
 
 def test_tries_every_account_once_and_then_gives_up(gateway, routes, events):

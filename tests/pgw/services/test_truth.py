@@ -19,6 +19,7 @@ from mpac.pgw.adapters.port import (
 from mpac.pgw.db import atomic
 from mpac.pgw.errors import LatePaymentDecided
 from mpac.pgw.models import LatePayment
+from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.late_money import accept_late, return_late
 from mpac.pgw.services.truth import apply_provider_truth
@@ -89,6 +90,21 @@ def test_arrives_before_the_answer_to_our_own_call(gateway, tell, provider, even
     assert answer.status == "succeeded"
     assert gateway.attempt(intent).status == "captured"
     assert "payment_intent_action_required" not in events(intent)
+
+
+def test_that_was_counted_for_another_charge_is_left_to_people(gateway, provider, tell):
+    """It counts no second time, and it is no proof that nobody paid either."""
+    first, second = gateway.shown(), gateway.shown(reference="other")
+    assert tell(first, PAID).status == "succeeded"
+    assert tell(second, PAID).status == "processing"
+    assert gateway.attempt(second).status == "unknown"
+    tell(second, PAID)
+
+    assert cancel_intent(scope=SCOPE, intent_id=second.pk, now=gateway.now).status == "processing"
+    assert tell(second, PAID, seconds=3600).status == "processing"
+    attempt = gateway.attempt(second)
+    assert (attempt.status, attempt.error_code) == ("unknown", "reference_counted")
+    assert late_payments() == []
 
 
 LATER_NEWS = [
