@@ -1,5 +1,6 @@
 """What is written down holds no card number, no token and no secret."""
 
+import time
 import uuid
 
 import pytest
@@ -142,6 +143,28 @@ def test_everything_nested_is_walked():
         "e": f"sk_live_{REDACTED}",
         "ok": {"n": 1, "f": 1.5, "b": True},
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a-" * 16_000 + "token",
+        "a-token" * 5_000,
+        "4" * 32_000,
+        "4 " * 16_000,
+        "eyJ" * 10_000,
+        "Bearer" + " " * 32_000,
+        "token" + " " * 32_000,
+        "token='" * 5_000,
+        "-----BEGIN " * 3_000,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_no_text_takes_long(text):
+    """Headers of strangers are scrubbed: a pattern that looks back and forth would take minutes."""
+    started = time.process_time()
+    scrub_text(text)
+    assert time.process_time() - started < 1.5
 
 
 def test_a_circle_ends():
