@@ -15,6 +15,7 @@ from kernel.admin import RowAction
 from kernel.ids import encode
 from kernel.money import Money
 from mpac.pgw.admin.base import tenant_of
+from mpac.pgw.admin.evidence_actions import AgreementForm
 from mpac.pgw.domain.attempts import AttemptStatus
 from mpac.pgw.domain.intents import ENDED, IntentStatus
 from mpac.pgw.domain.refunds import RETRIABLE, RefundStatus
@@ -141,9 +142,11 @@ def file(row: Refund, actor: str, now: dt.datetime, **answers: Any) -> str:
     return "Kept. Somebody else has to look at it now."
 
 
-def agree(row: Refund, actor: str, now: dt.datetime) -> str:
+def agree(row: Refund, actor: str, now: dt.datetime, *, reference: str) -> str:
     """Agree, as a second person, that a refund by hand was sent."""
-    return _said(approve_refund(scope=tenant_of(row), refund_id=row.pk, person=actor, now=now))
+    return _said(
+        approve_refund(scope=tenant_of(row), refund_id=row.pk, reference=reference, person=actor, now=now)
+    )
 
 
 def call_refund_off(row: Refund, actor: str, now: dt.datetime) -> str:
@@ -253,6 +256,7 @@ ON_REFUNDS = (
         question="You have seen that the money left, and you neither asked for this refund nor sent it yourself.",
         permission=SETTLE,
         run=agree,
+        form=AgreementForm,
         fits=lambda row: _waits_for_people(row) and row.evidence is not None,
     ),
     RowAction(

@@ -11,7 +11,7 @@ from kernel.scrubbing import scrub_text
 from kernel.tenancy import Scope
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.refunds import RefundStatus
-from mpac.pgw.errors import SecondPersonNeeded
+from mpac.pgw.errors import ReferenceDiffers, SecondPersonNeeded
 from mpac.pgw.events import RefundCancelled
 from mpac.pgw.models import Refund
 from mpac.pgw.selectors.locks import lock_refund_with_intent
@@ -40,7 +40,7 @@ def file_evidence(
     with atomic(scope):
         refund = _waiting(refund_id)
         refund.evidence = {
-            "reference": scrub_text(evidence.reference),
+            "reference": scrub_text(evidence.reference.strip()),
             "note": scrub_text(evidence.note),
             "sent_at": evidence.sent_at.isoformat(),
             "filed_at": now.isoformat(),
@@ -50,10 +50,13 @@ def file_evidence(
     return refund
 
 
-def approve_refund(*, scope: Scope, refund_id: uuid.UUID, person: str, now: dt.datetime) -> Refund:
-    """Agree that the money was sent, as a second person: the refund is completed.
+def approve_refund(
+    *, scope: Scope, refund_id: uuid.UUID, reference: str, person: str, now: dt.datetime
+) -> Refund:
+    """Agree, as a second person who has seen the transfer's reference, too, that the money was sent: the refund is completed.
 
-    Raises NotFound, IllegalRefundTransition while there is no evidence, and SecondPersonNeeded.
+    Raises NotFound, IllegalRefundTransition while there is no evidence, SecondPersonNeeded, and ReferenceDiffers, also when
+    other evidence was filed meanwhile.
     """
     with atomic(scope):
         refund = _waiting(refund_id)
@@ -61,8 +64,11 @@ def approve_refund(*, scope: Scope, refund_id: uuid.UUID, person: str, now: dt.d
             raise illegal_refund(refund)
         if person in {refund.evidence_by, refund.requested_by}:
             raise SecondPersonNeeded
-        reference = refund.evidence["reference"]
-        complete_refund(refund, reference=reference, actor=person, approved_by=person, now=now)
+        if scrub_text(reference.strip()) != refund.evidence["reference"]:
+            raise ReferenceDiffers
+        complete_refund(
+            refund, reference=refund.evidence["reference"], actor=person, approved_by=person, now=now
+        )
     return refund
 
 

@@ -142,7 +142,7 @@ class Life:
             shown = Evidence(reference=f"SLIP-{refund_id}", note="sent", sent_at=self.world.now)
             by = {"scope": SCOPE, "refund_id": refund_id, "now": self.world.now}
             file_evidence(**by, evidence=shown, person="one")
-            approve_refund(**by, person="two")
+            approve_refund(**by, reference=shown.reference, person="two")
 
     def live_on(self, *, tries: int = TRIES) -> None:
         """Two minutes pass."""

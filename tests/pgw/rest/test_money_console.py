@@ -122,11 +122,12 @@ def test_that_people_send_takes_two_of_them(partner, intent, by_hand):
     first, second = person(), person(Role.PSP_ADMIN, psp_id=partner.tenant.psp.id)
     partner.post(f"/payment-intents/{encode('pi', intent.pk)}/refunds", {"reason": "x"})
     refund = only(Refund, partner)
-    assert "does not allow that" in act(second, refund, "agree")
+    assert "does not allow that" in act(second, refund, "agree", reference="x")
 
     assert "Somebody else has to look at it" in act(first, refund, "evidence", **SENT)
-    assert "Another person has to do this" in act(first, refund, "agree")
-    assert "is completed" in act(second, refund, "agree")
+    assert "Another person has to do this" in act(first, refund, "agree", reference=SENT["reference"])
+    assert "not the reference that was shown" in act(second, refund, "agree", reference="x")
+    assert "is completed" in act(second, refund, "agree", reference=SENT["reference"])
 
 
 def test_that_nobody_sent_is_called_off(partner, intent, by_hand):

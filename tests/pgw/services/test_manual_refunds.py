@@ -1,12 +1,13 @@
 """A refund at a provider that has no call for it ..."""
 
+import dataclasses
 import datetime as dt
 
 import pytest
 from django.db import IntegrityError
 
 from mpac.pgw.db import atomic
-from mpac.pgw.errors import IllegalRefundTransition, SecondPersonNeeded
+from mpac.pgw.errors import IllegalRefundTransition, ReferenceDiffers, SecondPersonNeeded
 from mpac.pgw.models import LatePayment, Refund
 from mpac.pgw.services.manual_refunds import Evidence, approve_refund, cancel_refund, file_evidence
 from mpac.pgw.services.operation_resolution import resolve_due_refunds
@@ -46,7 +47,7 @@ def test_waits_for_people_with_its_amount_reserved(gateway, refund, refunds, eve
 
 def test_is_done_when_one_person_has_sent_it_and_another_agrees(act, refund, refunds, events):
     act(file_evidence, "person:2", evidence=SENT)
-    done = act(approve_refund, "person:3")
+    done = act(approve_refund, "person:3", reference="TRANSFER-1")
     assert (done.status, done.provider_reference, done.approved_by) == ("completed", "TRANSFER-1", "person:3")
     assert refunds.sums(refund.intent) == (0, 5000)
     assert events(refund.intent)[-1] == "refund_completed"
@@ -54,20 +55,29 @@ def test_is_done_when_one_person_has_sent_it_and_another_agrees(act, refund, ref
 
 def test_may_be_sent_by_who_asked_for_it(act):
     act(file_evidence, "person:1", evidence=SENT)
-    assert act(approve_refund, "person:2").status == "completed"
+    assert act(approve_refund, "person:2", reference="TRANSFER-1").status == "completed"
 
 
 @pytest.mark.parametrize("person", ["person:1", "person:2"])
 def test_is_not_agreed_to_by_who_asked_for_it_or_sent_it(act, refund, refunds, person):
     act(file_evidence, "person:2", evidence=SENT)
     with pytest.raises(SecondPersonNeeded):
-        act(approve_refund, person)
+        act(approve_refund, person, reference="TRANSFER-1")
     assert refunds.get(refund).status == "pending"
+
+
+def test_is_not_agreed_to_when_other_evidence_was_filed_meanwhile(act, refund, refunds):
+    act(file_evidence, "person:2", evidence=SENT)
+    act(file_evidence, "person:2", evidence=dataclasses.replace(SENT, reference="TRANSFER-2"))
+    with pytest.raises(ReferenceDiffers):
+        act(approve_refund, "person:3", reference="TRANSFER-1")
+    assert refunds.get(refund).status == "pending"
+    assert act(approve_refund, "person:3", reference=" TRANSFER-2 ").provider_reference == "TRANSFER-2"
 
 
 def test_needs_evidence(act):
     with pytest.raises(IllegalRefundTransition):
-        act(approve_refund, "person:2")
+        act(approve_refund, "person:2", reference="TRANSFER-1")
 
 
 def test_keeps_no_card_number_in_its_evidence(act, refund, refunds):
@@ -108,6 +118,6 @@ def test_of_late_money_cannot_be_called_off(gateway, refunds):
         cancel_refund(person="person:1", **act)
 
     file_evidence(person="person:1", evidence=SENT, **act)
-    approve_refund(person="person:2", **act)
+    approve_refund(person="person:2", reference="TRANSFER-1", **act)
     with atomic(SCOPE):
         assert LatePayment.objects.get().status == "returned"

@@ -360,7 +360,7 @@ def test_is_left_to_people_when_its_provider_will_not_do_it(paid, refunds, provi
     known = {"scope": SCOPE, "refund_id": refund.pk, "now": gateway.now}
     sent = Evidence(reference="TRANSFER-1", note="by hand", sent_at=gateway.now)
     file_evidence(**known, evidence=sent, person="person:2")
-    assert approve_refund(**known, person="person:3").status == "completed"
+    assert approve_refund(**known, reference="TRANSFER-1", person="person:3").status == "completed"
     assert refunds.sums(paid) == (0, 5000)
     assert events(paid)[-2:] == ["refund_created", "refund_completed"]
 
