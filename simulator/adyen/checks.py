@@ -103,6 +103,14 @@ def check_reference(fields: dict[str, Any]) -> str:
     return reference
 
 
+def check_payment_reference(fields: dict[str, Any]) -> str:
+    """The merchant's own reference of a payment. Raises Declared."""
+    reference = fields.get("paymentReference")
+    if not isinstance(reference, str) or not 0 < len(reference) <= MAX_REFERENCE:
+        raise refused("702", "Required field 'paymentReference' is not provided.")
+    return reference
+
+
 def _token(fields: dict[str, Any]) -> str:
     """What stands for the card."""
     method = fields.get("paymentMethod")

@@ -17,6 +17,7 @@ from simulator.adyen.checks import (
     check_amount,
     check_key,
     check_payment,
+    check_payment_reference,
     check_reference,
     refused,
 )
@@ -25,6 +26,7 @@ from simulator.answers import parse_object, read_body
 from simulator.bank import Bank
 from simulator.cards import Verdict, judge
 from simulator.desk import Answer, Desk, call_of
+from simulator.houses import Notice
 from simulator.scripts import Behaviour, Operation
 from simulator.truth import Charge
 
@@ -51,6 +53,7 @@ class AdyenEndpoints:
         """The calls under the API's base path."""
         return [
             Route("/v72/payments", self.pay, methods=["POST"]),
+            Route("/v72/cancels", self.cancel_unnamed, methods=["POST"]),
             Route("/v72/payments/{id}/captures", self.capture, methods=["POST"]),
             Route("/v72/payments/{id}/cancels", self.cancel, methods=["POST"]),
             Route("/v72/payments/{id}/refunds", self.refund, methods=["POST"]),
@@ -89,6 +92,30 @@ class AdyenEndpoints:
     async def cancel(self, request: Request) -> Response:
         """Let held money go."""
         return await self._modify(request, operation=Operation.VOID, effect=self._cancel, of_amount=False)
+
+    async def cancel_unnamed(self, request: Request) -> Response:
+        """Let a payment go that the merchant knows by its own reference only; whether there is one, a notice tells."""
+        key, body = check_key(request), await read_body(request)
+        fields = parse_object(body)
+        account, own, wanted = check_account(fields), check_reference(fields), check_payment_reference(fields)
+        call = call_of(request, account=key, body=body)
+
+        async def work(behaviour: Behaviour) -> Answer:
+            if behaviour is Behaviour.DECLINE:
+                raise refused("905", "Modification is not allowed")
+            psp = psp_reference()
+            notice = self._cancel_unnamed(wanted, key=key, account=account, psp=psp)
+            self._bank.customer.tell(notice, how=behaviour)
+            body = {
+                "merchantAccount": account,
+                "paymentReference": wanted,
+                "pspReference": psp,
+                "reference": own,
+                "status": "received",
+            }
+            return Answer(body=body, status=HTTPStatus.CREATED)
+
+        return await self._desk.change(call, operation=Operation.VOID, work=work)
 
     async def refund(self, request: Request) -> Response:
         """Give money back, all that is left or a part."""
@@ -146,6 +173,17 @@ class AdyenEndpoints:
         else:
             notice = self._house.modified(charge, kind="CANCELLATION", reference=psp, succeeded=False)
         self._bank.customer.tell(notice, how=behaviour)
+
+    def _cancel_unnamed(self, wanted: str, *, key: str, account: str, psp: str) -> Notice | None:
+        named = self._bank.truth.find(provider=PROVIDER, biller_id="", reference=wanted)
+        ours = (each for each in named if each.account == key)
+        charge = next((each for each in ours if each.details["merchant_account"] == account), None)
+        if charge is None:
+            return self._house.not_found(wanted, key=key, account=account, psp=psp)
+        if charge.status == "authorized":
+            self._bank.truth.end(charge, status="voided", cancellation=psp, cancelled_by="TECHNICAL_CANCEL")
+            return self._house.news(charge)
+        return self._house.modified(charge, kind="TECHNICAL_CANCEL", reference=psp, succeeded=False)
 
     def _refund(self, charge: Charge, fields: dict[str, Any], psp: str, behaviour: Behaviour) -> None:
         amount, own = fields["amount"]["value"], fields["reference"]

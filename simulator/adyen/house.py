@@ -35,7 +35,8 @@ class AdyenHouse(House):
     def news(self, charge: Charge) -> Notice | None:
         """The notice about a charge's new state."""
         if charge.status == "voided":
-            return self.modified(charge, kind="CANCELLATION", reference=charge.details["cancellation"])
+            kind = charge.details.get("cancelled_by", "CANCELLATION")
+            return self.modified(charge, kind=kind, reference=charge.details["cancellation"])
         if charge.status == "paid" and charge.details.get("holds"):
             reference = charge.details["capture"]
             return self.modified(charge, kind="CAPTURE", reference=reference, amount=charge.amount)
@@ -50,6 +51,20 @@ class AdyenHouse(House):
         """The notice about a capture, a cancellation or a refund."""
         original = str(charge.provider_reference)
         return self._notice(charge, kind=kind, psp=reference, original=original, amount=amount, **more)
+
+    def not_found(self, wanted: str, *, key: str, account: str, psp: str) -> Notice | None:
+        """The notice about a cancellation of a payment that there is not: it names no original, and no amount."""
+        nothing = Charge(
+            number=0,
+            provider=self.name,
+            account=key,
+            reference=wanted,
+            amount=0,
+            currency="EUR",
+            created_at=self._clock(),
+            details={"merchant_account": account, "merchant_reference": wanted},
+        )
+        return self._notice(nothing, kind="TECHNICAL_CANCEL", psp=psp, succeeded=False)
 
     def refund_news(self, refund: Refund) -> Notice | None:
         """The notice about a refund's new state."""

@@ -160,7 +160,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voided:
-    """The provider was reached and the charge can no longer be paid."""
+    """The provider was reached and the charge can no longer be paid.
+
+    `reference` names the payment that was let go, where the same payment may still be announced by an older notice.
+    """
+
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,11 +192,6 @@ class Unknown:
     message: str
 
 
-Outcome = (
-    Approved | Authorized | ActionRequired | Agreed | Pending | Voided | Declined | NotProcessed | Unknown
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """The capture or refund was carried out, under the provider's own unique reference."""
@@ -210,7 +210,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeverHeard:
-    """The provider was reached and knows of no capture or refund under this key: asking for it again is safe."""
+    """The provider was reached and knows of nothing under this key.
+
+    To ask again for a capture or refund is safe then; of a charge it is proof only while no call for it is under way.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +233,18 @@ class ByHand:
     message: str
 
 
+Outcome = (
+    Approved
+    | Authorized
+    | ActionRequired
+    | Agreed
+    | Pending
+    | Voided
+    | NeverHeard
+    | Declined
+    | NotProcessed
+    | Unknown
+)
 OperationOutcome = Done | Accepted | NeverHeard | Reversed | ByHand | Declined | NotProcessed | Unknown
 
 
@@ -305,7 +320,10 @@ class Adapter(Protocol):
         """Ask what became of the capture; changes nothing at the provider."""
 
     def void(self, request: ChargeRequest) -> Outcome:
-        """Let held money go: Voided, or what it turned out to be instead. Repeating it is harmless."""
+        """Let held money go: Voided, or what it turned out to be instead. Repeating it is harmless.
+
+        Where the provider cannot be asked, a charge of which nothing is known but our key is called off by that.
+        """
 
     def refund(self, request: RefundRequest) -> OperationOutcome:
         """Give money back, or find out that it was given back under this key."""

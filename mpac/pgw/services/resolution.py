@@ -17,7 +17,7 @@ from mpac.pgw.services.asking import Question, prepare_question
 from mpac.pgw.services.evidence import LearnedFrom
 from mpac.pgw.services.fairness import Claim, Waiting, Work, tenant_of, work_off
 from mpac.pgw.services.finishing import begin_finish
-from mpac.pgw.services.tries import is_shown_in_vain, is_unwanted
+from mpac.pgw.services.tries import is_held_after_all, is_recallable, is_shown_in_vain, is_unwanted
 from mpac.pgw.services.truth import apply_provider_truth
 
 logger = get_logger(__name__)
@@ -70,6 +70,14 @@ def _can_be_asked(question: Question) -> bool:
     return question.adapter is None or question.adapter.capabilities.probe
 
 
+def _may_recall(question: Question, *, now: dt.datetime) -> bool:
+    """Whether a charge that its provider cannot be asked about is to be called off, whatever became of it."""
+    attempt, adapter = question.attempt, question.adapter
+    if adapter is None or adapter.capabilities.probe or not adapter.capabilities.void:
+        return False
+    return is_recallable(attempt, now=now) or is_held_after_all(attempt)
+
+
 def _ask(turn: _Turn, now: dt.datetime) -> _Answer:
     question = turn.question
     try:
@@ -95,7 +103,7 @@ def _conversation(question: Question, *, now: dt.datetime) -> Iterator[tuple[Out
         return
     probed = question.probe()
     yield probed, LearnedFrom.PROBE
-    if isinstance(probed, Authorized) and unwanted:
+    if (isinstance(probed, Authorized) and unwanted) or _may_recall(question, now=now):
         yield question.void(), LearnedFrom.ANSWER
     elif (isinstance(probed, Pending) or not _can_be_asked(question)) and _may_reissue(question, now=now):
         yield question.create(), LearnedFrom.REISSUE

@@ -38,6 +38,18 @@ def is_shown_in_vain(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
     return is_over and attempt.status == AttemptStatus.REQUIRES_ACTION
 
 
+def is_recallable(attempt: PaymentAttempt, *, now: dt.datetime) -> bool:
+    """Whether nobody wants a charge that may never have arrived, nobody repeats its call, and none is under way any more."""
+    intent = attempt.intent
+    over_since = min(intent.cancel_requested_at or intent.expires_at, intent.expires_at)
+    return attempt.status == AttemptStatus.UNKNOWN and over_since + probing.STALE_SENT_AFTER <= now
+
+
+def is_held_after_all(attempt: PaymentAttempt) -> bool:
+    """Whether a hold became known when its attempt was closed already; it is let go as often as the attempt is looked at."""
+    return attempt.status == AttemptStatus.VOIDED and attempt.provider_reference is not None
+
+
 def is_finish_wanted(intent: PaymentIntent, *, now: dt.datetime) -> bool:
     """Whether what its payer has agreed to is to be taken."""
     return intent.status in TAKING and intent.cancel_requested_at is None and intent.expires_at > now

@@ -17,6 +17,7 @@ from mpac.pgw.adapters.port import (
     Approved,
     Authorized,
     Declined,
+    NeverHeard,
     NotProcessed,
     Outcome,
     Pending,
@@ -38,7 +39,7 @@ from mpac.pgw.events import (
     PaymentIntentProcessing,
     PaymentIntentSucceeded,
 )
-from mpac.pgw.models import PaymentAttempt, PaymentIntent
+from mpac.pgw.models import PaymentAttempt, PaymentIntent, PaymentTransaction
 from mpac.pgw.selectors.locks import lock_attempt_with_intent
 from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.evidence import Case, LearnedFrom, counts_first, is_counted_for, remember_attempt
@@ -53,10 +54,13 @@ from mpac.pgw.services.tries import (
     is_finish_under_way,
     is_finish_wanted,
     is_finishable,
+    is_recallable,
     was_called_once,
 )
 
 logger = get_logger(__name__)
+
+LET_GO = "let_go"
 
 
 def apply_provider_truth(
@@ -74,12 +78,12 @@ def apply_provider_truth(
                 _authorized(case, outcome)
             case ActionRequired():
                 _action_required(case, outcome)
-            case Declined() | NotProcessed() | Unknown():
+            case Declined() | NotProcessed() | NeverHeard() | Unknown():
                 _no_money(case, outcome)
             case Agreed():
                 _agreed(case)
             case Voided():
-                _voided(case)
+                _voided(case, outcome)
             case Pending():
                 _pending(case)
     return intent
@@ -89,6 +93,8 @@ def _approved(case: Case, payments: tuple[ProviderPayment, ...]) -> None:
     for payment in sorted(payments, key=lambda each: each.reference):
         if payment.reversed:
             logger.warning("provider reports a reversed payment", attempt=str(case.attempt.pk))
+        elif _was_let_go(case, payment):
+            logger.warning("an old notice announces a payment that was let go", attempt=str(case.attempt.pk))
         elif counts_first(case.attempt, MovementKind.PAYMENT, payment.reference):
             _take(case, payment)
         elif not is_counted_for(case.attempt, MovementKind.PAYMENT, payment.reference):
@@ -126,6 +132,9 @@ def _doubt(case: Case, payment: ProviderPayment) -> None:
 def _authorized(case: Case, outcome: Authorized) -> None:
     if case.attempt.status in OPEN - {AttemptStatus.AUTHORIZED}:
         hold(case, reference=outcome.reference, amount=outcome.amount, until=outcome.expires_at)
+    elif case.attempt.status == AttemptStatus.VOIDED and case.learned_from is LearnedFrom.WEBHOOK:
+        PaymentAttempt.objects.filter(pk=case.attempt.pk).update(provider_reference=outcome.reference)
+        ask_at_once(case)
     else:
         ask_again_later(case)
 
@@ -213,12 +222,14 @@ def _agreed(case: Case) -> None:
         give_up(case, reason="not finished")
 
 
-def _no_money(case: Case, outcome: Declined | NotProcessed | Unknown) -> None:
+def _no_money(case: Case, outcome: Declined | NotProcessed | NeverHeard | Unknown) -> None:
     match outcome:
         case Declined():
             _refused(case, AttemptStatus.DECLINED, code=outcome.code, message=outcome.message)
         case NotProcessed():
             _not_processed(case, outcome)
+        case NeverHeard():
+            _never_heard(case)
         case Unknown():
             _unknown(case, outcome)
 
@@ -273,13 +284,33 @@ def _unknown(case: Case, outcome: Unknown) -> None:
         ask_again_later(case)
 
 
-def _voided(case: Case) -> None:
-    if case.attempt.status == AttemptStatus.AUTHORIZED:
+def _voided(case: Case, outcome: Voided) -> None:
+    if outcome.reference:
+        remember_attempt(case, status="voided", reference=outcome.reference, error_code=LET_GO)
+    if case.attempt.status == AttemptStatus.CAPTURED and outcome.reference:
+        logger.error("the provider let money go that it had told us was taken", attempt=str(case.attempt.pk))
+    elif case.attempt.status == AttemptStatus.AUTHORIZED:
         release(case, reason="voided")
     elif case.attempt.status in OPEN:
         give_up(case, reason="voided")
     else:
         ask_again_later(case)
+
+
+def _never_heard(case: Case) -> None:
+    """The provider cannot be asked and found nothing to call off. That counts when nothing can arrive there any more."""
+    if is_recallable(case.attempt, now=case.now):
+        give_up(case, reason="never arrived")
+    else:
+        ask_again_later(case)
+
+
+def _was_let_go(case: Case, payment: ProviderPayment) -> bool:
+    """Whether a notice is older than the one that told us that this very payment had been let go."""
+    if case.attempt.status != AttemptStatus.VOIDED or case.learned_from is not LearnedFrom.WEBHOOK:
+        return False
+    said = {"attempt_id": case.attempt.pk, "provider_reference": payment.reference, "error_code": LET_GO}
+    return bool(PaymentTransaction.objects.filter(**said).exists())
 
 
 def _pending(case: Case) -> None:

@@ -14,6 +14,7 @@ from mpac.pgw.adapters.port import (
     Authorized,
     CaptureRequest,
     Declined,
+    NeverHeard,
     NotProcessed,
     Pending,
     ProviderAccount,
@@ -173,6 +174,17 @@ def test_asks_for_captures_refunds_and_cancellations_as_adyen_documents_them(ada
     assert sent(wire) == {**account, "reference": f"{charge.provider_key}-hold"}
 
 
+@pytest.mark.parametrize(("capture", "reference"), [(True, ""), (False, "-hold")])
+def test_calls_off_by_our_reference_what_has_no_other(adapter, wire, charge, capture, reference):
+    wire.says({"pspReference": "MOD1", "status": "received"}, status=201)
+    for _ in range(2):
+        assert isinstance(adapter.void(replaced(charge, capture=capture)), Unknown)
+    ours = charge.provider_key + reference
+    assert sent(wire) == {"merchantAccount": "TestMerchant", "reference": ours, "paymentReference": ours}
+    assert {call.url.path for call in wire.calls} == {"/v72/cancels"}
+    assert {call.headers["idempotency-key"] for call in wire.calls} == {f"{charge.provider_key}-technical"}
+
+
 @pytest.mark.parametrize(
     "state", [{}, {"pspReference": "MOD1", "status": "odd"}, {"pspReference": "", "status": "received"}]
 )
@@ -252,6 +264,36 @@ def test_lets_held_money_go(stage, behaviour):
 
 def test_learns_nothing_from_a_cancellation_of_money_that_was_taken(stage):
     request = stage.pay(stage.charge())
+    assert isinstance(stage.adapter.void(request), Unknown)
+    assert last(stage).state is None
+    assert stage.books()[0]["status"] == "paid"
+
+
+@pytest.mark.parametrize("behaviour", ["ok", "500_after", "rst_after", "hang_before"])
+def test_learns_that_its_call_never_arrived(stage, behaviour):
+    request = stage.charge()
+    stage.script("void", behaviour)
+    stage.adapter.void(replaced(request, timeout_s=0.25 if behaviour.startswith("hang") else 5.0))
+    assert isinstance(stage.adapter.void(request), Unknown)
+    hint = last(stage)
+    assert (hint.provider_key, hint.state) == (request.provider_key, NeverHeard())
+    assert (len(stage.deliveries.received), stage.books()) == (1, [])
+
+
+def test_lets_go_by_our_reference_what_its_lost_call_held(stage):
+    request = stage.charge(capture=False)
+    held_as = stage.adapter.create(request).reference
+    stage.settle()
+    assert isinstance(stage.adapter.void(request), Unknown)
+    hint = last(stage)
+    assert (hint.provider_key, hint.state) == (request.provider_key, Voided(reference=held_as))
+    assert stage.books()[0]["status"] == "voided"
+
+
+def test_takes_no_money_for_a_call_that_never_arrived(stage):
+    request = stage.charge()
+    stage.adapter.create(request)
+    stage.settle()
     assert isinstance(stage.adapter.void(request), Unknown)
     assert last(stage).state is None
     assert stage.books()[0]["status"] == "paid"

@@ -8,7 +8,15 @@ import pytest
 
 from kernel.money import Money
 from mpac.pgw.adapters.adyen.adapter import AdyenAdapter
-from mpac.pgw.adapters.port import Authorized, CaptureNews, Declined, ProviderAccount, Reversed, Voided
+from mpac.pgw.adapters.port import (
+    Authorized,
+    CaptureNews,
+    Declined,
+    NeverHeard,
+    ProviderAccount,
+    Reversed,
+    Voided,
+)
 from mpac.pgw.errors import WebhookMalformed, WebhookRefused
 from tests.pgw.adapters.wire import NOON, replaced
 
@@ -155,6 +163,18 @@ PROVEN = [
     ({"success": "false"}, {"state": Declined(code="refused", message="The provider refused.")}),
     ({"eventCode": "CANCELLATION", "originalReference": "P"}, {"state": Voided()}),
     ({"eventCode": "CANCELLATION", "success": "false"}, {}),
+    ({"eventCode": "TECHNICAL_CANCEL", "originalReference": "P"}, {"state": Voided(reference="P")}),
+    ({"eventCode": "TECHNICAL_CANCEL", "success": "false"}, {"state": NeverHeard()}),
+    # There is a payment, whatever is said about it.
+    (
+        {
+            "eventCode": "TECHNICAL_CANCEL",
+            "success": "false",
+            "originalReference": "P",
+            "reason": "Payment not found",
+        },
+        {},
+    ),
     (
         {"eventCode": "CAPTURE", "success": "false"},
         {

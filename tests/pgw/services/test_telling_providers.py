@@ -11,6 +11,7 @@ from mpac.pgw.adapters.port import (
     Authorized,
     CaptureNews,
     Declined,
+    NeverHeard,
     Pending,
     ProviderPayment,
     Unknown,
@@ -20,7 +21,7 @@ from mpac.pgw.adapters.port import (
 )
 from mpac.pgw.db import atomic
 from mpac.pgw.errors import WebhookRefused
-from mpac.pgw.models import WebhookKey
+from mpac.pgw.models import LatePayment, WebhookKey
 from mpac.pgw.services import inbound
 from mpac.pgw.services.cancellation import cancel_intent
 from mpac.pgw.services.inbound import Delivery, receive_webhook, retry_webhooks
@@ -120,6 +121,97 @@ def test_tells_that_the_money_was_let_go(gateway, captures, provider, tell):
     assert status_of(gateway, intent) == ("requires_capture", "authorized")
     tell(intent, state=Voided())
     assert status_of(gateway, intent) == ("cancelled", "voided")
+
+
+@pytest.fixture
+def doubtful(gateway, captures, provider):
+    """Charges whose first call was lost, and which the provider has taken to call off, if there is anything."""
+    provider.on_create += [answers(TIMEOUT)] * 50
+    provider.on_void += [answers(SILENT)] * 50
+
+    def charge(*, held=False, called_off=True):
+        intent = captures.held() if held else gateway.shown()
+        if called_off:
+            cancel_intent(scope=SCOPE, intent_id=intent.pk, now=gateway.now)
+        return intent
+
+    return charge
+
+
+def pass_time(gateway, seconds):
+    gateway.now = gateway.later(seconds)
+    resolve_due_attempts(now=gateway.now)
+
+
+def test_is_asked_to_call_off_what_may_never_have_arrived_when_nothing_can_arrive_any_more(
+    gateway, provider, tell, doubtful
+):
+    intent = doubtful()
+    for second in range(0, 30, 2):
+        resolve_due_attempts(now=gateway.later(second))
+    tell(intent, state=NeverHeard())  # to somebody else's question: our call may still be on its way
+    assert (provider.voided, status_of(gateway, intent)) == ([], ("processing", "unknown"))
+    pass_time(gateway, 62)
+    assert (len(provider.voided), gateway.intent(intent).status) == (1, "processing")
+    tell(intent, state=NeverHeard())
+    assert status_of(gateway, intent) == ("cancelled", "voided")
+    assert len(provider.created) == 1
+
+
+def test_is_asked_to_call_off_what_has_expired(gateway, provider, tell, doubtful):
+    intent = doubtful(called_off=False)
+    gateway.now = gateway.intent(intent).expires_at
+    pass_time(gateway, 29)
+    assert provider.voided == []
+    pass_time(gateway, 62)
+    assert len(provider.voided) == 1
+    tell(intent, state=NeverHeard())
+    assert status_of(gateway, intent) == ("failed", "voided")
+
+
+def test_is_not_believed_to_know_nothing_of_what_is_wanted(gateway, tell, doubtful):
+    intent = doubtful(called_off=False)
+    pass_time(gateway, 62)
+    tell(intent, state=NeverHeard())
+    assert status_of(gateway, intent) == ("processing", "unknown")
+
+
+def test_tells_that_what_was_called_off_had_been_paid(gateway, tell, doubtful):
+    intent = doubtful()
+    pass_time(gateway, 62)
+    tell(intent, payments=(ProviderPayment(reference="PSP1", amount=AMOUNT),))
+    tell(intent, state=NeverHeard())
+    assert status_of(gateway, intent) == ("succeeded", "captured")
+
+
+def test_tells_of_money_although_it_had_found_nothing(gateway, tell, doubtful):
+    intent = doubtful()
+    pass_time(gateway, 62)
+    tell(intent, state=NeverHeard())
+    tell(intent, payments=(ProviderPayment(reference="PSP1", amount=AMOUNT),))
+    assert status_of(gateway, intent) == ("cancelled", "captured")
+    with atomic(SCOPE):
+        assert LatePayment.objects.get().provider_reference == "PSP1"
+
+
+def test_is_asked_to_let_go_what_it_holds_although_it_had_found_nothing(gateway, provider, tell, doubtful):
+    intent = doubtful(held=True)
+    pass_time(gateway, 62)
+    tell(intent, state=NeverHeard())
+    tell(intent, state=Authorized(reference="PSP1", amount=AMOUNT))
+    pass_time(gateway, 1)
+    assert provider.voided[-1].provider_reference == "PSP1"
+    assert status_of(gateway, intent) == ("cancelled", "voided")
+
+
+def test_takes_no_notice_for_money_that_is_older_than_its_letting_go(gateway, tell, doubtful):
+    intent = doubtful()
+    pass_time(gateway, 62)
+    tell(intent, state=Voided(reference="PSP1"))
+    tell(intent, payments=(ProviderPayment(reference="PSP1", amount=AMOUNT),))
+    assert status_of(gateway, intent) == ("cancelled", "voided")
+    tell(intent, payments=(ProviderPayment(reference="PSP2", amount=AMOUNT),))
+    assert status_of(gateway, intent) == ("cancelled", "captured")
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -105,15 +105,14 @@ class AdyenAdapter(PaidAtOnce):
         return _on_its_way(request)
 
     def void(self, request: ChargeRequest) -> Outcome:
-        """Ask Adyen to let the money go. A notice tells that it did."""
-        if not _is_complete(request) or not request.provider_reference:
+        """Ask Adyen to let the money go, by its own reference or else by ours. A notice tells what came of it."""
+        if not _is_complete(request):
             return NOT_ASKED
-        fields = {
-            "merchantAccount": request.account.fields["merchant_account"],
-            "reference": protocol.charge_reference(request),
-        }
-        path = f"/payments/{request.provider_reference}/cancels"
-        reply = self._client.post(path, fields, request=request, key=f"{request.provider_key}-cancel")
+        path, key = "/cancels", f"{request.provider_key}-technical"
+        if request.provider_reference:
+            path, key = f"/payments/{request.provider_reference}/cancels", f"{request.provider_key}-cancel"
+        fields = protocol.cancellation_fields(request)
+        reply = self._client.post(path, fields, request=request, key=key)
         if isinstance(reply, Failure):
             return reply.doubt()
         return LETTING_GO if reply.is_success else _doubt(reply)

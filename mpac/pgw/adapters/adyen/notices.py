@@ -20,6 +20,7 @@ from mpac.pgw.adapters.port import (
     Declined,
     DisputeNews,
     Done,
+    NeverHeard,
     ProviderAccount,
     ProviderPayment,
     RefundNews,
@@ -145,6 +146,8 @@ def _hint(item: Item) -> WebhookHint:
         return _about_refund(item)
     if item.event_code == "AUTHORISATION" and item.succeeded:
         return _about_authorization(item)
+    if item.event_code == "TECHNICAL_CANCEL":
+        return _about(item, **_called_off(item))
     return _about(item, **_proven(item))
 
 
@@ -160,6 +163,13 @@ def _proven(item: Item) -> dict[str, Any]:
         case ("CAPTURE", False) | ("CAPTURE_FAILED", _):
             return {"capture": CaptureNews(amount=money_of(item.amount), outcome=_FAILED)}
     return {}
+
+
+def _called_off(item: Item) -> dict[str, Any]:
+    """What became of a cancellation by our reference. Why it failed is not signed, and so not read."""
+    if item.succeeded:
+        return {"state": Voided(reference=item.original_reference or None)}
+    return {} if item.original_reference else {"state": NeverHeard()}
 
 
 def _about(item: Item, **proven: Any) -> WebhookHint:

@@ -114,6 +114,13 @@ def modification_fields(request: CaptureRequest | RefundRequest, *, reference: s
     }
 
 
+def cancellation_fields(request: ChargeRequest) -> dict[str, Any]:
+    """The body of a cancellation; a payment whose reference at Adyen is not known is named by ours."""
+    ours = charge_reference(request)
+    fields = {"merchantAccount": request.account.fields["merchant_account"], "reference": ours}
+    return fields if request.provider_reference else {**fields, "paymentReference": ours}
+
+
 def charge_reference(request: ChargeRequest) -> str:
     """Our key, and whether the money is to be held."""
     return request.provider_key if request.capture else request.provider_key + HOLD_SUFFIX
