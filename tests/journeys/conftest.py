@@ -109,7 +109,7 @@ class RunningPlatform:
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a management command with the environment of the platform's relay."""
-        [pid] = self.pids("manage.py relay")
+        [pid] = until(lambda: self.pids("manage.py relay"), timeout_s=START_S)  # it may be coming back
         environment = dict(
             entry.split("=", 1)
             for entry in Path(f"/proc/{pid}/environ").read_text().split("\0")
