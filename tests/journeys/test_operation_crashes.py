@@ -5,11 +5,13 @@ interrupted before the first is taken up again, so that they recover side by sid
 """
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 
 from tests.journeys.conftest import until
+from tests.journeys.partners import INTENTS, Partner
 from tests.journeys.test_crashes import RECOVERY_S, WHILE_THE_BANK_CONFIRMS
 from tests.pgw.services.test_crashes import OF_CAPTURES, OF_REFUNDS, OF_VOIDS
 from tests.pgw.services.test_partner_calls import POINTS as OF_PARTNERS
@@ -18,57 +20,21 @@ AMOUNT, PART = 10000, 6000
 # Stripe gives back; PayPay holds what a customer has paid by its code.
 TAKEN = {"provider": "stripe", "currency": "THB", "capture_method": "automatic"}
 HELD = {"provider": "paypay", "currency": "JPY", "capture_method": "manual"}
-
-
-class Partner:
-    """A partner's server, whose calls may be cut off."""
-
-    def __init__(self, platform) -> None:
-        self.platform = platform
-        self.http = httpx2.Client(
-            base_url=platform.demo["base_url"],
-            headers={"Authorization": f"Bearer {platform.demo['psp']['api_key']}"},
-            timeout=30,
-            trust_env=False,
-        )
-
-    def ask(self, path, body, *, key):
-        """The object that was made, or None when the call was cut off or is still running."""
-        try:
-            answer = self.http.post(path, json=body, headers={"Idempotency-Key": key})
-        except httpx2.TransportError:
-            return None
-        assert answer.is_success or answer.status_code in (409, 503), answer.text
-        return answer.json() if answer.is_success else None
-
-    def get(self, path):
-        """What stands there, or None while nobody answers."""
-        try:
-            answer = self.http.get(path)
-        except httpx2.TransportError:
-            return None
-        return answer.json() if answer.is_success else None
+WHEN_PAID = (*WHILE_THE_BANK_CONFIRMS, *OF_PARTNERS)
+# What stays longest without its caller comes first, so that it waits while the others die.
+POINTS = sorted((*OF_REFUNDS, *OF_CAPTURES, *OF_VOIDS, *WHEN_PAID), key=lambda point: "committed" in point)
+AT_ONCE = 4
 
 
 class Payment:
-    """One payment and the keys that make every repetition the same request."""
+    """The payment that meets one crash point, and the key that makes every repetition the same request."""
 
-    def __init__(self, partner, kind) -> None:
-        self.partner, self.platform = partner, partner.platform
-        self.keys = {name: str(uuid.uuid4()) for name in ("create", "operation")}
-        demo = self.platform.demo
-        body = {
-            "amount": AMOUNT,
-            "merchant_id": demo["merchant_id"],
-            "store_id": demo["providers"]["store_id"],
-            "method": "qr_code",
-            "confirm": True,
-            **kind,
-        }
-        made = until(
-            lambda: partner.ask("/v1/payment-intents", body, key=self.keys["create"]), timeout_s=RECOVERY_S
-        )
-        self.path = f"/v1/payment-intents/{made['id']}"
+    def __init__(self, partner, point) -> None:
+        self.partner, self.platform, self.point = partner, partner.platform, point
+        self.key = str(uuid.uuid4())
+        kind = HELD if point in (*OF_CAPTURES, *OF_VOIDS) else TAKEN
+        made = partner.make(INTENTS, partner.wanted(AMOUNT, **kind))
+        self.path = f"{INTENTS}/{made['id']}"
 
     def reaches(self, *statuses):
         """The intent as soon as it has one of these statuses."""
@@ -77,37 +43,54 @@ class Payment:
             timeout_s=RECOVERY_S,
         )
 
-    def is_paid(self, *, becomes):
-        self.customer_pays()
-        self.reaches(becomes)
-        return self
-
-    def customer_pays(self):
+    def customer_pays(self) -> None:
         action = self.reaches("requires_action")["next_action"]
         self.platform.simulator("/__pay", {"qr_payload": action["qr_payload"]})
 
-    def operate(self, what, **body):
-        """Capture, cancel or give back, once."""
-        return self.partner.ask(f"{self.path}/{what}", body, key=self.keys["operation"])
+    def comes_to_its_point(self):
+        """The payment just before what is interrupted."""
+        self.reaches("requires_action")
+        if self.point not in WHEN_PAID:
+            self.customer_pays()
+            self.reaches("succeeded" if self.point in OF_REFUNDS else "requires_capture")
+        return self
 
-    def operated(self, what, **body):
-        return until(lambda: self.operate(what, **body), timeout_s=RECOVERY_S)
+    def is_interrupted(self) -> None:
+        until(self.platform.is_ready, timeout_s=RECOVERY_S)
+        with self.platform.crash_at(self.point):
+            if self.point in WHEN_PAID:
+                self.customer_pays()
+            else:  # a connection may have died with a process that another payment met
+                until(lambda: self.operate() or not self.platform.crashpoint.exists(), timeout_s=RECOVERY_S)
+
+    def operate(self):
+        """Capture, cancel or give back, once."""
+        if self.point in OF_REFUNDS:
+            body = {"amount": PART, "reason": "requested_by_customer"}
+            return self.partner.ask(f"{self.path}/refunds", body, key=self.key)
+        what = "cancel" if self.point in OF_VOIDS else "capture"
+        return self.partner.ask(f"{self.path}/{what}", {}, key=self.key)
+
+    def end(self):
+        """Go on with what was interrupted; the intent's last state and what was received."""
+        if self.point not in WHEN_PAID:
+            until(self.operate, timeout_s=RECOVERY_S)
+        intent = self.reaches("cancelled" if self.point in OF_VOIDS else "succeeded")
+        if self.point in OF_REFUNDS:
+            until(lambda: self.reaches("succeeded")["amount_refunded"] == PART, timeout_s=RECOVERY_S)
+        return intent["status"], intent["amount_received"]
 
 
 @pytest.fixture
 def partner(platform):
-    found = Partner(platform)
-    yield found
-    found.http.close()
+    with Partner(platform) as found:
+        yield found
 
 
 @pytest.fixture
-def told(platform, partner, receiver):
+def told(partner, receiver):
     """The events that the partner's server is told of."""
-    endpoint = until(
-        lambda: partner.ask("/v1/webhook-endpoints", {"url": receiver.url()}, key=str(uuid.uuid4())),
-        timeout_s=RECOVERY_S,
-    )
+    endpoint = partner.make("/v1/webhook-endpoints", {"url": receiver.url()})
     since = len(receiver.received)
     yield lambda: [httpx2.Response(200, content=call.body).json() for call in receiver.received[since:]]
     until(lambda: _removed(partner, endpoint["id"]), timeout_s=RECOVERY_S)
@@ -120,52 +103,23 @@ def _removed(partner, endpoint_id) -> bool:
         return False
 
 
-def interrupted(platform, partner, point) -> Payment:
-    """A payment whose process died at this point."""
-    until(platform.is_ready, timeout_s=RECOVERY_S)
-    payment = Payment(partner, HELD if point in (*OF_CAPTURES, *OF_VOIDS) else TAKEN)
-    if point in (*WHILE_THE_BANK_CONFIRMS, *OF_PARTNERS):
-        payment.reaches("requires_action")
-        with platform.crash_at(point):
-            payment.customer_pays()
-        return payment
-    payment.is_paid(becomes="succeeded" if point in OF_REFUNDS else "requires_capture")
-    with platform.crash_at(point):
-        operate(payment, point, payment.operate)
-    return payment
-
-
-def operate(payment, point, call):
-    if point in OF_REFUNDS:
-        return call("refunds", amount=PART, reason="requested_by_customer")
-    return call("cancel") if point in OF_VOIDS else call("capture")
-
-
-def end_of(payment, point):
-    """Go on with what was interrupted; the intent's last state and what of it was given back."""
-    if point in (*OF_REFUNDS, *OF_CAPTURES, *OF_VOIDS):
-        operate(payment, point, payment.operated)
-    intent = payment.reaches("cancelled" if point in OF_VOIDS else "succeeded")
-    if point in OF_REFUNDS:
-        until(lambda: payment.reaches("succeeded")["amount_refunded"] == PART, timeout_s=RECOVERY_S)
-    return intent["status"], intent["amount_received"]
-
-
 def test_everything_ends_as_if_nobody_had_died(platform, partner, told):
-    points = (*OF_REFUNDS, *OF_CAPTURES, *OF_VOIDS, *WHILE_THE_BANK_CONFIRMS, *OF_PARTNERS)
-    payments = {point: interrupted(platform, partner, point) for point in points}
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        payments = list(threads.map(lambda point: Payment(partner, point).comes_to_its_point(), POINTS))
+    for payment in payments:
+        payment.is_interrupted()
     until(platform.is_ready, timeout_s=RECOVERY_S)
-    ends = {point: end_of(payment, point) for point, payment in payments.items()}
+    ends = {payment.point: payment.end() for payment in payments}
     assert ends == {
-        point: ("cancelled", 0) if point in OF_VOIDS else ("succeeded", AMOUNT) for point in points
+        point: ("cancelled", 0) if point in OF_VOIDS else ("succeeded", AMOUNT) for point in POINTS
     }
     truth = platform.simulator("/__truth")
     assert sorted(charge["status"] for charge in truth["charges"]) == sorted(
-        "voided" if point in OF_VOIDS else "paid" for point in points
+        "voided" if point in OF_VOIDS else "paid" for point in POINTS
     )
     given = [(refund["amount"], refund["status"]) for refund in truth["refunds"]]
     assert given == [(PART, "done")] * len(OF_REFUNDS)
-    intents = {payment.path.rpartition("/")[2] for payment in payments.values()}
+    intents = {payment.path.rpartition("/")[2] for payment in payments}
     until(lambda: heard_of(told(), intents), timeout_s=RECOVERY_S)
     until(lambda: platform.invariants().returncode == 0, timeout_s=RECOVERY_S)
 
