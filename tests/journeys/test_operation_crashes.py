@@ -21,8 +21,8 @@ AMOUNT, PART = 10000, 6000
 TAKEN = {"provider": "stripe", "currency": "THB", "capture_method": "automatic"}
 HELD = {"provider": "paypay", "currency": "JPY", "capture_method": "manual"}
 WHEN_PAID = (*WHILE_THE_BANK_CONFIRMS, *OF_PARTNERS)
-# What stays longest without its caller comes first, so that it waits while the others die.
-POINTS = sorted((*OF_REFUNDS, *OF_CAPTURES, *OF_VOIDS, *WHEN_PAID), key=lambda point: "committed" in point)
+# An operation is repeated in vain until the hold of its dead caller ends; the others die meanwhile.
+POINTS = (*OF_REFUNDS, *OF_CAPTURES, *OF_VOIDS, *WHEN_PAID)
 AT_ONCE = 4
 
 
