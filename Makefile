@@ -28,7 +28,7 @@ clean-state: $(READY) ## forget the local platform's data and secrets
 	@$(BIN)/python -m config.local clean-state
 
 test: $(READY) ## run the tests on throw-away servers (ARGS="-k ..." chooses)
-	$(BIN)/python -m pytest -n $(N) $(ARGS)
+	$(BIN)/python -m pytest -n $(N) --dist worksteal $(ARGS)
 
 check: lint types borders generated migrations-check test ## everything that CI runs
 

@@ -22,7 +22,7 @@ from tests.pgw.faults.world import Gateway, World
 
 pytestmark = pytest.mark.usefixtures("healthy")
 
-ROUNDS = int(os.environ.get("MPAC_TEST_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("MPAC_TEST_ROUNDS", "3"))
 SIGNED = [
     pytest.param(Offer(kit=kit, way=way, held=True), id=kit.name)
     for kit in KITS.values()
@@ -90,7 +90,8 @@ class Life:
     def __post_init__(self) -> None:
         self.intent = self.world.intent(self.offer.kit, self.offer.way, held=True)
         refunds = [f"refund {number}" for number in range(len(self.model.refunds))]
-        self.ahead = ["confirm", "capture", *refunds, *self.model.dispute]
+        payer = ["agree"] if self.offer.is_shown else []
+        self.ahead = ["confirm", *payer, "capture", *refunds, *self.model.dispute]
 
     def go(self) -> None:
         """Steps, notices and time, as the dice fall; then all that was not lost arrives, and time brings the rest."""
@@ -105,7 +106,11 @@ class Life:
         self.pass_time(LONG_S)
 
     def is_possible(self, step: str) -> bool:
-        needed = {"confirm": "requires_confirmation", "capture": "requires_capture"}
+        needed = {
+            "confirm": "requires_confirmation",
+            "agree": "requires_action",
+            "capture": "requires_capture",
+        }
         return self.world.status_of(self.intent) == needed.get(step, "succeeded")
 
     def step(self, step: str) -> None:
@@ -114,6 +119,9 @@ class Life:
         operation = {"confirm": "create", "capture": "capture"}.get(step, "refund")
         if step in self.model.dispute:
             self.complain(step)
+            return
+        if step == "agree":
+            self.agree()
             return
         if self.dice.random() < LOST_ANSWER:
             world.town.strike(self.offer.kit.name, operation, "500_after", times=1)
@@ -133,6 +141,12 @@ class Life:
                     now=now,
                 )
         world.arrive()
+
+    def agree(self) -> None:
+        """The payer follows the link."""
+        shown = self.world.facts_of(self.intent).intent.next_action
+        assert self.world.town.scan(shown["url"], timeout_s=5) == 200
+        self.world.arrive()
 
     def complain(self, status: str) -> None:
         [charge] = self.world.town.books()["charges"]
