@@ -11,3 +11,4 @@ MPAC_ENV = "test"
 MPAC_PROVIDER_TIMEOUT_S = 2.0
 MPAC_RATE_LIMITS = dict.fromkeys(MPAC_RATE_LIMITS, 10_000_000)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WHITENOISE_AUTOREFRESH = True  # a client of a test reads the files it asks for, not all of them first
