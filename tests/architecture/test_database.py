@@ -1,5 +1,8 @@
 """The database itself ..."""
 
+import re
+from pathlib import Path
+
 import psycopg
 import pytest
 from django.apps import apps
@@ -23,6 +26,9 @@ DJANGO = {
     "django_migrations",
     "django_session",
 }
+SOURCES = Path(settings.BASE_DIR)
+GENERATED = frozenset({"id", "movement_id"})
+UPSERT = re.compile(r"INSERT INTO (\w+)[^;\"]*?ON CONFLICT \(([^)]*)\)")
 TABLES = """
     SELECT n.nspname, c.relname, c.relkind = 'p', c.relispartition, c.relrowsecurity, c.relforcerowsecurity,
            pg_get_userbyid(c.relowner)
@@ -249,3 +255,26 @@ def test_lets_no_runtime_role_read_the_superusers_catalogs(database):
         ContextDb("sync", alias="sync").atomic(SystemScope("invariants")),
     ):
         ContextDb("sync", alias="sync").execute("SELECT rolpassword FROM pg_authid")
+
+
+def test_names_in_no_upsert_one_key_of_several_that_a_new_row_may_collide_with(superuser):
+    """A conflict on a key that is not the target raises, though another one would have been met: two writers of a new row
+    then fail by chance. Keys that hold a generated id collide with nobody.
+    """
+    unique = superuser.execute("""
+        SELECT c.relname, array_agg(a.attname ORDER BY a.attname)
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_attribute a
+          ON a.attrelid = c.oid AND a.attnum = ANY(i.indkey::int2[])
+        WHERE i.indisunique GROUP BY i.indexrelid, c.relname
+    """).fetchall()
+    keys: dict[str, list[frozenset[str]]] = {}
+    for table, columns in unique:
+        keys.setdefault(table, []).append(frozenset(columns))
+    seen = 0
+    for path in [*SOURCES.glob("mpac/**/*.py"), *SOURCES.glob("kernel/**/*.py")]:
+        for table, target in UPSERT.findall(path.read_text()):
+            arbiter = frozenset(re.split(r"[\s,]+", target.strip()))
+            others = [k for k in keys[table] if k != arbiter and not k & GENERATED]
+            assert not others, f"{path.name}: {table} may also collide on {sorted(map(sorted, others))}"
+            seen += 1
+    assert seen

@@ -1,52 +1,60 @@
 """The statements that keep the mirror. Each one guards the version and the owner itself, whatever races."""
 
-PARTNER = """
-    INSERT INTO client_partners (psp_id, name, is_active, rate_limit_per_minute, version, deleted_at, synced_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (psp_id) DO UPDATE SET
-        name = excluded.name, is_active = excluded.is_active,
-        rate_limit_per_minute = excluded.rate_limit_per_minute, version = excluded.version,
-        deleted_at = excluded.deleted_at, synced_at = excluded.synced_at
-    WHERE client_partners.version < excluded.version
-    RETURNING 1
-"""
-MERCHANT = """
-    INSERT INTO merchants (merchant_id, psp_id, merchant_code, name, is_active, version, deleted_at, synced_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (merchant_id) DO UPDATE SET
-        merchant_code = excluded.merchant_code, name = excluded.name, is_active = excluded.is_active,
-        version = excluded.version,
-        deleted_at = excluded.deleted_at, synced_at = excluded.synced_at
-    WHERE merchants.version < excluded.version AND merchants.psp_id = excluded.psp_id
-    RETURNING 1
-"""
-STORE = """
-    INSERT INTO stores (store_id, psp_id, merchant_id, store_code, name, is_active, version, deleted_at, synced_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (store_id) DO UPDATE SET
-        store_code = excluded.store_code, name = excluded.name, is_active = excluded.is_active,
-        version = excluded.version,
-        deleted_at = excluded.deleted_at, synced_at = excluded.synced_at
-    WHERE stores.version < excluded.version
-      AND stores.psp_id = excluded.psp_id AND stores.merchant_id = excluded.merchant_id
-    RETURNING 1
-"""
-CONFIG = """
-    INSERT INTO store_provider_configs (id, created_at, psp_id, merchant_id, store_id, provider_name, account,
-                                        api_key_encrypted, enabled, livemode, version, deleted_at, synced_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT (psp_id, merchant_id, store_id, provider_name) DO UPDATE SET
-        account = excluded.account, api_key_encrypted = excluded.api_key_encrypted, enabled = excluded.enabled,
-        livemode = excluded.livemode, version = excluded.version, deleted_at = excluded.deleted_at,
-        synced_at = excluded.synced_at
-    WHERE store_provider_configs.version < excluded.version
-    RETURNING 1
-"""
-# Whether the row is this owner's.
-FIND = {
-    "partner": "SELECT 1 FROM client_partners WHERE psp_id = %s",
-    "merchant": "SELECT 1 FROM merchants WHERE merchant_id = %s AND psp_id = %s",
-    "store": "SELECT 1 FROM stores WHERE store_id = %s AND psp_id = %s AND merchant_id = %s",
-    "provider_config": "SELECT 1 FROM store_provider_configs"
-    " WHERE psp_id = %s AND merchant_id = %s AND store_id = %s AND provider_name = %s",
-}
+from dataclasses import dataclass
+
+_STATE = ("version", "deleted_at", "synced_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mirrored:
+    """A table of the mirror: what names a row and its owner, what is replaced, and what is given to a new row only."""
+
+    table: str
+    owner: tuple[str, ...]
+    columns: tuple[str, ...]
+    made: tuple[str, ...] = ()
+
+    @property
+    def insert(self) -> str:
+        """Makes the row, unless it is there under any of its keys: a target would let the other keys raise."""
+        names = (*self.made, *self.owner, *self.columns, *_STATE)
+        values = ", ".join(f"%({name})s" for name in names)
+        return f"INSERT INTO {self.table} ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING 1"
+
+    @property
+    def update(self) -> str:
+        """Brings an older row of this owner to the new version."""
+        values = ", ".join(f"{name} = %({name})s" for name in (*self.columns, *_STATE))
+        return f"UPDATE {self.table} SET {values} WHERE {self._owned} AND version < %(version)s RETURNING 1"
+
+    @property
+    def find(self) -> str:
+        """Whether the row is this owner's."""
+        return f"SELECT 1 FROM {self.table} WHERE {self._owned}"
+
+    @property
+    def _owned(self) -> str:
+        return " AND ".join(f"{name} = %({name})s" for name in self.owner)
+
+
+PARTNER = Mirrored(
+    table="client_partners",
+    owner=("psp_id",),
+    columns=("name", "is_active", "rate_limit_per_minute"),
+)
+MERCHANT = Mirrored(
+    table="merchants",
+    owner=("psp_id", "merchant_id"),
+    columns=("merchant_code", "name", "is_active"),
+)
+STORE = Mirrored(
+    table="stores",
+    owner=("psp_id", "merchant_id", "store_id"),
+    columns=("store_code", "name", "is_active"),
+)
+CONFIG = Mirrored(
+    table="store_provider_configs",
+    owner=("psp_id", "merchant_id", "store_id", "provider_name"),
+    columns=("account", "api_key_encrypted", "enabled", "livemode"),
+    made=("id", "created_at"),
+)

@@ -5,8 +5,9 @@ a tombstone. Applying the same or an older snapshot changes nothing.
 """
 
 import datetime as dt
-import json
 from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from kernel.ids import created_at_of, uuid7
 from kernel.tenancy import SystemScope
@@ -19,7 +20,7 @@ from mpac.pgw.dto import (
     SyncItem,
     SyncResult,
 )
-from mpac.pgw.services.mirror_sql import CONFIG, FIND, MERCHANT, PARTNER, STORE
+from mpac.pgw.services.mirror_sql import CONFIG, MERCHANT, PARTNER, STORE, Mirrored
 
 SCOPE = SystemScope("sync")
 
@@ -31,7 +32,7 @@ def apply_merchant_snapshot(snapshot: MerchantSnapshot, *, now: dt.datetime) -> 
         partner = snapshot.partner
         if partner is not None:
             items.append(_partner(partner, now=now))
-        elif not db.execute(FIND["partner"], [snapshot.psp_id]):
+        elif not db.execute(PARTNER.find, {"psp_id": snapshot.psp_id}):
             return SyncResult(items=(_refused("merchant", str(snapshot.merchant_id), snapshot.version),))
         merchant = _merchant(snapshot, now=now)
         items.append(merchant)
@@ -48,29 +49,39 @@ def apply_partner_snapshot(snapshot: PartnerSnapshot, *, now: dt.datetime) -> Sy
 
 
 def _partner(partner: PartnerSnapshot, *, now: dt.datetime) -> SyncItem:
-    values = [
-        *(partner.psp_id, partner.name, partner.is_active, partner.rate_limit_per_minute),
-        *(partner.version, _tombstone(deleted=partner.deleted, now=now), now),
-    ]
-    return _upsert("partner", str(partner.psp_id), partner.version, PARTNER, values, [partner.psp_id])
+    values = {
+        "psp_id": partner.psp_id,
+        "name": partner.name,
+        "is_active": partner.is_active,
+        "rate_limit_per_minute": partner.rate_limit_per_minute,
+        **_state(partner, now=now),
+    }
+    return _upsert("partner", str(partner.psp_id), PARTNER, values)
 
 
 def _merchant(snapshot: MerchantSnapshot, *, now: dt.datetime) -> SyncItem:
-    values = [
-        *(snapshot.merchant_id, snapshot.psp_id, snapshot.merchant_code, snapshot.name),
-        *(snapshot.is_active, snapshot.version, _tombstone(deleted=snapshot.deleted, now=now), now),
-    ]
-    key = [snapshot.merchant_id, snapshot.psp_id]
-    return _upsert("merchant", str(snapshot.merchant_id), snapshot.version, MERCHANT, values, key)
+    values = {
+        "psp_id": snapshot.psp_id,
+        "merchant_id": snapshot.merchant_id,
+        "merchant_code": snapshot.merchant_code,
+        "name": snapshot.name,
+        "is_active": snapshot.is_active,
+        **_state(snapshot, now=now),
+    }
+    return _upsert("merchant", str(snapshot.merchant_id), MERCHANT, values)
 
 
 def _store(snapshot: MerchantSnapshot, store: StoreSnapshot, *, now: dt.datetime) -> list[SyncItem]:
-    values = [
-        *(store.store_id, snapshot.psp_id, snapshot.merchant_id, store.store_code, store.name),
-        *(store.is_active, store.version, _tombstone(deleted=store.deleted, now=now), now),
-    ]
-    key = [store.store_id, snapshot.psp_id, snapshot.merchant_id]
-    item = _upsert("store", str(store.store_id), store.version, STORE, values, key)
+    values = {
+        "psp_id": snapshot.psp_id,
+        "merchant_id": snapshot.merchant_id,
+        "store_id": store.store_id,
+        "store_code": store.store_code,
+        "name": store.name,
+        "is_active": store.is_active,
+        **_state(store, now=now),
+    }
+    item = _upsert("store", str(store.store_id), STORE, values)
     if item.result == "refused":
         return [item]
     return [item, *(_config(snapshot, store, config, now=now) for config in store.provider_configs)]
@@ -80,22 +91,28 @@ def _config(
     snapshot: MerchantSnapshot, store: StoreSnapshot, config: ProviderConfigSnapshot, *, now: dt.datetime
 ) -> SyncItem:
     row_id = uuid7()
-    key: list[Any] = [snapshot.psp_id, snapshot.merchant_id, store.store_id, config.provider_name]
-    values = [
-        *(row_id, created_at_of(row_id), *key, json.dumps(config.account), config.api_key_encrypted),
-        *(config.enabled, config.livemode, config.version, _tombstone(deleted=config.deleted, now=now), now),
-    ]
-    name = f"{store.store_id}/{config.provider_name}"
-    return _upsert("provider_config", name, config.version, CONFIG, values, key)
+    values = {
+        "id": row_id,
+        "created_at": created_at_of(row_id),
+        "psp_id": snapshot.psp_id,
+        "merchant_id": snapshot.merchant_id,
+        "store_id": store.store_id,
+        "provider_name": config.provider_name,
+        "account": Jsonb(config.account),
+        "api_key_encrypted": config.api_key_encrypted,
+        "enabled": config.enabled,
+        "livemode": config.livemode,
+        **_state(config, now=now),
+    }
+    return _upsert("provider_config", f"{store.store_id}/{config.provider_name}", CONFIG, values)
 
 
-def _upsert(  # noqa: PLR0917
-    kind: str, name: str, version: int, sql: str, values: list[Any], key: list[Any]
-) -> SyncItem:
+def _upsert(kind: str, name: str, mirrored: Mirrored, values: dict[str, Any]) -> SyncItem:
     """Applied when the row changed; unchanged when the mirror is as new; refused when the row is another owner's."""
-    if db.execute(sql, values):
+    version = values["version"]
+    if db.execute(mirrored.insert, values) or db.execute(mirrored.update, values):
         return SyncItem(kind=kind, id=name, version=version, result="applied")
-    if db.execute(FIND[kind], key):
+    if db.execute(mirrored.find, values):
         return SyncItem(kind=kind, id=name, version=version, result="unchanged")
     return _refused(kind, name, version)
 
@@ -104,5 +121,11 @@ def _refused(kind: str, name: str, version: int) -> SyncItem:
     return SyncItem(kind=kind, id=name, version=version, result="refused", reason="owner")
 
 
-def _tombstone(*, deleted: bool, now: dt.datetime) -> dt.datetime | None:
-    return now if deleted else None
+def _state(
+    snapshot: PartnerSnapshot | MerchantSnapshot | StoreSnapshot | ProviderConfigSnapshot, *, now: dt.datetime
+) -> dict[str, Any]:
+    return {
+        "version": snapshot.version,
+        "deleted_at": now if snapshot.deleted else None,
+        "synced_at": now,
+    }

@@ -1,8 +1,11 @@
 """The mirror ..."""
 
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connections
 
 from mpac.pgw.db import atomic
 from mpac.pgw.dto import PartnerSnapshot, StoreSnapshot
@@ -32,6 +35,27 @@ def test_takes_a_merchant_with_all_below_it(database, now):
 def test_changes_nothing_when_told_again(database, now):
     apply_merchant_snapshot(snapshot(), now=now)
     assert {result for _, result in results(snapshot(), now)} == {"unchanged"}
+
+
+def test_is_told_of_a_new_merchant_by_many_at_once(database, now):
+    """The tables have several keys. None of them may raise for whoever comes second."""
+    told = threading.Barrier(8)
+
+    def tell(merchant_id):
+        told.wait()
+        try:
+            return [
+                result
+                for _, result in results(snapshot(merchant_id=merchant_id, store_id=merchant_id + 1000), now)
+            ]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        for merchant_id in range(100, 110):
+            answers = list(pool.map(tell, [merchant_id] * 8))
+            assert {tuple(answer[1:]) for answer in answers} == {("applied",) * 3, ("unchanged",) * 3}
+            assert [answer[1] for answer in answers].count("applied") == 1
 
 
 def test_never_goes_back_to_an_older_version(database, now):
