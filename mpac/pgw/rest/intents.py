@@ -155,6 +155,7 @@ class ConfirmIntentEndpoint(IntentEndpoint):
                     provider=body.provider,
                     payment_token=body.payment_token,
                     return_url=body.return_url,
+                    by_payer=principal.kind == "intent",
                     now=self.now,
                 )
             )

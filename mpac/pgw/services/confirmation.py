@@ -76,9 +76,12 @@ def begin_confirmation(
     provider: str | None,
     payment_token: str | None = None,
     return_url: str | None = None,
+    by_payer: bool = False,
     now: dt.datetime,
 ) -> uuid.UUID:
     """Open an attempt in the caller's transaction and return its id; the provider is not called yet.
+
+    `by_payer` says that whoever pays has called, with the intent's client secret.
 
     Raises NotFound, IllegalIntentTransition, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall, AmountTooLarge,
     ProviderNotUsable, CaptureNotSupported, ReturnUrlRefused, PaymentTokenRequired, PaymentTokenRefused,
@@ -95,7 +98,7 @@ def begin_confirmation(
         check_amount(Money(intent.amount_minor, intent.currency), method=wanted_method)
     wanted = wanted_provider(intent, provider)
     check_return_url(return_url)
-    check_payment_token(payment_token, provider=wanted, method=wanted_method)
+    check_payment_token(payment_token, provider=wanted, method=wanted_method, by_payer=by_payer)
     route = choose_route(
         intent, method=wanted_method, wanted=wanted, has_token=payment_token is not None, now=now
     )
@@ -114,8 +117,11 @@ def begin_confirmation(
     return attempt.pk
 
 
-def check_payment_token(token: str | None, *, provider: str | None, method: str) -> None:
-    """A token is one provider's, and for methods that need one. Where it is missing, the routing says so.
+def check_payment_token(
+    token: str | None, *, provider: str | None, method: str, by_payer: bool = False
+) -> None:
+    """A token is one provider's, and for methods that need one. Where it is missing, the routing says so. A payer brings
+    the card that is paid with, and cannot name one that the shop has kept of somebody.
 
     Raises PaymentTokenRefused, PaymentTokenUnbound and PaymentTokenNotTaken.
     """
@@ -126,8 +132,13 @@ def check_payment_token(token: str | None, *, provider: str | None, method: str)
     if provider is None:
         raise PaymentTokenUnbound
     adapter = find_adapter(provider)
-    if adapter is not None and method not in adapter.capabilities.token_methods:
+    if adapter is None:
+        return
+    if method not in adapter.capabilities.token_methods:
         raise PaymentTokenNotTaken
+    saved = adapter.capabilities.saved_card
+    if by_payer and saved is not None and saved.fullmatch(token):
+        raise PaymentTokenRefused
 
 
 def dispatch_attempt(*, scope: Scope, attempt_id: uuid.UUID, now: dt.datetime) -> PaymentIntent:

@@ -1,7 +1,11 @@
 """A payment token that comes over the API ..."""
 
+import dataclasses
+import json
+
 import pytest
 
+from mpac.pgw.adapters.adyen.protocol import SAVED_CARD
 from mpac.pgw.adapters.port import Declined
 from tests.pgw.doubles import TokenAdapter
 from tests.pgw.rest.conftest import Caller
@@ -79,6 +83,27 @@ def test_may_come_from_the_page_that_holds_the_client_secret(partner, provider, 
     answer = page.post(f"/payment-intents/{intent['id']}/confirm", {"payment_token": TOKEN})
     assert answer.status_code == 200, answer.content
     assert provider.created[0].payment_token == TOKEN
+
+
+def test_of_a_card_that_the_shop_keeps_is_taken_from_the_shop_alone(partner, provider, api, monkeypatch):
+    keeps = dataclasses.replace(TokenAdapter.capabilities, saved_card=SAVED_CARD)
+    monkeypatch.setattr(provider, "capabilities", keeps)
+    intent = partner.created(**CARD)
+    path = f"/payment-intents/{intent['id']}/confirm"
+    page = Caller(api, intent["client_secret"], partner.tenant)
+    for told in ({}, {"provider": "fake"}, {"method": "credit_card"}):
+        answer = page.post(path, {"payment_token": "guest/8415995487234100", **told})
+        assert (answer.status_code, answer.json()["code"]) == (400, "payment_token_refused")
+    assert provider.created == []
+    assert partner.post(path, {"payment_token": "guest/8415995487234100"}).status_code == 200
+
+
+def test_may_be_as_long_as_an_encrypted_card(partner, provider):
+    fields = ("encryptedCardNumber", "encryptedExpiryMonth", "encryptedExpiryYear", "encryptedSecurityCode")
+    token = json.dumps(dict.fromkeys(fields, "eyJhbGciOiJSU0Et" * 44), separators=(",", ":"))
+    answer = partner.post("/payment-intents", partner.wish(**CARD, confirm=True, payment_token=token))
+    assert answer.status_code == 201, answer.content
+    assert (len(token) > 2800, provider.created[0].payment_token == token) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ class AdyenAdapter(PaidAtOnce):
     capabilities = Capabilities(
         methods=frozenset({PaymentMethodCode.CREDIT_CARD}),
         token_methods=frozenset({PaymentMethodCode.CREDIT_CARD}),
+        saved_card=protocol.SAVED_CARD,
         currencies=protocol.CURRENCIES,
         manual_capture=True,
         probe=False,

@@ -1,5 +1,6 @@
 """Adyen's messages: what we send, what we accept as an answer. Strict about what matters, blind to the rest."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -44,6 +45,8 @@ _TOKEN_FIELDS = frozenset(
         "type",
     }
 )
+# A shop's name of a customer and of a card; what the form encrypted is a JSON object.
+SAVED_CARD = re.compile(r"[^{/]+/.+")
 _REFUSED = frozenset({"Refused", "Cancelled", "Error"})
 # The card's holder would have to act first, which we told the provider not to ask for: nothing was taken.
 _CHALLENGED = frozenset({"ChallengeShopper", "IdentifyShopper", "RedirectShopper"})
@@ -191,10 +194,8 @@ def checked_reference(text: str) -> str:
 
 def _method(token: str) -> dict[str, Any]:
     """A saved card, `shopper/token`, or the object that Adyen's card form encrypted. Raises TokenMalformed."""
-    if not token.startswith("{"):
+    if SAVED_CARD.fullmatch(token):
         shopper, _, saved = token.partition("/")
-        if not shopper or not saved:
-            raise TokenMalformed
         return {
             "paymentMethod": {"type": "scheme", "storedPaymentMethodId": saved},
             "shopperReference": shopper,
