@@ -35,7 +35,8 @@ from mpac.pgw.services.partner_calls import send_due_webhooks
 from mpac.pgw.services.refunds import NewRefund, refund_intent
 from mpac.portal import conf
 from mpac.portal.db import db as portal_db
-from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.permissions import PERMISSIONS
 from mpac.portal.services import hierarchy, tokens
 from mpac.portal.services.api_keys import api_key_reader
 from mpac.portal.services.provider_configs import create_provider_config
@@ -345,7 +346,7 @@ def person_token(place: Place | None = None, *levels: str, scopes: list[str] | N
         "merchant_id": where.get("merchant_id"),
         "store_ids": [where["store_id"]] if "store_id" in where else None,
         "device_id": None,
-        "scope": " ".join(scopes or ALL_SCOPES),
+        "scope": " ".join(scopes or PERMISSIONS),
         "livemode": False,
     }
     header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}

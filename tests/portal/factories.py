@@ -15,7 +15,8 @@ from kernel.audit import AuditRecorded
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.dto import Profile
 from mpac.portal.models import Device, Merchant, Psp, Store
 from mpac.portal.services import hierarchy
@@ -146,7 +147,7 @@ def make_terminal(store: Store, *, livemode: bool = False) -> Terminal:
 
 
 def make_api_key(
-    psp: Psp, *, mode: ApiKeyMode = ApiKeyMode.TEST, scopes: tuple[str, ...] = ALL_SCOPES
+    psp: Psp, *, mode: ApiKeyMode = ApiKeyMode.TEST, scopes: tuple[str, ...] = KEY_SCOPES
 ) -> str:
     return issue_api_key(
         scope=SEED, psp_id=psp.id, name="server", mode=mode, scopes=scopes, now=clock.now()

@@ -10,17 +10,6 @@ ALPHABET = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 FINDER_LENGTH = 8
 SECRET_LENGTH = 40
 KEY = re.compile(rf"sk_(?:test|live)_[0-9A-Za-z]{{{FINDER_LENGTH + SECRET_LENGTH}}}")
-ALL_SCOPES = (
-    "hierarchy:read",
-    "hierarchy:write",
-    "devices:read",
-    "devices:write",
-    "payments:read",
-    "payments:write",
-    "webhooks:read",
-    "webhooks:write",
-    "audit:read",
-)
 
 
 class ApiKeyMode(StrEnum):

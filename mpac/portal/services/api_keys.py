@@ -14,8 +14,9 @@ from kernel.principal import Principal
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode, hash_key, is_key, new_key, prefix_of
+from mpac.portal.domain.api_keys import ApiKeyMode, hash_key, is_key, new_key, prefix_of
 from mpac.portal.domain.hierarchy import DirectoryStatus
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.events import ApiKeyIssued, ApiKeyRevoked
 from mpac.portal.models import ApiKey, Psp
 from mpac.portal.selectors.hierarchy import get_psp
@@ -43,12 +44,12 @@ def issue_api_key(
     psp_id: int,
     name: str,
     mode: ApiKeyMode,
-    scopes: Sequence[str] = ALL_SCOPES,
+    scopes: Sequence[str] = KEY_SCOPES,
     expires_at: dt.datetime | None = None,
     now: dt.datetime,
 ) -> IssuedApiKey:
     """Issue one more key to a provider; those it has stay valid. Raises NotFound, and Invalid for an unknown scope."""
-    if unknown := set(scopes) - set(ALL_SCOPES):
+    if unknown := set(scopes) - set(KEY_SCOPES):
         raise Invalid(
             errors=[FieldError("scopes", "unknown_scope", f"unknown: {', '.join(sorted(unknown))}")]
         )

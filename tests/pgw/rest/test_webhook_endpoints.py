@@ -9,7 +9,7 @@ from kernel import clock
 from kernel.outbound import Outbound
 from mpac.pgw import conf
 from mpac.pgw.adapters.partners.client import MAX_KEPT, PartnerClient
-from mpac.portal.domain.api_keys import ALL_SCOPES
+from mpac.portal.domain.permissions import KEY_SCOPES
 from tests.pgw.partners import Sent, is_signed, relay, send
 from tests.pgw.rest.conftest import Caller
 from tests.portal.factories import make_api_key
@@ -164,7 +164,7 @@ def test_are_changed_disabled_and_enabled(partner):
 
 def test_open_to_keys_with_their_scopes_alone(api, partner):
     reader = Caller(api, make_api_key(partner.tenant.psp, scopes=("webhooks:read",)), partner.tenant)
-    without = tuple(scope for scope in ALL_SCOPES if not scope.startswith("webhooks"))
+    without = tuple(scope for scope in KEY_SCOPES if not scope.startswith("webhooks"))
     nobody = Caller(api, make_api_key(partner.tenant.psp, scopes=without), partner.tenant)
     endpoint = made(partner)
     assert len(reader.get("/webhook-endpoints").json()["data"]) == 1

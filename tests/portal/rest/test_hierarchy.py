@@ -3,7 +3,7 @@
 import pytest
 
 from kernel.principal import Principal
-from mpac.portal.domain.api_keys import ALL_SCOPES
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.rest import authentication
 from tests.portal.factories import make_api_key, make_merchant, make_store, make_tenant
 
@@ -25,7 +25,7 @@ def as_person(monkeypatch, tenant, *, store_ids=None):
         psp_id=tenant.psp.id,
         merchant_id=tenant.merchant.id,
         store_ids=store_ids,
-        scopes=frozenset(ALL_SCOPES),
+        scopes=frozenset(KEY_SCOPES),
         user_id=2,
     )
     monkeypatch.setattr(

@@ -6,7 +6,8 @@ from kernel import clock
 from kernel.errors import Invalid, NotFound, Unauthenticated
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.models import ApiKey
 from mpac.portal.services import hierarchy
@@ -29,7 +30,7 @@ def test_says_whose_it_is_and_which_data_it_reaches(tenant, mode, live):
         live,
     )
     assert principal.scope() == TenantScope(tenant.psp.id, livemode=live)
-    assert principal.scopes == set(ALL_SCOPES)
+    assert principal.scopes == set(KEY_SCOPES)
     assert principal.rate_limit_per_minute == 100
 
 

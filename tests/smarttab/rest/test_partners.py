@@ -4,7 +4,8 @@ import pytest
 
 from kernel import clock, ids
 from kernel.tenancy import SystemScope
-from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.services.api_keys import api_key_reader, issue_api_key
 from mpac.portal.services.tokens import Client, issue_device_token
 from tests.smarttab.conftest import Till
@@ -14,7 +15,7 @@ from tests.smarttab.rest.test_orders import ORDER
 class Server(Till):
     """A provider's server instead of a terminal: the same calls with an API key."""
 
-    def __init__(self, http, shop, *, mode=ApiKeyMode.TEST, scopes=ALL_SCOPES) -> None:
+    def __init__(self, http, shop, *, mode=ApiKeyMode.TEST, scopes=KEY_SCOPES) -> None:
         self.http, self.shop = http, shop
         self.token = issue_api_key(
             scope=SystemScope("seed"),

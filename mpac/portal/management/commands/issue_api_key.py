@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from kernel import clock
 from kernel.errors import DomainError
 from kernel.tenancy import SystemScope
-from mpac.portal.domain.api_keys import ALL_SCOPES, ApiKeyMode
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.services.api_keys import issue_api_key
 
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=[mode.value for mode in ApiKeyMode], required=True)
         parser.add_argument("--name", default="server", help="what the key is for")
         parser.add_argument(
-            "--scope", action="append", choices=ALL_SCOPES, help="may be repeated; default: all"
+            "--scope", action="append", choices=KEY_SCOPES, help="may be repeated; default: all"
         )
 
     def handle(
@@ -32,7 +33,7 @@ class Command(BaseCommand):
                 psp_id=psp_id,
                 name=name,
                 mode=ApiKeyMode(mode),
-                scopes=scope or ALL_SCOPES,
+                scopes=scope or KEY_SCOPES,
                 now=clock.now(),
             )
         except DomainError as refusal:
