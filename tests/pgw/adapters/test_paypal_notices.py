@@ -51,17 +51,15 @@ def web():
 
 
 @pytest.fixture
-def adapter(web, settings, tmp_path):
+def adapter(web, clock, settings, tmp_path):
     trust(settings, tmp_path, identity())
-    return PayPalAdapter(certificates=Certificates(web))
+    return PayPalAdapter(certificates=Certificates(web, monotonic=lambda: clock[0]))
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock():
     """A clock that stands still until it is moved."""
-    now = [1000.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    return now
+    return [1000.0]
 
 
 def trust(settings, directory, signer: Identity) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -48,7 +49,10 @@ class _Found:
 class Certificates:
     """Certificates by their address. Safe to share between threads."""
 
-    def __init__(self, outbound: Outbound | None = None) -> None:
+    def __init__(
+        self, outbound: Outbound | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
         self._outbound = outbound or Outbound()
         self._known: OrderedDict[str, _Found] = OrderedDict()
         self._lock = threading.Lock()
@@ -66,7 +70,7 @@ class Certificates:
     def _find(self, url: str) -> _Found:
         with self._lock:
             known = self._known.get(url)
-        if known is not None and known.until > time.monotonic():
+        if known is not None and known.until > self._monotonic():
             return known
         if not self._places.acquire(blocking=False):
             raise WebhookUndecided
@@ -85,7 +89,7 @@ class Certificates:
     def _count(self) -> None:
         """Raises WebhookUndecided when too much has been fetched within a minute."""
         with self._lock:
-            now = time.monotonic()
+            now = self._monotonic()
             while self._fetched and self._fetched[0] < now - 60:
                 self._fetched.popleft()
             if len(self._fetched) >= FETCHES_A_MINUTE:
@@ -98,7 +102,7 @@ class Certificates:
         self._known.pop(next(useless, next(iter(self._known))))
 
     def _fetch(self, url: str) -> _Found:
-        now = time.monotonic()
+        now = self._monotonic()
         try:
             reply = self._outbound.get(
                 url, timeout_s=TIMEOUT_S, max_bytes=MAX_BYTES, trusted=conf.trusted_paypal_hosts()
