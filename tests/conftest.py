@@ -5,6 +5,7 @@ Tests commit for real, as the platform does: row-level security, on-commit wake-
 
 import os
 
+import psycopg
 import pytest
 from django.db import connections
 from django.test import Client
@@ -65,14 +66,40 @@ def django_db_setup(django_db_blocker):
         connections.close_all()
 
 
+class Cleaner:
+    """Empties this worker's database. A connection that stays open has planned the many small statements already."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._connection = admin_connection(name)
+
+    def __call__(self) -> None:
+        try:
+            self._connection.execute(CLEAN)
+        except psycopg.OperationalError:  # a test took the server away, or all its connections
+            self._connection.close()
+            self._connection = admin_connection(self._name)
+            self._connection.execute(CLEAN)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture(scope="session")
+def clean(django_db_setup):
+    """What empties the databases after a test."""
+    cleaner = Cleaner(django_db_setup)
+    yield cleaner
+    cleaner.close()
+
+
 @pytest.fixture
-def database(django_db_setup, django_db_blocker):
+def database(django_db_setup, django_db_blocker, clean):
     """The databases of all contexts, with the runtime roles; emptied afterwards. Gives the database's name."""
     with django_db_blocker.unblock():
         yield django_db_setup
         connections.close_all()
-    with admin_connection(django_db_setup) as admin:
-        admin.execute(CLEAN)
+    clean()
 
 
 @pytest.fixture
