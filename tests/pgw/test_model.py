@@ -157,7 +157,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self):
-        for wait in (3, 3, 5, 8, 13, 20, 30, 45, 60, 60, 60):
+        """Until everything was asked about again; what a bank has taken up is asked about every hour in the end."""
+        for wait in (3, 3, 5, 8, 13, 20, 30, 45, 60, 60, 60, 3600):
             self.seconds += wait
             for resolve in (resolve_due_attempts, resolve_due_captures, resolve_due_refunds):
                 resolve(now=self.now)

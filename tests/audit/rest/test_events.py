@@ -12,6 +12,8 @@ from mpac.portal.db import db as portal_db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.services import devices, hierarchy
 from mpac.portal.services.api_keys import api_key_reader
+from mpac.portal.services.signing_keys import ensure_signing_key
+from mpac.portal.services.trust import trust_reader
 from tests.architecture.world import person_token
 from tests.delivery import deliver_all
 from tests.portal.factories import (
@@ -63,6 +65,8 @@ def test_shows_a_provider_its_own_records_newest_first(call, tenant):
 
 
 def test_shows_an_operator_of_the_platform_all(call, tenant):
+    ensure_signing_key(now=clock.now())
+    trust_reader.forget()
     token = person_token(scopes=["platform"])
     found = call(token).json()["data"]
     assert {event["psp_id"] for event in found} == {None, tenant.psp.id}  # a signing key belongs to nobody
