@@ -13,6 +13,7 @@ from django.test import Client
 from kernel.logs import configure_logging
 from kernel.ratelimit import forget
 from mpac.pgw.services import breakers, rule_books
+from mpac.pgw.services.slots import slots
 from tests.plugin import TEMPLATE, admin_connection
 
 CLEAN = """
@@ -132,3 +133,4 @@ def fresh_memory():
     """What the gateway remembers for a moment is not another test's."""
     breakers.forget()
     rule_books.forget()
+    slots.forget()

@@ -53,9 +53,8 @@ class Capabilities:
     # Methods that take fewer currencies than the others.
     method_currencies: Mapping[str, frozenset[str]] = field(default_factory=dict)
     token_methods: frozenset[str] = frozenset()  # what is only charged with a token that the provider issued
-    saved_card: re.Pattern[str] | None = (
-        None  # tokens of cards that a shop keeps: nobody else may charge those
-    )
+    # Tokens of cards that a shop keeps: nobody else may charge those.
+    saved_card: re.Pattern[str] | None = None
 
     def accepts(self, *, method: str, currency: str) -> bool:
         """Whether the provider takes this currency in this way."""

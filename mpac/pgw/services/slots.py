@@ -59,7 +59,8 @@ class Slots:
                 return False
             taken = self._taken.setdefault(account, {})
             for lapsed in [each for each, until in taken.items() if until <= now]:
-                del taken[lapsed], self._accounts[lapsed]
+                del taken[lapsed]
+                self._accounts.pop(lapsed, None)
             if len(taken) >= conf.provider_concurrency():
                 return False
             taken[holder] = now + dt.timedelta(seconds=conf.provider_timeout_s()) + MARGIN
@@ -98,6 +99,12 @@ class Slots:
                 self._taken[account].pop(holder)
                 if not self._taken[account]:
                     del self._taken[account]
+
+    def forget(self) -> None:
+        """Give back all slots. Calls that are still under way are not counted any more."""
+        with self._lock:
+            self._taken.clear()
+            self._accounts.clear()
 
     def under_way(self, account: AccountKey) -> int:
         """How many slots are taken."""
