@@ -4,9 +4,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kernel.errors import ScopeMissing
 from kernel.tenancy import Scope, SystemScope, TenantScope
 
 Kind = Literal["device", "partner", "person", "service", "intent"]
+Reach = Literal["platform", "psp", "merchant"]
+
+# The scope of the platform's operators, who belong to no tenant and may do everything.
+PLATFORM = "platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,36 @@ class Principal:
         return TenantScope(self.psp_id, self.merchant_id, self.store_ids, livemode)
 
     def database_scope(self) -> Scope:
-        """Like `scope`, but a service enters its declared system scope."""
-        return SystemScope("service") if self.psp_id is None else self.scope()
+        """Like `scope`, but an operator of the platform and a service enter their declared system scopes.
+
+        Raises ScopeMissing for a person who belongs nowhere.
+        """
+        if self.is_operator:
+            return SystemScope("console")
+        if self.kind == "service":
+            return SystemScope("service")
+        if self.psp_id is None:
+            raise ScopeMissing
+        return self.scope()
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether this is an operator of the platform."""
+        return self.kind == "person" and self.psp_id is None and PLATFORM in self.scopes
+
+    def may(self, permission: str) -> bool:
+        """Whether this caller's credential carries `permission`, somewhere."""
+        return self.is_operator or (self.psp_id is not None and permission in self.scopes)
+
+    def reaches(self, level: Reach) -> bool:
+        """Whether this caller stands for the whole of a `level`: a whole merchant's person is narrowed to no store of it."""
+        if self.is_operator:
+            return True
+        return {
+            "platform": False,
+            "psp": self.merchant_id is None and self.store_ids is None,
+            "merchant": self.store_ids is None,
+        }[level]
 
     @property
     def store_id(self) -> int | None:

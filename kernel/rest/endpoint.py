@@ -16,13 +16,14 @@ from rest_framework.views import APIView
 from kernel import clock, idempotency, origin
 from kernel.db import ContextDb
 from kernel.errors import Forbidden, ScopeMissing, Unauthenticated
-from kernel.principal import Principal
+from kernel.principal import Principal, Reach
 from kernel.ratelimit import Limit
 from kernel.rest import body as bodies
 from kernel.rest.limits import Limits
 from kernel.rest.operation import Operation
 from kernel.rest.problems import from_exception, method_not_allowed
 from kernel.rest.request import Request
+from kernel.tenancy import Scope
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -114,17 +115,28 @@ class Endpoint(APIView):
         self.limits.check(principal, request, of_strangers=self.limits_of_strangers)
 
     def _authorize(self, principal: Principal | None) -> None:
-        callers = self.callers if self.operation.callers is None else self.operation.callers
+        """Raises Unauthenticated for nobody where somebody is asked for, and Forbidden for who may not."""
+        operation = self.operation
+        callers = self.callers if operation.callers is None else operation.callers
+        if principal is None:
+            if callers:
+                raise Unauthenticated
+            return
+        reads = self.request.method in {"GET", "HEAD"}
+        if principal.actor and not reads and operation.permission is None:
+            raise Forbidden
         if not callers:
             return
-        if principal is None:
-            raise Unauthenticated
         if principal.kind not in callers:
             raise Forbidden
         if principal.kind == "partner" and self.partner_scopes is not None:
-            read, write = self.partner_scopes
-            if (read if self.request.method in {"GET", "HEAD"} else write) not in principal.scopes:
-                raise ScopeMissing
+            _require(principal, self.partner_scopes[0 if reads else 1])
+        _require(principal, operation.permission, operation.reach)
+
+    @property
+    def scope(self) -> Scope:
+        """Whose rows the caller may touch: one tenant's, as narrow as they are, or all for an operator of the platform."""
+        return self.request.user.database_scope()
 
     def _decode(self, request: HttpRequest) -> dict[str, Any]:
         """The declared body and query of the operation; what is not declared is refused."""
@@ -225,3 +237,11 @@ class Endpoint(APIView):
             content_type=self.operation.media_type,
             headers=headers,
         )
+
+
+def _require(principal: Principal, permission: str | None, reach: Reach | None = None) -> None:
+    """Raises ScopeMissing unless the caller's credential carries the permission, and Forbidden for who reaches less far."""
+    if permission is not None and not principal.may(permission):
+        raise ScopeMissing
+    if reach is not None and not principal.reaches(reach):
+        raise Forbidden

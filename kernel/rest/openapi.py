@@ -50,6 +50,8 @@ class OperationSchema(AutoSchema):
             "tags": [declared.name.partition(".")[0]],
             "parameters": [*_path_parameters(path_regex), *self._query_parameters(declared)],
         }
+        if declared.permission is not None:
+            operation["description"] = f"Needs the permission `{declared.permission}`{_reaching(declared)}."
         if declared.idempotent:
             operation["parameters"].append(KEY_HEADER)
         if declared.if_match:
@@ -151,6 +153,12 @@ def finish(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
     components["responses"] = REFUSALS
     components["schemas"] |= {"Problem": PROBLEM, "AnyValue": ANY_VALUE}
     return result
+
+
+def _reaching(declared: Operation) -> str:
+    """How far the permission must reach, in words."""
+    whole = {"platform": "the platform", "psp": "a whole provider", "merchant": "a whole merchant"}
+    return f" for {whole[declared.reach]}" if declared.reach is not None else ""
 
 
 def _components(kind: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from kernel.principal import Reach
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 Idempotent = Literal[True, False, "steps", "own"]
@@ -24,6 +26,8 @@ class Operation:
     idempotent: Idempotent
     errors: tuple[int, ...]
     callers: frozenset[str] | None
+    permission: str | None
+    reach: Reach | None
     media_type: str
     request_media_type: str
     max_body_bytes: int | None
@@ -44,6 +48,8 @@ def operation(
     idempotent: Idempotent = False,
     errors: tuple[int, ...] = (),
     callers: set[str] | frozenset[str] | None = None,
+    permission: str | None = None,
+    reach: Reach | None = None,
     media_type: str = "application/json",
     request_media_type: str = "application/json",
     max_body_bytes: int | None = None,
@@ -56,6 +62,8 @@ def operation(
 
     `idempotent=True` runs it in one transaction with its key; `"steps"` expects it to return `Steps`; `"own"` leaves the
     key to the method (a hot path that writes key and effect in one statement). `callers` overrides those of the class.
+    `permission` is what the credential of a partner or person must carry, and `reach` the level that they must stand for as
+    a whole. Whoever acts in another's name writes only where a permission says so.
     Without a `body` nothing but an empty object is taken; `raw` leaves body and query to the method. `if_match` asks for
     the version in If-Match; `headers` are those that the answer bears besides everybody's. `error_response` is the JSON
     form of 400 and 401 where a standard asks for another one than the problem document; the method renders it.
@@ -72,6 +80,8 @@ def operation(
             idempotent=idempotent,
             errors=errors,
             callers=None if callers is None else frozenset(callers),
+            permission=permission,
+            reach=reach,
             media_type=media_type,
             request_media_type=request_media_type,
             max_body_bytes=max_body_bytes,

@@ -10,7 +10,6 @@ from mpac.portal.models import Device
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import ActivateDevice, ChangeDeviceStatus, ListDevices, RegisterDevice
 from mpac.portal.rest.endpoint import PortalEndpoint
-from mpac.portal.rest.permissions import require
 from mpac.portal.rest.views import ActivationView, DeviceView, OwnDeviceView, RegisteredDeviceView
 from mpac.portal.selectors.devices import get_device, list_devices
 from mpac.portal.selectors.hierarchy import get_store
@@ -24,10 +23,14 @@ class StoreDevicesEndpoint(PortalEndpoint):
     """The terminals of a store."""
 
     @operation(
-        "devices.list", summary="List a store's terminals", query=ListDevices, response=Page[DeviceView]
+        "devices.list",
+        summary="List a store's terminals",
+        query=ListDevices,
+        response=Page[DeviceView],
+        permission=READ,
     )
     def get(self, request: Request, query: ListDevices, store_id: int) -> Page[DeviceView]:
-        scope = require(request.user, READ)
+        scope = self.scope
         with atomic(scope):
             store = get_store(scope=scope, store_id=store_id)
             return paginate(list_devices(store_id=store.id, status=query.status), query, views.device)
@@ -39,10 +42,11 @@ class StoreDevicesEndpoint(PortalEndpoint):
         response=RegisteredDeviceView,
         status=201,
         errors=(409,),
+        permission=WRITE,
     )
     def post(self, request: Request, body: RegisterDevice, store_id: int) -> RegisteredDeviceView:
         registered = devices.register_device(
-            scope=require(request.user, WRITE),
+            scope=self.scope,
             store_id=store_id,
             name=body.name,
             model=body.model,
@@ -92,9 +96,14 @@ class OwnDeviceEndpoint(Endpoint):
 class DeviceEndpoint(PortalEndpoint):
     """One terminal."""
 
-    @operation("devices.read", summary="Read a terminal", response=DeviceView)
+    @operation(
+        "devices.read",
+        summary="Read a terminal",
+        response=DeviceView,
+        permission=READ,
+    )
     def get(self, request: Request, device_id: str) -> DeviceView:
-        scope = require(request.user, READ)
+        scope = self.scope
         return views.device(get_device(scope=scope, device_id=ids.decode("dev", device_id)))
 
 
@@ -107,9 +116,10 @@ class ActivationCodeEndpoint(PortalEndpoint):
         response=RegisteredDeviceView,
         status=201,
         errors=(409,),
+        permission=WRITE,
     )
     def post(self, request: Request, device_id: str) -> RegisteredDeviceView:
-        scope = require(request.user, WRITE)
+        scope = self.scope
         with atomic(scope):
             device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
             return views.registered_device(
@@ -123,7 +133,7 @@ class StatusEndpoint(PortalEndpoint):
     def move(
         self, request: Request, body: ChangeDeviceStatus, device_id: str, step: Callable[..., Device]
     ) -> DeviceView:
-        scope = require(request.user, WRITE)
+        scope = self.scope
         with atomic(scope):
             device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
             moved = step(
@@ -139,6 +149,7 @@ class SuspendEndpoint(StatusEndpoint):
         body=ChangeDeviceStatus,
         response=DeviceView,
         errors=(409,),
+        permission=WRITE,
     )
     def post(self, request: Request, body: ChangeDeviceStatus, device_id: str) -> DeviceView:
         return self.move(request, body, device_id, devices.suspend_device)
@@ -151,6 +162,7 @@ class ResumeEndpoint(StatusEndpoint):
         body=ChangeDeviceStatus,
         response=DeviceView,
         errors=(409,),
+        permission=WRITE,
     )
     def post(self, request: Request, body: ChangeDeviceStatus, device_id: str) -> DeviceView:
         return self.move(request, body, device_id, devices.resume_device)
@@ -163,6 +175,7 @@ class RevokeEndpoint(StatusEndpoint):
         body=ChangeDeviceStatus,
         response=DeviceView,
         errors=(409,),
+        permission=WRITE,
     )
     def post(self, request: Request, body: ChangeDeviceStatus, device_id: str) -> DeviceView:
         return self.move(request, body, device_id, devices.revoke_device)

@@ -5,7 +5,11 @@ from mpac.portal.db import db
 
 
 class PortalEndpoint(Endpoint):
-    """For providers' servers and for people; `rest.permissions` says what each of them may touch."""
+    """For providers' servers and for people.
+
+    Each operation declares the permission that it needs, and the level for which the caller must hold it where that is
+    a whole one; `self.scope` is whose rows the caller may touch.
+    """
 
     callers = frozenset({"partner", "person"})
     db = db

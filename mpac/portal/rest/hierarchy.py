@@ -2,10 +2,8 @@
 
 from msgspec import UNSET
 
-from kernel.errors import FieldError, Forbidden, Invalid, NotFound
-from kernel.principal import Principal
+from kernel.errors import FieldError, Invalid, NotFound
 from kernel.rest import Page, PageQuery, Request, operation, paginate
-from kernel.tenancy import Scope
 from mpac.portal.db import atomic
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.models import Merchant, Psp
@@ -20,7 +18,6 @@ from mpac.portal.rest.bodies import (
     UpdatePsp,
 )
 from mpac.portal.rest.endpoint import PortalEndpoint
-from mpac.portal.rest.permissions import require, require_platform
 from mpac.portal.rest.views import MerchantView, PspView, StoreView
 from mpac.portal.selectors import hierarchy as directory
 from mpac.portal.services import hierarchy
@@ -31,9 +28,15 @@ READ, WRITE = "hierarchy:read", "hierarchy:write"
 class PspsEndpoint(PortalEndpoint):
     """All providers for operators of the platform, itself for a provider."""
 
-    @operation("psps.list", summary="List payment service providers", query=PageQuery, response=Page[PspView])
+    @operation(
+        "psps.list",
+        summary="List payment service providers",
+        query=PageQuery,
+        response=Page[PspView],
+        permission=READ,
+    )
     def get(self, request: Request, query: PageQuery) -> Page[PspView]:
-        with atomic(require(request.user, READ)):
+        with atomic(self.scope):
             return paginate(directory.list_psps(), query, views.psp, integer=True)
 
     @operation(
@@ -44,6 +47,8 @@ class PspsEndpoint(PortalEndpoint):
         status=201,
         errors=(409,),
         callers={"person"},
+        permission=WRITE,
+        reach="platform",
     )
     def post(self, request: Request, body: CreatePsp) -> PspView:
         profile = Profile(
@@ -54,7 +59,7 @@ class PspsEndpoint(PortalEndpoint):
             time_zone=body.time_zone,
         )
         created = hierarchy.create_psp(
-            scope=require_platform(request.user),
+            scope=self.scope,
             profile=profile,
             rate_limit_per_minute=body.rate_limit_per_minute,
             now=self.now,
@@ -65,9 +70,14 @@ class PspsEndpoint(PortalEndpoint):
 class PspEndpoint(PortalEndpoint):
     """One provider."""
 
-    @operation("psps.read", summary="Read a payment service provider", response=PspView)
+    @operation(
+        "psps.read",
+        summary="Read a payment service provider",
+        response=PspView,
+        permission=READ,
+    )
     def get(self, request: Request, psp_id: int) -> PspView:
-        return views.psp(directory.get_psp(scope=require(request.user, READ), psp_id=psp_id))
+        return views.psp(directory.get_psp(scope=self.scope, psp_id=psp_id))
 
     @operation(
         "psps.update",
@@ -76,9 +86,11 @@ class PspEndpoint(PortalEndpoint):
         response=PspView,
         errors=(409,),
         callers={"person"},
+        permission=WRITE,
+        reach="platform",
     )
     def patch(self, request: Request, body: UpdatePsp, psp_id: int) -> PspView:
-        scope = require_platform(request.user)
+        scope = self.scope
         return views.psp(
             hierarchy.update_psp(scope=scope, psp_id=psp_id, changes=_changes(body), now=self.now)
         )
@@ -87,9 +99,15 @@ class PspEndpoint(PortalEndpoint):
 class MerchantsEndpoint(PortalEndpoint):
     """The merchants of a provider."""
 
-    @operation("merchants.list", summary="List merchants", query=ListEntries, response=Page[MerchantView])
+    @operation(
+        "merchants.list",
+        summary="List merchants",
+        query=ListEntries,
+        response=Page[MerchantView],
+        permission=READ,
+    )
     def get(self, request: Request, query: ListEntries) -> Page[MerchantView]:
-        with atomic(require(request.user, READ)):
+        with atomic(self.scope):
             found = directory.list_merchants(code=query.code, status=query.status)
             return paginate(found, query, views.merchant, integer=True)
 
@@ -100,9 +118,11 @@ class MerchantsEndpoint(PortalEndpoint):
         response=MerchantView,
         status=201,
         errors=(404, 409),
+        permission=WRITE,
+        reach="psp",
     )
     def post(self, request: Request, body: CreateMerchant) -> MerchantView:
-        scope = _require_whole_provider(request.user)
+        scope = self.scope
         psp_id = body.psp_id or request.user.psp_id
         if psp_id is None:
             raise Invalid(errors=[FieldError("psp_id", "required", "say whose merchant this is")])
@@ -119,11 +139,14 @@ class MerchantsEndpoint(PortalEndpoint):
 class MerchantEndpoint(PortalEndpoint):
     """One merchant."""
 
-    @operation("merchants.read", summary="Read a merchant", response=MerchantView)
+    @operation(
+        "merchants.read",
+        summary="Read a merchant",
+        response=MerchantView,
+        permission=READ,
+    )
     def get(self, request: Request, merchant_id: int) -> MerchantView:
-        return views.merchant(
-            directory.get_merchant(scope=require(request.user, READ), merchant_id=merchant_id)
-        )
+        return views.merchant(directory.get_merchant(scope=self.scope, merchant_id=merchant_id))
 
     @operation(
         "merchants.update",
@@ -131,9 +154,11 @@ class MerchantEndpoint(PortalEndpoint):
         body=UpdateEntry,
         response=MerchantView,
         errors=(409,),
+        permission=WRITE,
+        reach="merchant",
     )
     def patch(self, request: Request, body: UpdateEntry, merchant_id: int) -> MerchantView:
-        scope = _require_whole_merchant(request.user)
+        scope = self.scope
         changed = hierarchy.update_merchant(
             scope=scope, merchant_id=merchant_id, changes=_changes(body), now=self.now
         )
@@ -143,9 +168,15 @@ class MerchantEndpoint(PortalEndpoint):
 class StoresEndpoint(PortalEndpoint):
     """The stores of a provider's merchants."""
 
-    @operation("stores.list", summary="List stores", query=ListStores, response=Page[StoreView])
+    @operation(
+        "stores.list",
+        summary="List stores",
+        query=ListStores,
+        response=Page[StoreView],
+        permission=READ,
+    )
     def get(self, request: Request, query: ListStores) -> Page[StoreView]:
-        with atomic(require(request.user, READ)):
+        with atomic(self.scope):
             found = directory.list_stores(merchant_id=query.merchant_id, code=query.code, status=query.status)
             return paginate(found, query, views.store, integer=True)
 
@@ -156,9 +187,11 @@ class StoresEndpoint(PortalEndpoint):
         response=StoreView,
         status=201,
         errors=(404, 409),
+        permission=WRITE,
+        reach="merchant",
     )
     def post(self, request: Request, body: CreateStore) -> StoreView:
-        scope = _require_whole_merchant(request.user)
+        scope = self.scope
         with atomic(scope):
             merchant = directory.get_merchant(scope=scope, merchant_id=body.merchant_id)
             created = hierarchy.create_store(
@@ -170,29 +203,27 @@ class StoresEndpoint(PortalEndpoint):
 class StoreEndpoint(PortalEndpoint):
     """One store."""
 
-    @operation("stores.read", summary="Read a store", response=StoreView)
+    @operation(
+        "stores.read",
+        summary="Read a store",
+        response=StoreView,
+        permission=READ,
+    )
     def get(self, request: Request, store_id: int) -> StoreView:
-        return views.store(directory.get_store(scope=require(request.user, READ), store_id=store_id))
+        return views.store(directory.get_store(scope=self.scope, store_id=store_id))
 
-    @operation("stores.update", summary="Change a store", body=UpdateEntry, response=StoreView, errors=(409,))
+    @operation(
+        "stores.update",
+        summary="Change a store",
+        body=UpdateEntry,
+        response=StoreView,
+        errors=(409,),
+        permission=WRITE,
+    )
     def patch(self, request: Request, body: UpdateEntry, store_id: int) -> StoreView:
-        scope = require(request.user, WRITE)
+        scope = self.scope
         changed = hierarchy.update_store(scope=scope, store_id=store_id, changes=_changes(body), now=self.now)
         return views.store(changed)
-
-
-def _require_whole_provider(principal: Principal) -> Scope:
-    """The scope of somebody who writes for all of a provider. Raises ScopeMissing, and Forbidden for a narrower reach."""
-    if principal.merchant_id is not None:
-        raise Forbidden
-    return _require_whole_merchant(principal)
-
-
-def _require_whole_merchant(principal: Principal) -> Scope:
-    """The scope of somebody who writes for all stores of a merchant. Raises like `_require_whole_provider`."""
-    if principal.store_ids is not None:
-        raise Forbidden
-    return require(principal, WRITE)
 
 
 def _profile(body: CreateMerchant | CreateStore, *, like: Psp | Merchant) -> Profile:

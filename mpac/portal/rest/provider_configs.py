@@ -7,10 +7,11 @@ from mpac.portal.db import atomic
 from mpac.portal.rest import views
 from mpac.portal.rest.bodies import CreateProviderConfig, UpdateProviderConfig
 from mpac.portal.rest.endpoint import PortalEndpoint
-from mpac.portal.rest.permissions import require
 from mpac.portal.rest.views import ProviderConfigView
 from mpac.portal.selectors.hierarchy import get_store, list_provider_configs
 from mpac.portal.services.provider_configs import create_provider_config, update_provider_config
+
+READ, WRITE = "hierarchy:read", "hierarchy:write"
 
 
 class ProviderConfigsEndpoint(PortalEndpoint):
@@ -21,9 +22,10 @@ class ProviderConfigsEndpoint(PortalEndpoint):
         summary="List a store's provider accounts",
         query=PageQuery,
         response=Page[ProviderConfigView],
+        permission=READ,
     )
     def get(self, request: Request, query: PageQuery, store_id: int) -> Page[ProviderConfigView]:
-        scope = require(request.user, "hierarchy:read")
+        scope = self.scope
         with atomic(scope):
             store = get_store(scope=scope, store_id=store_id)
             return paginate(list_provider_configs(store_id=store.id), query, views.provider_config)
@@ -35,10 +37,11 @@ class ProviderConfigsEndpoint(PortalEndpoint):
         response=ProviderConfigView,
         status=201,
         errors=(409,),
+        permission=WRITE,
     )
     def post(self, request: Request, body: CreateProviderConfig, store_id: int) -> ProviderConfigView:
         created = create_provider_config(
-            scope=require(request.user, "hierarchy:write"),
+            scope=self.scope,
             store_id=store_id,
             provider=body.provider,
             account=body.account,
@@ -58,12 +61,13 @@ class ProviderConfigEndpoint(PortalEndpoint):
         summary="Change a store's provider account, or replace its credentials",
         body=UpdateProviderConfig,
         response=ProviderConfigView,
+        permission=WRITE,
     )
     def patch(
         self, request: Request, body: UpdateProviderConfig, store_id: int, provider: str
     ) -> ProviderConfigView:
         changed = update_provider_config(
-            scope=require(request.user, "hierarchy:write"),
+            scope=self.scope,
             store_id=store_id,
             provider=provider,
             account=None if body.account is UNSET else body.account,
