@@ -3,22 +3,26 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What every level of the hierarchy is described by when it is created."""
+    """What every level of the hierarchy is described by when it is created. `details` are columns that not all levels
+    have: address, tax_number, onboarding, tax_branch, business_day_starts_at.
+    """
 
     code: str
     name: str
     country: str
     currency: str
     time_zone: str
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileChanges:
-    """The part of a profile that a change touches; None leaves a field as it is."""
+    """The part of a profile that a change touches; None, or no entry among the details, leaves a field as it is."""
 
     name: str | None = None
     status: str | None = None
@@ -26,6 +30,7 @@ class ProfileChanges:
     currency: str | None = None
     time_zone: str | None = None
     rate_limit_per_minute: int | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,7 @@ class StoreDTO:
     country: str
     currency: str
     time_zone: str
+    business_day_starts_at: dt.time
     active: bool
 
 

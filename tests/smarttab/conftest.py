@@ -42,12 +42,17 @@ class Shop:
         return Caller(scope=scope, actor="device:test", device_id=device_id or ids.uuid7(), livemode=False)
 
 
-def open_shop(code: str, *, time_zone: str = "Asia/Bangkok") -> Shop:
+def open_shop(code: str, *, time_zone: str = "Asia/Bangkok", details: dict[str, Any] | None = None) -> Shop:
     now = clock.now()
     profile = Profile(code=code, name=code.title(), country="TH", currency="THB", time_zone=time_zone)
     psp = hierarchy.create_psp(scope=SEED, profile=profile, now=now)
     merchant = hierarchy.create_merchant(scope=SEED, psp_id=psp.id, profile=profile, now=now)
-    store = hierarchy.create_store(scope=SEED, merchant_id=merchant.id, profile=profile, now=now)
+    store = hierarchy.create_store(
+        scope=SEED,
+        merchant_id=merchant.id,
+        profile=dataclasses.replace(profile, details=details or {}),
+        now=now,
+    )
     return Shop(psp.id, merchant.id, store.id)
 
 

@@ -5,10 +5,13 @@ active <-> suspended -> closed          (closed is final; a closed row stays as 
 
 import re
 import zoneinfo
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from kernel.errors import FieldError, Invalid
 from kernel.money import CURRENCIES
+from mpac.portal.domain.business_profiles import tax_branch_errors, tax_number_errors
 from mpac.portal.dto import Profile, ProfileChanges
 
 CODE = re.compile(r"[A-Z0-9][A-Z0-9_.-]{0,63}")
@@ -53,8 +56,16 @@ def check_profile(profile: Profile) -> None:
         )
     if not profile.name.strip():
         errors.append(FieldError("name", "required", "a name is required"))
-    if errors:
+    if errors := errors + tax_errors(country=profile.country, details=profile.details):
         raise Invalid(errors=errors)
+
+
+def tax_errors(*, country: str, details: Mapping[str, Any]) -> list[FieldError]:
+    """What is wrong with the tax registration among an entry's details, where it is."""
+    return [
+        *tax_number_errors(country=country, number=details.get("tax_number", "")),
+        *tax_branch_errors(country=country, branch=details.get("tax_branch", "")),
+    ]
 
 
 def check_changes(changes: ProfileChanges) -> None:

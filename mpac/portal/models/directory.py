@@ -27,6 +27,7 @@ class DirectoryEntry(models.Model):
     country = models.CharField(max_length=2)
     currency = CurrencyField()
     time_zone = models.TextField()
+    address = models.JSONField(default=dict)
     version = models.IntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -14,6 +14,9 @@ class Merchant(DirectoryEntry):
 
     psp_id = models.IntegerField()
     merchant_id = own_id()
+    # As its tax invoices print it; stores add the number of their branch.
+    tax_number = models.TextField(default="")
+    onboarding = models.JSONField(default=dict)
 
     rules = TableRules(tenant="merchant", transitions=TRANSITIONS, parents=(Parent("psp_id", "psps"),))
 

@@ -1,5 +1,6 @@
 """Stores: where merchants sell."""
 
+import datetime as dt
 from typing import ClassVar
 
 from django.db import models
@@ -15,6 +16,9 @@ class Store(DirectoryEntry):
     psp_id = models.IntegerField()
     merchant_id = models.IntegerField()
     store_id = own_id()
+    tax_branch = models.TextField(default="")
+    # On the store's own clock: what is sold before is the day before's business.
+    business_day_starts_at = models.TimeField(default=dt.time.min)
 
     rules = TableRules(tenant="store", transitions=TRANSITIONS, parents=(Parent("merchant_id", "merchants"),))
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from kernel.rest import Body, CurrencyCode, PageQuery
+from mpac.portal.domain.business_profiles import Address, Onboarding
 from mpac.portal.domain.hierarchy import COUNTRIES
 
 # Begins with a visible character and holds no control characters.
@@ -29,6 +30,9 @@ TimeZone = Annotated[
     ),
 ]
 IntId = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+TaxNumber = Annotated[str, msgspec.Meta(max_length=32)]
+TaxBranch = Annotated[str, msgspec.Meta(max_length=20)]
+TimeOfDay = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 RateLimit = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 Status = Literal["active", "suspended", "closed"]
 Provider = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{1,31}$")]
@@ -61,6 +65,7 @@ class CreatePsp(Body):
     currency: CurrencyCode
     time_zone: TimeZone
     rate_limit_per_minute: RateLimit = 100
+    address: Address | None = None
 
 
 class CreateMerchant(Body):
@@ -72,6 +77,9 @@ class CreateMerchant(Body):
     country: Country | None = None
     currency: CurrencyCode | None = None
     time_zone: TimeZone | None = None
+    address: Address | None = None
+    tax_number: TaxNumber = ""
+    onboarding: Onboarding | None = None
 
 
 class CreateStore(Body):
@@ -83,6 +91,9 @@ class CreateStore(Body):
     country: Country | None = None
     currency: CurrencyCode | None = None
     time_zone: TimeZone | None = None
+    address: Address | None = None
+    tax_branch: TaxBranch = ""
+    business_day_starts_at: TimeOfDay = "00:00"
 
 
 class UpdateEntry(Body):
@@ -93,10 +104,21 @@ class UpdateEntry(Body):
     country: Country | UnsetType = UNSET
     currency: CurrencyCode | UnsetType = UNSET
     time_zone: TimeZone | UnsetType = UNSET
+    address: Address | UnsetType | None = UNSET
 
 
 class UpdatePsp(UpdateEntry):
     rate_limit_per_minute: RateLimit | UnsetType = UNSET
+
+
+class UpdateMerchant(UpdateEntry):
+    tax_number: TaxNumber | UnsetType = UNSET
+    onboarding: Onboarding | UnsetType | None = UNSET
+
+
+class UpdateStore(UpdateEntry):
+    tax_branch: TaxBranch | UnsetType = UNSET
+    business_day_starts_at: TimeOfDay | UnsetType = UNSET
 
 
 class ListEntries(PageQuery):

@@ -1,9 +1,13 @@
 """Providers, merchants and stores over HTTP. A provider sees itself and everything below it, and nothing else."""
 
+import datetime as dt
+from typing import Any
+
+import msgspec
 from msgspec import UNSET
 
 from kernel.errors import FieldError, Invalid, NotFound
-from kernel.rest import Page, PageQuery, Request, operation, paginate
+from kernel.rest import Body, Page, PageQuery, Request, operation, paginate
 from mpac.portal.db import atomic
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.models import Merchant, Psp
@@ -15,13 +19,16 @@ from mpac.portal.rest.bodies import (
     ListEntries,
     ListStores,
     UpdateEntry,
+    UpdateMerchant,
     UpdatePsp,
+    UpdateStore,
 )
 from mpac.portal.rest.endpoint import PortalEndpoint
 from mpac.portal.rest.views import MerchantView, PspView, StoreView
 from mpac.portal.selectors import hierarchy as directory
 from mpac.portal.services import hierarchy
 
+DETAILS = ("address", "tax_number", "onboarding", "tax_branch", "business_day_starts_at")
 READ, WRITE = "hierarchy:read", "hierarchy:write"
 
 
@@ -57,6 +64,7 @@ class PspsEndpoint(PortalEndpoint):
             country=body.country,
             currency=body.currency,
             time_zone=body.time_zone,
+            details=_details(body),
         )
         created = hierarchy.create_psp(
             scope=self.scope,
@@ -151,13 +159,13 @@ class MerchantEndpoint(PortalEndpoint):
     @operation(
         "merchants.update",
         summary="Change a merchant",
-        body=UpdateEntry,
+        body=UpdateMerchant,
         response=MerchantView,
         errors=(409,),
         permission=WRITE,
         reach="merchant",
     )
-    def patch(self, request: Request, body: UpdateEntry, merchant_id: int) -> MerchantView:
+    def patch(self, request: Request, body: UpdateMerchant, merchant_id: int) -> MerchantView:
         scope = self.scope
         changed = hierarchy.update_merchant(
             scope=scope, merchant_id=merchant_id, changes=_changes(body), now=self.now
@@ -215,12 +223,12 @@ class StoreEndpoint(PortalEndpoint):
     @operation(
         "stores.update",
         summary="Change a store",
-        body=UpdateEntry,
+        body=UpdateStore,
         response=StoreView,
         errors=(409,),
         permission=WRITE,
     )
-    def patch(self, request: Request, body: UpdateEntry, store_id: int) -> StoreView:
+    def patch(self, request: Request, body: UpdateStore, store_id: int) -> StoreView:
         scope = self.scope
         changed = hierarchy.update_store(scope=scope, store_id=store_id, changes=_changes(body), now=self.now)
         return views.store(changed)
@@ -234,9 +242,28 @@ def _profile(body: CreateMerchant | CreateStore, *, like: Psp | Merchant) -> Pro
         country=body.country or like.country,
         currency=body.currency or like.currency,
         time_zone=body.time_zone or like.time_zone,
+        details=_details(body),
     )
 
 
 def _changes(body: UpdateEntry) -> ProfileChanges:
-    given = {name: getattr(body, name) for name in body.__struct_fields__}
-    return ProfileChanges(**{name: value for name, value in given.items() if value is not UNSET})
+    given = {name: getattr(body, name) for name in body.__struct_fields__ if name not in DETAILS}
+    return ProfileChanges(
+        **{name: value for name, value in given.items() if value is not UNSET}, details=_details(body)
+    )
+
+
+def _details(body: Body) -> dict[str, Any]:
+    """The columns that not all levels of the hierarchy have, of those that the caller named."""
+    details: dict[str, Any] = {}
+    for name in DETAILS:
+        value = getattr(body, name, UNSET)
+        if value is UNSET:
+            continue
+        if name == "business_day_starts_at":
+            details[name] = dt.time.fromisoformat(value)
+        elif name in {"address", "onboarding"}:
+            details[name] = {} if value is None else msgspec.to_builtins(value)
+        else:
+            details[name] = value
+    return details

@@ -8,10 +8,19 @@ from kernel import ids
 from kernel.clock import rfc3339
 from kernel.rest import Instant, View
 from mpac.portal import conf
+from mpac.portal.domain.business_profiles import Address, Onboarding
 from mpac.portal.dto import AccessToken, Activation
 from mpac.portal.models import Device, Merchant, ProviderConfig, Psp, Store
 from mpac.portal.models.device import PREFIX as DEVICE
 from mpac.portal.services.devices import RegisteredDevice
+
+
+class AddressView(Address, frozen=True, omit_defaults=False):
+    """A postal address; the country is the entry's own."""
+
+
+class OnboardingView(Onboarding, frozen=True, omit_defaults=False):
+    """What a merchant told its provider when it signed up."""
 
 
 class DirectoryEntryView(View, kw_only=True):
@@ -26,6 +35,7 @@ class DirectoryEntryView(View, kw_only=True):
     country: str
     currency: str
     time_zone: str
+    address: AddressView | None
     version: int
 
 
@@ -36,12 +46,16 @@ class PspView(DirectoryEntryView, kw_only=True):
 
 class MerchantView(DirectoryEntryView, kw_only=True):
     psp_id: int
+    tax_number: str
+    onboarding: OnboardingView
     object: Literal["merchant"] = "merchant"
 
 
 class StoreView(DirectoryEntryView, kw_only=True):
     psp_id: int
     merchant_id: int
+    tax_branch: str
+    business_day_starts_at: str
     object: Literal["store"] = "store"
 
 
@@ -162,12 +176,23 @@ def psp(entry: Psp) -> PspView:
 
 def merchant(entry: Merchant) -> MerchantView:
     """A merchant as the API shows it."""
-    return MerchantView(**_shared(entry), psp_id=entry.psp_id)
+    return MerchantView(
+        **_shared(entry),
+        psp_id=entry.psp_id,
+        tax_number=entry.tax_number,
+        onboarding=msgspec.convert(entry.onboarding, OnboardingView),
+    )
 
 
 def store(entry: Store) -> StoreView:
     """A store as the API shows it."""
-    return StoreView(**_shared(entry), psp_id=entry.psp_id, merchant_id=entry.merchant_id)
+    return StoreView(
+        **_shared(entry),
+        psp_id=entry.psp_id,
+        merchant_id=entry.merchant_id,
+        tax_branch=entry.tax_branch,
+        business_day_starts_at=entry.business_day_starts_at.strftime("%H:%M"),
+    )
 
 
 def provider_config(config: ProviderConfig) -> ProviderConfigView:
@@ -256,5 +281,6 @@ def _shared(entry: Psp | Merchant | Store) -> dict[str, Any]:
         "country": entry.country,
         "currency": entry.currency,
         "time_zone": entry.time_zone,
+        "address": msgspec.convert(entry.address, AddressView) if entry.address else None,
         "version": entry.version,
     }

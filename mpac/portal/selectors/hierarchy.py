@@ -88,5 +88,6 @@ def describe_store(*, scope: Scope, store_id: int) -> StoreDTO:
         country=store.country,
         currency=store.currency,
         time_zone=store.time_zone,
+        business_day_starts_at=store.business_day_starts_at,
         active=store.is_active and merchant.is_active and psp.is_active,
     )

@@ -33,7 +33,7 @@ SCOPE = SystemScope("seed")
 EMAIL = "operator@mpac.example"
 SERIAL_NUMBER = "DEMO-0001"
 ACTOR = "seed"
-PLACE = {"country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
+PLACE: dict[str, Any] = {"country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
 # 15 digits, as SCB numbers billers; the simulator knows every biller.
 BILLER_ID = "010556000000001"
 

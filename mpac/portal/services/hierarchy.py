@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import IntegrityError
 
 from kernel.audit import record, state
-from kernel.errors import NotFound
+from kernel.errors import Invalid, NotFound
 from kernel.events import Event
 from kernel.outbox import publish
 from kernel.tenancy import Scope
@@ -22,6 +22,7 @@ from mpac.portal.domain.hierarchy import (
     DirectoryStatus,
     check_changes,
     check_profile,
+    tax_errors,
 )
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.errors import CodeTaken, IllegalTransition, ParentNotActive
@@ -116,6 +117,7 @@ def _columns(profile: Profile, now: dt.datetime) -> dict[str, object]:
         "country": profile.country,
         "currency": profile.currency,
         "time_zone": profile.time_zone,
+        **profile.details,
         "created_at": now,
         "updated_at": now,
     }
@@ -145,15 +147,15 @@ def _require_active(parent: Entry) -> None:
 
 def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> dict[str, Any] | None:
     """Write what differs, under the lock that `_locked` took; the state before, or None when nothing differs."""
+    wanted = {name: getattr(changes, name) for name in FIELDS if getattr(changes, name) is not None}
     differing = {
         name: value
-        for name in FIELDS
-        if (value := getattr(changes, name)) is not None
-        and hasattr(entry, name)
-        and getattr(entry, name) != value
+        for name, value in {**wanted, **changes.details}.items()
+        if hasattr(entry, name) and getattr(entry, name) != value
     }
     if not differing:
         return None
+    _check_taxes(entry, differing)
     before = state(entry)
     allowed = TRANSITIONS[DirectoryStatus(entry.status)]
     if "status" in differing and DirectoryStatus(differing["status"]) not in allowed:
@@ -164,6 +166,15 @@ def _apply(entry: Entry, changes: ProfileChanges, now: dt.datetime) -> dict[str,
     entry.updated_at = now
     entry.save(update_fields=[*differing, "version", "updated_at"])
     return before
+
+
+def _check_taxes(entry: Entry, differing: Mapping[str, Any]) -> None:
+    """Raise Invalid when the tax registration and the country would not go together after this change."""
+    if not differing.keys() & {"country", "tax_number", "tax_branch"}:
+        return
+    after = {name: differing.get(name, getattr(entry, name, "")) for name in ("tax_number", "tax_branch")}
+    if errors := tax_errors(country=differing.get("country", entry.country), details=after):
+        raise Invalid(errors=errors)
 
 
 def _follow_status(entry: Entry, before: Mapping[str, Any], *, scope: Scope, now: dt.datetime) -> None:

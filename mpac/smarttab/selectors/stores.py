@@ -21,10 +21,13 @@ class StoreCalendar:
 
     country: str
     time_zone: str
+    day_starts_at: dt.time = dt.time.min
 
     def business_date(self, now: dt.datetime) -> dt.date:
-        """Return the day that `now` belongs to in the store."""
-        return now.astimezone(ZoneInfo(self.time_zone)).date()
+        """Return the business day that `now` belongs to in the store; before its day starts it is the day before."""
+        local = now.astimezone(ZoneInfo(self.time_zone))
+        day = local.date()
+        return day if local.time() >= self.day_starts_at else day - dt.timedelta(days=1)
 
 
 class _Calendars:
@@ -65,6 +68,8 @@ def get_calendar(*, psp_id: int, merchant_id: int, store_id: int, now: dt.dateti
     if found is None:
         scope = TenantScope(psp_id, merchant_id, (store_id,))
         store = portal.get_store(scope=scope, store_id=store_id)
-        found = StoreCalendar(country=store.country, time_zone=store.time_zone)
+        found = StoreCalendar(
+            country=store.country, time_zone=store.time_zone, day_starts_at=store.business_day_starts_at
+        )
         _calendars.keep(key, found, now=now)
     return found

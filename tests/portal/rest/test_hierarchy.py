@@ -55,8 +55,12 @@ def test_of_merchants_and_stores_grows_by_posts(partner, tenant):
         "country": "TH",
         "currency": "THB",
         "time_zone": "Asia/Bangkok",
+        "address": None,
+        "tax_number": "",
+        "onboarding": merchant["onboarding"],
         "version": 1,
     }
+    assert set(merchant["onboarding"].values()) == {None}
     answer = partner.post(
         "/v1/stores",
         {

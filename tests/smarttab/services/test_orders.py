@@ -76,6 +76,16 @@ def test_the_business_day_is_that_of_the_stores_time_zone(shop):
     assert order.business_date == dt.date(2026, 11, 22)
 
 
+@pytest.mark.parametrize(
+    ("minute", "day"), [(29, dt.date(2026, 11, 21)), (30, dt.date(2026, 11, 22))], ids=["before", "after"]
+)
+def test_the_business_day_begins_when_the_store_says(shop, minute, day):
+    """What a bar sells after midnight is still its evening's business."""
+    caller = open_shop("BAR", details={"business_day_starts_at": dt.time(4, 30)}).caller()
+    order = take(caller, 1, now=dt.datetime(2026, 11, 21, 21, minute, tzinfo=dt.UTC))
+    assert order.business_date == day
+
+
 def test_a_key_has_one_effect_for_ever(caller, now):
     take(caller, 1, key="once", now=now)
     with pytest.raises(IdempotencyKeySpent):
