@@ -7,6 +7,7 @@ DomainError
 |   |-- SerialNumberTaken     one living device a serial number and provider
 |   |-- ProviderConfigured    one configuration a store and provider
 |   |-- EmailTaken            one person an address
+|   |-- ApiKeyEnded           a key that is withdrawn, expired or replaced is not rolled
 |   |-- IllegalTransition     the state does not lead there
 |   `-- ParentNotActive       nothing new below something suspended or closed
 |-- Invalid
@@ -42,6 +43,12 @@ class EmailTaken(Conflict):
     """A person with this e-mail address exists."""
 
     code = "email_taken"
+
+
+class ApiKeyEnded(Conflict):
+    """This key is withdrawn, has expired or was replaced already; roll the one that replaced it, or issue a new one."""
+
+    code = "api_key_ended"
 
 
 class IllegalTransition(Conflict):

@@ -108,6 +108,8 @@ def test_lists_show_what_is_ones_own_and_nothing_else(api, world):
                 continue
             answer = visitor.call(api, "GET", f"/{fill_path(route.path, visitor.place.names)}")
             leaks += [(route.operation.name, visitor.name, trace) for trace in traces(answer, world, visitor)]
+            if answer.status_code == 403 and route.operation.reach:  # theirs is too small a part of it
+                continue
             if not answer.json()["data"]:
                 empty.append((route.operation.name, visitor.name))
     assert not empty + leaks, listed(empty + leaks)

@@ -38,7 +38,7 @@ from mpac.portal.db import db as portal_db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.permissions import PERMISSIONS
 from mpac.portal.services import hierarchy, tokens
-from mpac.portal.services.api_keys import api_key_reader
+from mpac.portal.services.api_keys import api_key_reader, issue_api_key
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.verification import token_verifier
@@ -57,6 +57,7 @@ from tests.portal.factories import (
 
 LEVELS = ("psp", "merchant", "store", "object")
 LEVEL_OF = {
+    "api_key_id": "psp",
     "psp_id": "psp",
     "merchant_id": "merchant",
     "merchant_code": "merchant",
@@ -213,11 +214,15 @@ def furnish(
     )
     copy_merchant(psp_id=store.psp_id, merchant_id=store.merchant_id, now=clock.now())
     terminal = make_terminal(store, livemode=livemode)
+    server = issue_api_key(
+        scope=SEED, psp_id=store.psp_id, name=f"{code} server", mode=ApiKeyMode.TEST, now=clock.now()
+    )
     registered = register(store, serial_number=f"{code}-SERIAL", livemode=livemode)
     names = where | {
         "livemode": livemode,
         "till_id": terminal.device_id,
         "device_id": registered.device.public_id,
+        "api_key_id": server.api_key.public_id,
         "provider": provider,
         "account": f"{code}-ACCOUNT",
         "reference": f"{code}-REFERENCE",
@@ -254,6 +259,7 @@ def furnish(
     private += ("dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
+    place.texts.append(("psp", names["api_key_id"]))
     place.texts.extend(("store", text) for text in (store.code, store.name))
     return place
 

@@ -41,7 +41,7 @@ from mpac.portal.services import (
     signing_keys,
 )
 from tests.architecture.routes import ENDPOINTS, declared
-from tests.architecture.world import person_token
+from tests.architecture.world import Place, person_token
 from tests.delivery import deliver_all
 from tests.portal.factories import (
     SEED,
@@ -143,6 +143,9 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
             {"credentials": {"api_key": f"{SECRET}-2"}},
         ),
     ),
+    "api_keys.create": ("api_key.issued", lambda _s: ("/v1/api-keys", {"name": "server", "mode": "test"})),
+    "api_keys.roll": ("api_key.rolled", lambda s: (f"/v1/api-keys/{s.key().public_id}/roll", {})),
+    "api_keys.revoke": ("api_key.revoked", lambda s: (f"/v1/api-keys/{s.key().public_id}/revoke", {})),
     "devices.register": (
         "device.registered",
         lambda s: (f"/v1/stores/{s.tenant.store.id}/devices", {"name": "T", "serial_number": "SN-9"}),
@@ -193,6 +196,10 @@ def stage(database) -> Stage:
     return Stage(make_tenant())
 
 
+# What servers' keys do not reach.
+FOR_PEOPLE = ("api_keys.",)
+
+
 def test_every_write_operation_is_entered():
     assert set(METHODS) == set(OPERATIONS) | set(CHANGE_NOTHING)
 
@@ -201,7 +208,9 @@ def test_every_write_operation_is_entered():
 def test_is_left_by_every_write_operation(stage, api, name):
     action, prepare = OPERATIONS[name]
     path, body = prepare(stage)
-    person, token = make_token(stage, platform=name.startswith("psps."))
+    person, token = make_token(
+        stage, platform=name.startswith("psps."), partner=not name.startswith(FOR_PEOPLE)
+    )
     before = len(audited())
     answer = api.generic(
         METHODS[name].upper(),
@@ -212,9 +221,10 @@ def test_is_left_by_every_write_operation(stage, api, name):
         | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
     )
     assert answer.status_code in {200, 201}, answer.content
-    if code := answer.json().get("activation_code"):
-        stage.hide(code)
-    (found,) = audited()[before:]
+    for shown in ("activation_code", "secret"):
+        if secret := answer.json().get(shown):
+            stage.hide(secret)
+    *_, found = audited()[before:]
     assert (found["action"], found["context"], found["request_id"]) == (action, "portal", "req-9")
     assert (found["address"], found["user_agent"]) == ("127.0.0.1", "till/1.0")
     if name != "devices.activate":
@@ -222,10 +232,12 @@ def test_is_left_by_every_write_operation(stage, api, name):
     assert_hidden(stage)
 
 
-def make_token(stage: Stage, *, platform: bool) -> tuple[tuple[str, str], str]:
-    """A caller: an operator of the platform by a token, or a provider's server by its key."""
+def make_token(stage: Stage, *, platform: bool, partner: bool) -> tuple[tuple[str, str], str]:
+    """A caller: an operator of the platform or a provider's person by a token, or a provider's server by its key."""
     if platform:
         return ("person", "user:1"), person_token(scopes=["platform"])
+    if not partner:
+        return ("person", "user:1"), person_token(Place({"psp_id": stage.tenant.psp.id}, []), "psp_id")
     secret = make_api_key(stage.tenant.psp)
     stage.hide(secret)
     with atomic(SEED):
@@ -341,6 +353,10 @@ def move(step: Callable[..., Any], get: Callable[[Stage], Device]) -> Callable[[
 SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     "activation.activate_device": (call_activation, ["device.activation_refused", "device.activated"]),
     "api_keys.issue_api_key": (Stage.key, ["api_key.issued"]),
+    "api_keys.roll_api_key": (
+        lambda s: api_keys.roll_api_key(scope=SEED, api_key_id=s.key().id, overlap_s=60, now=clock.now()),
+        ["api_key.issued", "api_key.issued", "api_key.rolled"],
+    ),
     "api_keys.revoke_api_key": (
         lambda s: api_keys.revoke_api_key(scope=SEED, api_key_id=s.key().id, now=clock.now()),
         ["api_key.issued", "api_key.revoked"],

@@ -22,7 +22,10 @@ class Permission:
 
 _ALL = (
     Permission(name="hierarchy:read", meaning="see the provider, its merchants and stores"),
-    Permission(name="hierarchy:write", meaning="change merchants, stores and their accounts with banks"),
+    Permission(name="hierarchy:write", meaning="change merchants and stores"),
+    Permission(
+        name="provider_configs:write", meaning="change stores' accounts with banks and wallets", delicate=True
+    ),
     Permission(name="devices:read", meaning="see terminals"),
     Permission(name="devices:write", meaning="register, replace, label, suspend and revoke terminals"),
     Permission(name="devices:kill", meaning="shut out a stolen terminal at once"),
@@ -70,7 +73,14 @@ _STORE = frozenset(
         *("settings:read", "settings:write", "apps:read", "payments:read", "payments:write", "people:read"),
     }
 )
-_MERCHANT = _STORE | {"hierarchy:write", "settings:lock", "rollouts:write", "people:write", "audit:read"}
+_MERCHANT = _STORE | {
+    "hierarchy:write",
+    "provider_configs:write",
+    "settings:lock",
+    "rollouts:write",
+    "people:write",
+    "audit:read",
+}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.PLATFORM_OPERATOR: _EVERYTHING,

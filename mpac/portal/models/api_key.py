@@ -26,6 +26,7 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+    replaced_by = models.UUIDField(null=True)
 
     objects: ClassVar[Any] = TenantManager()
     rules = TableRules(tenant="psp", parents=(Parent("psp_id", "psps"),))

@@ -11,7 +11,7 @@ from mpac.portal.rest.views import ProviderConfigView
 from mpac.portal.selectors.hierarchy import get_store, list_provider_configs
 from mpac.portal.services.provider_configs import create_provider_config, update_provider_config
 
-READ, WRITE = "hierarchy:read", "hierarchy:write"
+READ, WRITE = "hierarchy:read", "provider_configs:write"
 
 
 class ProviderConfigsEndpoint(PortalEndpoint):

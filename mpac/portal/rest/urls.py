@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from mpac.portal.rest import devices, hierarchy, provider_configs, token
+from mpac.portal.rest import api_keys, devices, hierarchy, provider_configs, token
 
 urlpatterns = [
     path("auth/token", token.TokenEndpoint.as_view()),
+    path("api-keys", api_keys.ApiKeysEndpoint.as_view()),
+    path("api-keys/<str:api_key_id>", api_keys.ApiKeyEndpoint.as_view()),
+    path("api-keys/<str:api_key_id>/roll", api_keys.RollApiKeyEndpoint.as_view()),
+    path("api-keys/<str:api_key_id>/revoke", api_keys.RevokeApiKeyEndpoint.as_view()),
     path("psps", hierarchy.PspsEndpoint.as_view()),
     path("psps/<id:psp_id>", hierarchy.PspEndpoint.as_view()),
     path("merchants", hierarchy.MerchantsEndpoint.as_view()),

@@ -3,7 +3,7 @@
 import datetime as dt
 import hmac
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kernel import ids
@@ -17,6 +17,7 @@ from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode, hash_key, is_key, new_key, prefix_of
 from mpac.portal.domain.hierarchy import DirectoryStatus
 from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.errors import ApiKeyEnded
 from mpac.portal.events import ApiKeyIssued, ApiKeyRevoked
 from mpac.portal.models import ApiKey, Psp
 from mpac.portal.selectors.hierarchy import get_psp
@@ -48,11 +49,16 @@ def issue_api_key(
     expires_at: dt.datetime | None = None,
     now: dt.datetime,
 ) -> IssuedApiKey:
-    """Issue one more key to a provider; those it has stay valid. Raises NotFound, and Invalid for an unknown scope."""
+    """Issue one more key to a provider; those it has stay valid.
+
+    Raises NotFound, and Invalid for an unknown scope or an end that has passed.
+    """
     if unknown := set(scopes) - set(KEY_SCOPES):
         raise Invalid(
             errors=[FieldError("scopes", "unknown_scope", f"unknown: {', '.join(sorted(unknown))}")]
         )
+    if expires_at is not None and expires_at <= now:
+        raise Invalid(errors=[FieldError("expires_at", "past", "this moment has passed")])
     fresh = new_key(mode)
     with atomic(scope):
         get_psp(scope=scope, psp_id=psp_id)
@@ -80,12 +86,49 @@ def issue_api_key(
     return IssuedApiKey(api_key, fresh.secret)
 
 
+def roll_api_key(
+    *,
+    scope: Scope,
+    api_key_id: uuid.UUID,
+    overlap_s: int,
+    may: Callable[[str], bool] = lambda _scope: True,
+    now: dt.datetime,
+) -> IssuedApiKey:
+    """Put a new key in the place of one that is valid for at most `overlap_s` seconds more. A key is rolled once.
+
+    The new one may do what the old one may, for as long as it was issued. `may` says which scopes the caller may hand out.
+    Raises NotFound, ApiKeyEnded, and Invalid for scopes that the caller may not hand out.
+    """
+    with atomic(scope):
+        old = _locked(api_key_id)
+        expired = old.expires_at is not None and old.expires_at <= now
+        if old.revoked_at is not None or old.replaced_by is not None or expired:
+            raise ApiKeyEnded
+        if beyond := [name for name in old.scopes if not may(name)]:
+            names = ", ".join(sorted(beyond))
+            raise Invalid(errors=[FieldError("scopes", "not_held", f"you do not hold: {names}")])
+        fresh = issue_api_key(
+            scope=scope,
+            psp_id=old.psp_id,
+            name=old.name,
+            mode=ApiKeyMode(old.mode),
+            scopes=old.scopes,
+            expires_at=old.expires_at,
+            now=now,
+        )
+        before = state(old)
+        end = now + dt.timedelta(seconds=overlap_s)
+        old.replaced_by = fresh.api_key.id
+        old.expires_at = end if old.expires_at is None else min(end, old.expires_at)
+        old.save(update_fields=["replaced_by", "expires_at"])
+        record(db, "api_key.rolled", old, before=before, now=now)
+    return fresh
+
+
 def revoke_api_key(*, scope: Scope, api_key_id: uuid.UUID, now: dt.datetime) -> ApiKey:
     """Withdraw a key; it is refused everywhere within three seconds. Raises NotFound."""
     with atomic(scope):
-        api_key: ApiKey | None = ApiKey.objects.select_for_update().filter(id=api_key_id).first()
-        if api_key is None:
-            raise NotFound
+        api_key = _locked(api_key_id)
         if api_key.revoked_at is None:
             before = state(api_key)
             api_key.revoked_at = now
@@ -98,6 +141,13 @@ def revoke_api_key(*, scope: Scope, api_key_id: uuid.UUID, now: dt.datetime) -> 
             )
             publish(db, event, now=now)
             record(db, "api_key.revoked", api_key, before=before, now=now)
+    return api_key
+
+
+def _locked(api_key_id: uuid.UUID) -> ApiKey:
+    api_key: ApiKey | None = ApiKey.objects.select_for_update().filter(id=api_key_id).first()
+    if api_key is None:
+        raise NotFound
     return api_key
 
 
