@@ -36,6 +36,30 @@ class TenantManager(models.Manager[M]):
         return queryset
 
 
+class InheritingManager(models.Manager[M]):
+    """Like `TenantManager`, for tables that hold what is inherited: rows of the levels above one's own are shown, too."""
+
+    def get_queryset(self) -> models.QuerySet[M]:
+        queryset = super().get_queryset()
+        scope = current_scope(queryset.db)
+        if scope is None:
+            msg = f"{self.model.__name__} was queried outside a scoped transaction"
+            raise NoTenantScope(msg)
+        if isinstance(scope, SystemScope):
+            return queryset
+        queryset = queryset.filter(_own_or_above(psp_id=scope.psp_id))
+        if scope.merchant_id is not None:
+            queryset = queryset.filter(_own_or_above(merchant_id=scope.merchant_id))
+        if scope.store_ids is not None:
+            queryset = queryset.filter(_own_or_above(store_id__in=scope.store_ids))
+        return queryset
+
+
+def _own_or_above(**own: Any) -> models.Q:
+    (column,) = (name.removesuffix("__in") for name in own)
+    return models.Q(**own) | models.Q(**{column: None})
+
+
 def _in_mode(*, livemode: bool, nullable: bool) -> models.Q:
     """Rows of one mode; one that says neither belongs to both."""
     own = models.Q(livemode=livemode)

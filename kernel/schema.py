@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from django.db import models
 
-Tenant = Literal["psp", "merchant", "store", "optional", "key"]
+Tenant = Literal["psp", "merchant", "store", "optional", "key", "inherited"]
 Cursor = Any
 
 SYSTEM = "coalesce(current_setting('app.system', true), '') <> ''"
@@ -32,7 +32,14 @@ POLICIES: dict[str, str] = {
     "store": f"{SYSTEM} OR ({PSP} AND {MERCHANT} AND {STORE})",
     "optional": f"{SYSTEM} OR ({PSP} AND {MERCHANT})",
     "key": f"{SYSTEM} OR {PSP}",
+    # What holds for everybody, one's provider or one's merchant is seen from below; whoever has no scope sees nothing.
+    "inherited": (
+        f"{SYSTEM} OR (coalesce(current_setting('app.psp_id', true), '') <> '' AND (psp_id IS NULL OR {PSP})"
+        f" AND (merchant_id IS NULL OR {MERCHANT}) AND (store_id IS NULL OR {STORE}))"
+    ),
 }
+# What may be written, where that is less than what is seen.
+CHECKS: dict[str, str] = {"inherited": POLICIES["store"]}
 TENANT_COLUMNS = ("psp_id", "merchant_id", "store_id")
 
 
@@ -50,9 +57,11 @@ class Parent:
 class TableRules:
     """The law of one table.
 
-    `tenant` says how far row-level security narrows; None needs a `reason`. `transitions` is the table of legal steps of
-    `status_field`. `append_only` rows are never changed; only `deletable` rows may be removed by the runtime role.
-    `sealed` names the columns with sealed secrets, which the model's `sealed_for()` binds to its row.
+    `tenant` says how far row-level security narrows; None needs a `reason`. Rows of an `inherited` table that belong to a
+    level above are seen and not written; none may be `deletable`, for a deletion is checked like a look.
+    `transitions` is the table of legal steps of `status_field`. `append_only` rows are never changed; only `deletable`
+    rows may be removed by the runtime role. `sealed` names the columns with sealed secrets, which the model's
+    `sealed_for()` binds to its row.
     A partition whose every row is older than `keep` is dropped, but for one with a row that meets `keep_while`.
     """
 
@@ -74,6 +83,9 @@ class TableRules:
     def __post_init__(self) -> None:
         if self.tenant is None and not self.reason:
             msg = "a table without a tenant needs a reason"
+            raise ValueError(msg)
+        if self.tenant == "inherited" and self.deletable:
+            msg = "inherited rows would be deleted from below"
             raise ValueError(msg)
         if self.keep is not None and not self.partitioned:
             msg = "only partitions can be dropped"
@@ -138,7 +150,9 @@ def secure(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
     if rules.tenant is None:
         return
     policy = POLICIES[rules.tenant]
-    mark = "mpac:" + hashlib.sha256(policy.encode()).hexdigest()[:16]
+    check = CHECKS.get(rules.tenant, policy)
+    law = policy if check == policy else policy + check
+    mark = "mpac:" + hashlib.sha256(law.encode()).hexdigest()[:16]
     cursor.execute(
         "SELECT c.relrowsecurity AND c.relforcerowsecurity, obj_description(p.oid, 'pg_policy')"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -152,7 +166,7 @@ def secure(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
         cursor.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
     if have != mark:
         cursor.execute(f"DROP POLICY IF EXISTS tenant ON {name}")
-        cursor.execute(f"CREATE POLICY tenant ON {name} USING ({policy}) WITH CHECK ({policy})")
+        cursor.execute(f"CREATE POLICY tenant ON {name} USING ({policy}) WITH CHECK ({check})")
         cursor.execute(f"COMMENT ON POLICY tenant ON {name} IS '{mark}'")
 
 

@@ -4,6 +4,7 @@ from kernel.rest.body import Body, CurrencyCode, Instant, Query, View
 from kernel.rest.endpoint import Answer, Endpoint, Steps
 from kernel.rest.operation import operation
 from kernel.rest.paging import Page, PageQuery, paginate
+from kernel.rest.preconditions import entity_tag, expected_version, is_known
 from kernel.rest.request import Request
 
 __all__ = [
@@ -18,6 +19,9 @@ __all__ = [
     "Request",
     "Steps",
     "View",
+    "entity_tag",
+    "expected_version",
+    "is_known",
     "operation",
     "paginate",
 ]

@@ -14,6 +14,7 @@ from kernel.rest.openapi_parts import (
     ANY_VALUE,
     HEADERS,
     IF_MATCH,
+    IF_NONE_MATCH,
     KEY_HEADER,
     ON_EVERY_ANSWER,
     PROBLEM,
@@ -56,6 +57,8 @@ class OperationSchema(AutoSchema):
             operation["parameters"].append(KEY_HEADER)
         if declared.if_match:
             operation["parameters"].append(IF_MATCH)
+        if declared.if_none_match:
+            operation["parameters"].append(IF_NONE_MATCH)
         statuses = _error_statuses(declared, secured=bool(callers), in_path="{" in path)
         if method in METHODS_WITH_BODY:
             operation["requestBody"] = self._request_body(declared)
@@ -83,6 +86,8 @@ class OperationSchema(AutoSchema):
             schema = self._schema(declared.response, answer=True)
             success["content"] = {declared.media_type: {"schema": schema}}
         responses = {str(declared.status): success}
+        if declared.if_none_match:
+            responses["304"] = {"description": "Not modified", "headers": header_references(names)}
         for status in sorted(statuses - {declared.status}):
             responses[str(status)] = {"$ref": RESPONSE.format(name=refusal_name(status))}
         if declared.error_response is not None:

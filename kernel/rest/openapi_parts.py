@@ -113,6 +113,13 @@ IF_MATCH: dict[str, Any] = {
     "schema": {"type": "string", "pattern": '^(W/)?("[0-9]{1,9}"|[0-9]{1,9})$'},
     "description": "The version of the object that the change is meant for, as in its ETag.",
 }
+IF_NONE_MATCH: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": '^(W/)?"[0-9]{1,20}"$'},
+    "description": "The ETag of the answer that the caller has; while it is still true, 304 says so.",
+}
 
 # By the name under which an answer refers to them.
 HEADERS: dict[str, Any] = {
@@ -148,7 +155,7 @@ HEADERS: dict[str, Any] = {
     "ETag": {
         "required": True,
         "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
-        "description": "The object's version, for If-Match.",
+        "description": "The object's version for If-Match, or what tells two answers apart for If-None-Match.",
     },
     "Cache-Control": {
         "required": True,

@@ -33,6 +33,7 @@ class Operation:
     max_body_bytes: int | None
     raw: bool
     if_match: bool
+    if_none_match: bool
     headers: tuple[str, ...]
     error_response: type[msgspec.Struct] | None
 
@@ -55,6 +56,7 @@ def operation(
     max_body_bytes: int | None = None,
     raw: bool = False,
     if_match: bool = False,
+    if_none_match: bool = False,
     headers: tuple[str, ...] = (),
     error_response: type[msgspec.Struct] | None = None,
 ) -> Callable[[F], F]:
@@ -65,8 +67,9 @@ def operation(
     `permission` is what the credential of a partner or person must carry, and `reach` the level that they must stand for as
     a whole. Whoever acts in another's name writes only where a permission says so.
     Without a `body` nothing but an empty object is taken; `raw` leaves body and query to the method. `if_match` asks for
-    the version in If-Match; `headers` are those that the answer bears besides everybody's. `error_response` is the JSON
-    form of 400 and 401 where a standard asks for another one than the problem document; the method renders it.
+    the version in If-Match, `if_none_match` spares the answer whom If-None-Match says has it; `headers` are those that the
+    answer bears besides everybody's. `error_response` is the JSON form of 400 and 401 where a standard asks for another
+    one than the problem document; the method renders it.
     """
 
     def declare(function: F) -> F:
@@ -87,6 +90,7 @@ def operation(
             max_body_bytes=max_body_bytes,
             raw=raw,
             if_match=if_match,
+            if_none_match=if_none_match,
             headers=headers,
             error_response=error_response,
         )

@@ -89,3 +89,39 @@ class TokenRefused(Forbidden):
     def __init__(self, error: str, description: str) -> None:
         self.error = error
         super().__init__(description)
+
+
+class MisfitValue(Invalid):
+    """The value is not one that this setting takes."""
+
+    code = "setting_value_invalid"
+
+
+class SettingNotHere(Invalid):
+    """This setting cannot be set at this level."""
+
+    code = "setting_not_at_level"
+
+
+class SettingNotLockable(Invalid):
+    """This setting cannot be locked."""
+
+    code = "setting_not_lockable"
+
+
+class SettingLocked(Conflict):
+    """The setting is locked at a level above."""
+
+    code = "setting_locked"
+
+
+class SettingNotKept(Conflict):
+    """What a secret setting was before is not kept; set it anew."""
+
+    code = "setting_not_kept"
+
+
+class VersionMismatch(Conflict):
+    """It was changed by somebody else; read it again."""
+
+    code = "version_mismatch"

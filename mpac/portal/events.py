@@ -6,7 +6,7 @@ aggregate id, and with it one order. No event holds a secret.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kernel.events import Event
 
@@ -94,3 +94,38 @@ class ApiKeyRevoked(Event):
     type: ClassVar[str] = "portal.api_key_revoked"
     api_key_id: str
     prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigChanged(Event):
+    """A setting was changed at a place. The values are not told: whoever needs them reads them.
+
+    `overridable` says that values closer to a terminal hid this one before and after.
+    """
+
+    type: ClassVar[str] = "portal.config_changed"
+    level: str
+    place: str
+    name: str
+    version_number: int
+    overridable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigSpread(Event):
+    """The news of a change have reached the terminals up to `after`, in the order of their ids; the next ones follow."""
+
+    type: ClassVar[str] = "portal.config_spread"
+    level: str
+    place: str
+    name: str
+    overridable: bool
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigReached(Event):
+    """These terminals hold another value than before, each with where it stands: some of those that a change reaches."""
+
+    type: ClassVar[str] = "portal.config_reached"
+    devices: list[dict[str, Any]]

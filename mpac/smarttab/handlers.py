@@ -1,4 +1,4 @@
-"""How smarttab reacts to what the gateway learned. Each handler parses an event and calls one service."""
+"""How smarttab reacts to what the gateway learned and portal decided. Each handler parses an event and calls one service."""
 
 import datetime as dt
 
@@ -7,10 +7,11 @@ from kernel.handlers import handles
 from kernel.tenancy import TenantScope
 from mpac.pgw import api as pgw
 from mpac.pgw import events as gateway
+from mpac.portal import events as portal
 from mpac.smarttab.db import db
 from mpac.smarttab.domain.states import LateDecision, PaymentStatus
 from mpac.smarttab.events import LatePaymentDecided
-from mpac.smarttab.services import outcomes
+from mpac.smarttab.services import fleet_news, outcomes
 
 SOURCE = "smarttab"
 UNDECIDED = frozenset({"", "ask"})
@@ -101,6 +102,12 @@ def carry_late_decision(event: LatePaymentDecided, *, now: dt.datetime) -> None:
         pgw.accept_late_payment(scope=scope, intent_id=event.payment_intent_id, now=now)
     else:
         pgw.return_late_payment(scope=scope, intent_id=event.payment_intent_id, reason=event.reason, now=now)
+
+
+@handles(portal.ConfigReached, db=db, consumer="smarttab.tell_config_changed")
+def tell_config_changed(event: portal.ConfigReached, *, now: dt.datetime) -> None:
+    """Terminals hold other settings than before: they are told to read them."""
+    fleet_news.tell_config_changed(devices=event.devices, now=now)
 
 
 GatewayFailure = (

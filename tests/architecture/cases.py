@@ -42,6 +42,8 @@ ACTION = Case(body={})
 SYNCED = frozenset({"merchant_id", "store_id", "provider_name"})
 READ = Case()
 LIST = Case(refusal=200)
+# Of a setting, whose it is names somebody; what goes for a store goes for the other levels (tests/portal/rest).
+SETTING = frozenset({"level", "setting"})
 
 CASES: dict[str, Case] = {
     # Portal
@@ -76,11 +78,20 @@ CASES: dict[str, Case] = {
         body={"activation_code": "ABCD-EFGH", "public_jwk": {}, "proof": "x"}, refusal=400
     ),
     "devices.me": LIST,
+    "devices.config": LIST,
     "devices.read": READ,
     "devices.activation_code": ACTION,
     "devices.suspend": REASON,
     "devices.resume": REASON,
     "devices.revoke": REASON,
+    "settings.catalogue": LIST,
+    "settings.list": Case(public=SETTING),
+    "settings.read": Case(public=SETTING),
+    "settings.set": Case(body={"value": ["New"]}, headers={"If-Match": "1"}, public=SETTING),
+    "settings.unset": Case(headers={"If-Match": "1"}, public=SETTING),
+    "settings.preview": Case(body={"value": ["New"]}, public=SETTING),
+    "settings.history": Case(public=SETTING),
+    "settings.roll_back": Case(body={"version": 1}, headers={"If-Match": "1"}, public=SETTING),
     # Smarttab
     "orders.list": Case(query={"client_reference": REFERENCE}, refusal=200),
     "orders.create": Case(body=ORDER, refusal=201),
@@ -169,6 +180,9 @@ MISSING: dict[str, Any] = {
     "endpoint_id": ids.encode("we", ids.uuid7()),
     "event_id": ids.encode("evt", ids.uuid7()),
     "delivery_id": ids.encode("wd", ids.uuid7()),
+    "level": "store",
+    "owner": 2_000_000_003,
+    "setting": "receipt.header_lines",
     "provider": "nowhere",
     "account": "NO-ACCOUNT",
     "reference": "NO-REFERENCE",
@@ -257,10 +271,12 @@ PLAIN_FIELDS = frozenset(
         "enabled",
         "event_types",
         "expires_in",
+        "explain",
         "final",
         "grant_type",
         "items",
         "limit",
+        "locked",
         "merchant_code",
         "merchants",
         "metadata",
@@ -297,6 +313,7 @@ PLAIN_FIELDS = frozenset(
         "type",
         "unit_price",
         "url",
+        "value",
         "version",
     }
 )

@@ -63,6 +63,7 @@ LEVEL_OF = {
     "merchant_code": "merchant",
     "store_id": "store",
     "store_code": "store",
+    "owner": "store",
 }
 HOME_PROVIDER, OTHER_PROVIDER = "fake", "rival"
 REQUEST_ID = "leak-test"
@@ -221,6 +222,9 @@ def furnish(
     names = where | {
         "livemode": livemode,
         "till_id": terminal.device_id,
+        "level": "store",
+        "owner": store.id,
+        "setting": "receipt.header_lines",
         "device_id": registered.device.public_id,
         "api_key_id": server.api_key.public_id,
         "provider": provider,
@@ -241,6 +245,7 @@ def furnish(
     bill = device.made(http, f"/v1/orders/{order['id']}/bills", {})
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
+    greet(http, partner)
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
@@ -262,6 +267,15 @@ def furnish(
     place.texts.append(("psp", names["api_key_id"]))
     place.texts.extend(("store", text) for text in (store.code, store.name))
     return place
+
+
+def greet(http: Client, partner: Visitor) -> None:
+    """Have receipts of a place say where they come from."""
+    names = partner.place.names
+    path = f"/v1/settings/{names['level']}/{names['owner']}/{names['setting']}"
+    body = {"value": [names["store_code"]], "reason": names["store_code"]}
+    answer = partner.call(http, "PUT", path, body, headers={"If-Match": "0"})
+    assert answer.status_code == 200, answer.content
 
 
 def listen(http: Client, partner: Visitor, intent_id: str, url: str) -> dict[str, Any]:

@@ -22,6 +22,10 @@ RULES = {
     "amount_too_large": "the limit depends on the method and the provider",
     "webhook_url_refused": "whether the host is one that may be called",
     "event_type_unknown": "the types are those of the catalogue of events",
+    # What the setting in the address takes, as the catalogue says.
+    "setting_not_at_level": "which levels there are depends on the setting",
+    "setting_not_lockable": "whether there is a lock depends on the setting",
+    "setting_value_invalid": "which values there are depends on the setting",
     # What was called before.
     "idempotency_key_reused": "the generator draws the same key for another payload",
     # What bytes mean.

@@ -13,9 +13,11 @@ from kernel import clock
 from kernel.admin import SECRET, ConsoleAdmin, ConsoleSite
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.roles import Role
+from mpac.portal.selectors.settings import get_place
 from mpac.portal.services.api_keys import issue_api_key
 from mpac.portal.services.people import create_user, grant_role, set_up_authenticator
 from mpac.portal.services.provider_configs import create_provider_config
+from mpac.portal.services.settings import Change, set_setting
 from mpac.portal.services.signing_keys import ensure_signing_key
 from tests.portal.factories import SEED, make_store, make_tenant, make_terminal, register
 
@@ -66,6 +68,10 @@ def filled(tenant, terminal):
     )
     issue_api_key(scope=SEED, psp_id=tenant.psp.id, name="server", mode=ApiKeyMode.TEST, now=now)
     ensure_signing_key(now=now)
+    place = get_place(scope=SEED, level="store", key=str(tenant.store.id))
+    for name, value in (("receipt.copies", 2), ("network.wifi_password", "k-secret")):
+        change = Change(actor="user:1")
+        set_setting(scope=SEED, place=place, name=name, value=value, locked=False, change=change, now=now)
     return tenant
 
 
@@ -136,6 +142,7 @@ def test_shows_no_secret_anywhere(operator, filled):
         for link in re.findall(rf'href="({change_list(model)}[^"]+/change/[^"]*)"', text):
             text += operator.get(link).content.decode()
         assert "v1.test." not in text
+        assert "k-secret" not in text
         assert "argon2" not in text
         assert "md5$" not in text
 

@@ -28,6 +28,7 @@ from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import CodeTaken
 from mpac.portal.models import ApiKey, Device, SigningKey, User
+from mpac.portal.selectors.settings import get_place
 from mpac.portal.services import (
     activation,
     api_keys,
@@ -38,8 +39,10 @@ from mpac.portal.services import (
     people,
     provider_configs,
     revocations,
+    settings,
     signing_keys,
 )
+from mpac.portal.services.settings import Change
 from tests.architecture.routes import ENDPOINTS, declared
 from tests.architecture.world import Place, person_token
 from tests.delivery import deliver_all
@@ -59,6 +62,7 @@ from tests.portal.test_admin import PASSWORD, make_person, sign_in
 
 SECRET = "the-very-secret-thing"
 CREDENTIALS = {"api_key": SECRET}
+GREETING, CHANGE = "receipt.header_lines", Change(actor="user:1")
 
 
 @dataclass
@@ -90,6 +94,25 @@ class Stage:
             credentials=CREDENTIALS,
             now=clock.now(),
         )
+
+    def greeted(self, *greetings: str) -> None:
+        """Set what receipts begin with, several times over."""
+        for greeting in greetings or ("Hello",):
+            self.set(GREETING, [greeting])
+
+    def set(self, name: str, value: Any) -> None:
+        settings.set_setting(
+            scope=SEED,
+            place=self.place(),
+            name=name,
+            value=value,
+            locked=False,
+            change=CHANGE,
+            now=clock.now(),
+        )
+
+    def place(self) -> Any:
+        return get_place(scope=SEED, level="store", key=str(self.tenant.store.id))
 
     def key(self) -> ApiKey:
         issued = api_keys.issue_api_key(
@@ -161,9 +184,24 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     ),
     "devices.resume": ("device.resumed", lambda s: (f"/v1/devices/{suspended(s).public_id}/resume", {})),
     "devices.revoke": ("device.revoked", lambda s: (f"/v1/devices/{s.active().public_id}/revoke", {})),
+    "settings.set": ("setting.set", lambda s: (setting_path(s), {"value": ["Hello"]})),
+    "settings.unset": ("setting.unset", lambda s: (s.greeted() or setting_path(s), {})),
+    "settings.roll_back": (
+        "setting.set",
+        lambda s: (s.greeted("Hello", "Bye") or f"{setting_path(s)}/rollback", {"version": 1}),
+    ),
 }
+# The version that some of them must have seen.
+SEEN = {"settings.set": "0", "settings.unset": "1", "settings.roll_back": "2"}
 # Calls that change nothing that lasts, and why.
-CHANGE_NOTHING = {"auth.token": "a token lives for minutes; its assertion is remembered until it expires"}
+CHANGE_NOTHING = {
+    "settings.preview": "only counts",
+    "auth.token": "a token lives for minutes; its assertion is remembered until it expires",
+}
+
+
+def setting_path(stage: Stage) -> str:
+    return f"/v1/settings/store/{stage.tenant.store.id}/{GREETING}"
 
 
 def activation_body(stage: Stage) -> dict[str, Any]:
@@ -217,7 +255,7 @@ def test_is_left_by_every_write_operation(stage, api, name):
         path,
         json.dumps(body),
         content_type="application/json",
-        headers={"User-Agent": "till/1.0", "X-Request-Id": "req-9"}
+        headers={"User-Agent": "till/1.0", "X-Request-Id": "req-9", "If-Match": SEEN.get(name, "")}
         | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
     )
     assert answer.status_code in {200, 201}, answer.content
@@ -422,6 +460,28 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
         ),
         ["token.revoked"],
     ),
+    "settings.set_setting": (
+        lambda s: (s.set("network.wifi_password", SECRET), s.greeted("Hello", "Hello")),
+        ["store.created", "setting.set", "setting.set"],
+    ),
+    "settings.unset_setting": (
+        lambda s: (
+            s.greeted(),
+            settings.unset_setting(
+                scope=SEED, place=s.place(), name=GREETING, change=CHANGE, now=clock.now()
+            ),
+        ),
+        ["store.created", "setting.set", "setting.unset"],
+    ),
+    "settings.roll_back_setting": (
+        lambda s: (
+            s.greeted("Hello", "Bye"),
+            settings.roll_back_setting(
+                scope=SEED, place=s.place(), name=GREETING, version=1, change=CHANGE, now=clock.now()
+            ),
+        ),
+        ["store.created", "setting.set", "setting.set", "setting.set"],
+    ),
     "signing_keys.ensure_signing_key": (
         lambda s: signing_keys.ensure_signing_key(now=clock.now()),
         ["signing_key.created"],
@@ -443,6 +503,10 @@ SILENT = {
     "revocations.revoke_tokens_of": "a part of the change that asks for it, which is recorded",
     "revocations.lift_revocation": "a part of the change that asks for it, which is recorded",
     "revocations.token_subject": "reads",
+    "settings.get_setting": "reads",
+    "settings.preview_setting": "reads",
+    "config_news.spread_config_news": "tells of a change that is recorded",
+    "config_news.where": "reads",
     "signing_keys.private_key": "reads",
     "tokens.exchange_assertion": "a token lives for minutes; its assertion is remembered until it expires",
     "tokens.issue_device_token": "writes nothing",

@@ -10,6 +10,7 @@ from mpac.portal.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonc
 from mpac.portal.models.provider_config import ProviderConfig
 from mpac.portal.models.psp import Psp
 from mpac.portal.models.revocation import Revocation
+from mpac.portal.models.setting import SettingChange, SettingValue
 from mpac.portal.models.signing_key import SigningKey
 from mpac.portal.models.store import Store
 from mpac.portal.models.user import User
@@ -30,6 +31,8 @@ __all__ = [
     "ProviderConfig",
     "Psp",
     "Revocation",
+    "SettingChange",
+    "SettingValue",
     "SigningKey",
     "Store",
     "User",

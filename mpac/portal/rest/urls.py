@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mpac.portal.rest import api_keys, devices, hierarchy, provider_configs, token
+from mpac.portal.rest import api_keys, devices, hierarchy, provider_configs, settings, token
 
 urlpatterns = [
     path("auth/token", token.TokenEndpoint.as_view()),
@@ -24,9 +24,18 @@ urlpatterns = [
     path("stores/<id:store_id>/devices", devices.StoreDevicesEndpoint.as_view()),
     path("devices/activate", devices.ActivateEndpoint.as_view()),
     path("devices/me", devices.OwnDeviceEndpoint.as_view()),
+    path("devices/me/config", settings.OwnConfigEndpoint.as_view()),
     path("devices/<str:device_id>", devices.DeviceEndpoint.as_view()),
     path("devices/<str:device_id>/activation-code", devices.ActivationCodeEndpoint.as_view()),
     path("devices/<str:device_id>/suspend", devices.SuspendEndpoint.as_view()),
     path("devices/<str:device_id>/resume", devices.ResumeEndpoint.as_view()),
     path("devices/<str:device_id>/revoke", devices.RevokeEndpoint.as_view()),
+    path("settings", settings.CatalogueEndpoint.as_view()),
+    path("settings/<str:level>/<str:owner>", settings.PlaceSettingsEndpoint.as_view()),
+    path("settings/<str:level>/<str:owner>/<str:setting>", settings.SettingEndpoint.as_view()),
+    path("settings/<str:level>/<str:owner>/<str:setting>/preview", settings.SettingPreviewEndpoint.as_view()),
+    path("settings/<str:level>/<str:owner>/<str:setting>/history", settings.SettingHistoryEndpoint.as_view()),
+    path(
+        "settings/<str:level>/<str:owner>/<str:setting>/rollback", settings.SettingRollBackEndpoint.as_view()
+    ),
 ]

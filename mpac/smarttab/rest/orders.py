@@ -1,13 +1,13 @@
 """Orders over HTTP."""
 
 from kernel import ids
-from kernel.rest import Answer, Page, Request, operation, paginate
+from kernel.rest import Answer, Page, Request, expected_version, operation, paginate
 from mpac.smarttab.db import atomic
 from mpac.smarttab.domain.states import OrderStatus
 from mpac.smarttab.dto import BillView, OrderView
 from mpac.smarttab.models import Order
 from mpac.smarttab.rest.bodies import CreateOrder, ListBills, ListOrders, PatchOrder
-from mpac.smarttab.rest.caller import caller_of, expected_version
+from mpac.smarttab.rest.caller import caller_of
 from mpac.smarttab.rest.endpoint import TERMINALS, SmarttabEndpoint
 from mpac.smarttab.selectors import orders as select
 from mpac.smarttab.selectors import views

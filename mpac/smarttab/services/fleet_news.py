@@ -1,0 +1,28 @@
+"""Telling terminals what portal has for them: new settings and commands. What it is, they read there."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kernel import ids
+from kernel.clock import rfc3339
+from mpac.smarttab.services.device_log import NewDeviceEvent, Notice, append_notices
+
+Device = Mapping[str, Any]
+
+
+def tell_config_changed(*, devices: Sequence[Device], now: dt.datetime) -> None:
+    """Tell these terminals that their settings changed, in the open transaction."""
+    append_notices(notices=[_notice(each, "config.changed", now=now) for each in devices], now=now)
+
+
+def _notice(device: Device, kind: str, *, now: dt.datetime, **more: Any) -> Notice:
+    """The event names its object and no values, for the log may be read much later."""
+    said = {"object": "device_config", "id": device["device_id"], "created_at": rfc3339(now)} | more
+    return Notice(
+        device_id=ids.decode("dev", device["device_id"]),
+        psp_id=device["psp_id"],
+        merchant_id=device["merchant_id"],
+        store_id=device["store_id"],
+        event=NewDeviceEvent(type=kind, data=said),
+    )
