@@ -30,9 +30,12 @@ INSERT = """
 """
 
 
-def publish(db: ContextDb, event: Event, *, now: dt.datetime) -> uuid.UUID:
-    """Write `event` to the outbox of `db` inside its open transaction and return the event's id."""
-    row = outbox_row(event, now=now)
+def publish(db: ContextDb, event: Event, *, now: dt.datetime, due_at: dt.datetime | None = None) -> uuid.UUID:
+    """Write `event` to the outbox of `db` inside its open transaction and return the event's id.
+
+    It is delivered at once, or not before `due_at`; later events of its aggregate wait for it.
+    """
+    row = outbox_row(event, now=due_at or now)
     db.execute(INSERT, row)
     if has_handlers(event.type):
         db.on_commit(lambda: wake_relay(db))

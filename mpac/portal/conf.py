@@ -8,11 +8,21 @@ ASSERTION_MAX_LIFETIME_S = 3600
 PROOF_MAX_LIFETIME_S = 300
 
 ACTIVATION_MAX_ATTEMPTS = 5
+# A terminal that a vendor announced is unpacked some day; whoever stands before it has its code.
+PREREGISTRATION_CODE_TTL_S = 30 * 86_400
+
+# Terminals are asked to report this often, are online for three times as long, and are missed after ten minutes.
+HEARTBEAT_EVERY_S = 60
+ONLINE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
+SILENT_AFTER_S = 10 * 60
+REPORT_SAMPLE_EVERY_S = 5 * 60
 
 # Keys and revocations are read again after this long, so a revocation works everywhere within it.
 TRUST_MAX_AGE_S = 2.0
 # When the database cannot be asked, what was last known is believed this long and no longer.
 TRUST_STALE_LIMIT_S = 5.0
+# By then the last token of a killed terminal is refused everywhere, and what it was let in with is done.
+KILL_SETTLED_S = 3 * TRUST_STALE_LIMIT_S
 API_KEY_CACHE_S = 3.0
 API_KEY_LAST_USED_STEP_S = 60
 

@@ -6,6 +6,9 @@ DomainError
 |   |-- CodeTaken             a code is unique in its parent
 |   |-- SerialNumberTaken     one living device a serial number and provider
 |   |-- ProviderConfigured    one configuration a store and provider
+|   |-- GroupNameTaken        one group a name and owner
+|   |-- GroupNotEmpty         terminals were put into it
+|   |-- AlreadyReplaced       a broken terminal is replaced once
 |   |-- EmailTaken            one person an address
 |   |-- ApiKeyEnded           a key that is withdrawn, expired or replaced is not rolled
 |   |-- IllegalTransition     the state does not lead there
@@ -37,6 +40,24 @@ class ProviderConfigured(Conflict):
     """The store has a configuration for this provider; change that one."""
 
     code = "provider_configured"
+
+
+class GroupNameTaken(Conflict):
+    """A group of this name exists here."""
+
+    code = "group_name_taken"
+
+
+class GroupNotEmpty(Conflict):
+    """Terminals are members of the group; take them out first."""
+
+    code = "group_not_empty"
+
+
+class AlreadyReplaced(Conflict):
+    """The terminal has been replaced."""
+
+    code = "already_replaced"
 
 
 class EmailTaken(Conflict):

@@ -5,6 +5,7 @@ snapshot through the api, so a late event never carries an old truth. Everything
 aggregate id, and with it one order. No event holds a secret.
 """
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -75,6 +76,45 @@ class DeviceStatusChanged(Event):
     from_status: str
     to_status: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceKilled(Event):
+    """A terminal is in wrong hands: whatever it has begun is to end. Said twice, at once and when its last token is refused
+    everywhere, for it may have begun something in between.
+    """
+
+    type: ClassVar[str] = "portal.device_killed"
+    device_id: str
+    reason: str
+    is_repeated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceReplaced(Event):
+    """A terminal took over the place of a broken one."""
+
+    type: ClassVar[str] = "portal.device_replaced"
+    device_id: str
+    replaced_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceSilent(Event):
+    """Nothing was heard of an active terminal for too long. Said once, until it is heard again."""
+
+    type: ClassVar[str] = "portal.device_silent"
+    device_id: str
+    last_heard_at: dt.datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceHeardAgain(Event):
+    """A terminal that had fallen silent reports again."""
+
+    type: ClassVar[str] = "portal.device_heard_again"
+    device_id: str
+    silent_since: dt.datetime
 
 
 @dataclass(frozen=True, kw_only=True)

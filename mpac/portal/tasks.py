@@ -5,6 +5,7 @@ import datetime as dt
 from kernel.jobs import job
 from mpac.portal.db import db
 from mpac.portal.services.cleanup import forget_expired
+from mpac.portal.services.heartbeats import find_silent_devices
 from mpac.portal.services.signing_keys import advance_rotation
 
 
@@ -19,3 +20,9 @@ def advance_key_rotation(*, now: dt.datetime) -> int:
 def forget_expired_proofs(*, now: dt.datetime) -> int:
     """Forget used assertions and revocations that can meet no valid token any more."""
     return forget_expired(now=now)
+
+
+@job("portal.find_silent_devices", every_s=60, db=db, at_once=1)
+def report_silent_devices(*, now: dt.datetime) -> int:
+    """Tell of active terminals that have not been heard of for too long."""
+    return find_silent_devices(now=now)

@@ -1,4 +1,4 @@
-"""How smarttab reacts to what the gateway learned and portal decided. Each handler parses an event and calls one service."""
+"""How smarttab reacts to news of the gateway and of portal. Each handler parses an event and calls one service."""
 
 import datetime as dt
 
@@ -11,7 +11,7 @@ from mpac.portal import events as portal
 from mpac.smarttab.db import db
 from mpac.smarttab.domain.states import LateDecision, PaymentStatus
 from mpac.smarttab.events import LatePaymentDecided
-from mpac.smarttab.services import fleet_news, outcomes
+from mpac.smarttab.services import fleet_news, gateway_payments, outcomes
 
 SOURCE = "smarttab"
 UNDECIDED = frozenset({"", "ask"})
@@ -108,6 +108,16 @@ def carry_late_decision(event: LatePaymentDecided, *, now: dt.datetime) -> None:
 def tell_config_changed(event: portal.ConfigReached, *, now: dt.datetime) -> None:
     """Terminals hold other settings than before: they are told to read them."""
     fleet_news.tell_config_changed(devices=event.devices, now=now)
+
+
+@handles(portal.DeviceKilled, db=db, consumer="smarttab.cancel_payments_of_killed", own_transaction=False)
+def cancel_payments_of_killed(event: portal.DeviceKilled, *, now: dt.datetime) -> None:
+    """A terminal is in wrong hands: what it has under way is called off."""
+    gateway_payments.cancel_payments_of(
+        scope=TenantScope(int(event.psp_id or 0), event.merchant_id),
+        device_id=ids.decode("dev", event.device_id),
+        now=now,
+    )
 
 
 GatewayFailure = (

@@ -86,15 +86,18 @@ def fill(value: Any, names: Mapping[str, Any]) -> Any:
         return names[value.key]
     if isinstance(value, dict):
         return {key: fill(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [fill(each, names) for each in value]
     return value
 
 
 def named(value: Any) -> Iterator[tuple[str, str]]:
     """The fields of a body or query that take a name, with the name they take."""
     for field, each in value.items() if isinstance(value, dict) else ():
-        if isinstance(each, Name):
-            yield field, each.key
-        yield from named(each)
+        for one in each if isinstance(each, list) else [each]:
+            if isinstance(one, Name):
+                yield field, one.key
+            yield from named(one)
 
 
 def fields_of(struct: type[msgspec.Struct] | None) -> Iterator[str]:

@@ -37,8 +37,10 @@ from mpac.portal import conf
 from mpac.portal.db import db as portal_db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.permissions import PERMISSIONS
+from mpac.portal.models import Device
 from mpac.portal.services import hierarchy, tokens
 from mpac.portal.services.api_keys import api_key_reader, issue_api_key
+from mpac.portal.services.heartbeats import record_heartbeat
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.verification import token_verifier
@@ -61,6 +63,7 @@ LEVEL_OF = {
     "psp_id": "psp",
     "merchant_id": "merchant",
     "merchant_code": "merchant",
+    "group_id": "merchant",
     "store_id": "store",
     "store_code": "store",
     "owner": "store",
@@ -246,6 +249,8 @@ def furnish(
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
     greet(http, partner)
+    names |= {"group_id": report_and_group(http, partner, registered.device)}
+    place.texts.append(("merchant", names["group_id"]))
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
@@ -276,6 +281,16 @@ def greet(http: Client, partner: Visitor) -> None:
     body = {"value": [names["store_code"]], "reason": names["store_code"]}
     answer = partner.call(http, "PUT", path, body, headers={"If-Match": "0"})
     assert answer.status_code == 200, answer.content
+
+
+def report_and_group(http: Client, partner: Visitor, device: Device) -> str:
+    """Let the terminal of a place say how it is, put it into a group of its merchant, and name the group."""
+    record_heartbeat(scope=SEED, device_id=device.id, report={"model": "A920"}, now=clock.now())
+    wanted = {"name": f"group {device.store_id}", "merchant_id": device.merchant_id}
+    group_id = str(partner.made(http, "/v1/device-groups", wanted)["id"])
+    path, body = f"/v1/device-groups/{group_id}/members", {"device_ids": [device.public_id]}
+    assert partner.call(http, "POST", path, body).status_code == 200
+    return group_id
 
 
 def listen(http: Client, partner: Visitor, intent_id: str, url: str) -> dict[str, Any]:

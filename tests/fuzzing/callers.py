@@ -20,7 +20,10 @@ from simulator.terminal.fleet import Fleet
 
 # These can end what the callers live on; aimed at it, they go to its twin.
 HURTFUL = frozenset(
-    {"merchants_update", "stores_update", "provider_configs_update", "devices_suspend", "devices_revoke"}
+    {
+        *("merchants_update", "stores_update", "provider_configs_update"),
+        *("devices_suspend", "devices_revoke", "devices_replace", "devices_kill"),
+    }
 )
 ELSEWHERE = 2**30
 LIFE_S = 60

@@ -11,10 +11,15 @@ from django.urls import reverse
 
 from kernel import clock
 from kernel.admin import SECRET, ConsoleAdmin, ConsoleSite
+from mpac.portal.db import atomic
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.roles import Role
+from mpac.portal.models import DeviceImport, Preregistration
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services.api_keys import issue_api_key
+from mpac.portal.services.device_groups import add_members, create_group
+from mpac.portal.services.heartbeats import record_heartbeat
+from mpac.portal.services.killing import kill_device
 from mpac.portal.services.people import create_user, grant_role, set_up_authenticator
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.settings import Change, set_setting
@@ -72,7 +77,23 @@ def filled(tenant, terminal):
     for name, value in (("receipt.copies", 2), ("network.wifi_password", "k-secret")):
         change = Change(actor="user:1")
         set_setting(scope=SEED, place=place, name=name, value=value, locked=False, change=change, now=now)
+    fill_fleet(tenant, terminal)
     return tenant
+
+
+def fill_fleet(tenant, terminal):
+    """A terminal that reported, joined a group and was stolen, one that is to come, and a list of others."""
+    now = clock.now()
+    record_heartbeat(scope=SEED, device_id=terminal.device_id, report={"model": "A920"}, now=now)
+    owner = {"psp_id": tenant.psp.id, "merchant_id": tenant.merchant.id}
+    group = create_group(scope=SEED, **owner, name="Front", selector={}, livemode=False, now=now)
+    add_members(scope=SEED, group_id=group.id, device_ids=[terminal.device_id], now=now)
+    kill_device(scope=SEED, device_id=terminal.device_id, actor="test", now=now)
+    with atomic(SEED):
+        Preregistration.objects.create(**owner, serial_number="SN-TO-COME", updated_at=now)
+        DeviceImport.objects.create(
+            **owner, created_by="test", content="", sha256="", status="checked", updated_at=now
+        )
 
 
 def change_list(model):

@@ -27,17 +27,21 @@ from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import CodeTaken
-from mpac.portal.models import ApiKey, Device, SigningKey, User
+from mpac.portal.models import ApiKey, Device, DeviceGroup, SigningKey, User
+from mpac.portal.selectors.device_groups import devices_in
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services import (
     activation,
     api_keys,
     demo,
     demo_accounts,
+    device_groups,
     devices,
     hierarchy,
+    killing,
     people,
     provider_configs,
+    replacement,
     revocations,
     settings,
     signing_keys,
@@ -84,6 +88,25 @@ class Stage:
         terminal = make_terminal(self.tenant.store)
         with atomic(SEED):
             return Device.objects.get(id=terminal.device_id)
+
+    def group(self, *devices: Device) -> DeviceGroup:
+        found = device_groups.create_group(
+            scope=SEED,
+            psp_id=None,
+            merchant_id=self.tenant.merchant.id,
+            name="East",
+            selector={},
+            livemode=False,
+            now=clock.now(),
+        )
+        if devices:
+            device_ids = [device.id for device in devices]
+            device_groups.add_members(scope=SEED, group_id=found.id, device_ids=device_ids, now=clock.now())
+        return found
+
+    def member(self, group: DeviceGroup) -> str:
+        with atomic(SEED):
+            return devices_in(group).get().public_id
 
     def configured(self) -> None:
         provider_configs.create_provider_config(
@@ -190,6 +213,31 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
         "setting.set",
         lambda s: (s.greeted("Hello", "Bye") or f"{setting_path(s)}/rollback", {"version": 1}),
     ),
+    "devices.kill": ("device.killed", lambda s: (f"/v1/devices/{s.active().public_id}/kill", {})),
+    "devices.update": ("device.changed", lambda s: (f"/v1/devices/{s.active().public_id}", {"name": "New"})),
+    "device_groups.create": ("device_group.created", lambda s: ("/v1/device-groups", {"name": "North"})),
+    "device_groups.update": (
+        "device_group.changed",
+        lambda s: (f"/v1/device-groups/{s.group().public_id}", {"name": "South"}),
+    ),
+    "device_groups.add_members": (
+        "device_group.members_added",
+        lambda s: (
+            f"/v1/device-groups/{s.group().public_id}/members",
+            {"device_ids": [s.active().public_id]},
+        ),
+    ),
+    "device_groups.remove_members": (
+        "device_group.members_removed",
+        lambda s: (
+            f"/v1/device-groups/{(group := s.group(s.active())).public_id}/members/remove",
+            {"device_ids": [s.member(group)]},
+        ),
+    ),
+    "device_groups.delete": (
+        "device_group.deleted",
+        lambda s: (f"/v1/device-groups/{s.group().public_id}", {}),
+    ),
 }
 # The version that some of them must have seen.
 SEEN = {"settings.set": "0", "settings.unset": "1", "settings.roll_back": "2"}
@@ -197,6 +245,14 @@ SEEN = {"settings.set": "0", "settings.unset": "1", "settings.roll_back": "2"}
 CHANGE_NOTHING = {
     "settings.preview": "only counts",
     "auth.token": "a token lives for minutes; its assertion is remembered until it expires",
+    "devices.heartbeat": "a terminal says how it is, every minute; its last report and samples are kept",
+}
+# Calls that do several things at once: all that is recorded, in order.
+SEVERAL = {
+    "devices.replace": (
+        ["device.revoked", "device.registered", "device.replaced"],
+        lambda s: (f"/v1/devices/{s.active().public_id}/replace", {"serial_number": "SN-NEW"}),
+    )
 }
 
 
@@ -239,7 +295,7 @@ FOR_PEOPLE = ("api_keys.",)
 
 
 def test_every_write_operation_is_entered():
-    assert set(METHODS) == set(OPERATIONS) | set(CHANGE_NOTHING)
+    assert set(METHODS) == set(OPERATIONS) | set(CHANGE_NOTHING) | set(SEVERAL)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -267,6 +323,24 @@ def test_is_left_by_every_write_operation(stage, api, name):
     assert (found["address"], found["user_agent"]) == ("127.0.0.1", "till/1.0")
     if name != "devices.activate":
         assert (found["actor_kind"], found["actor_id"]) == person
+    assert_hidden(stage)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_is_left_for_each_thing_that_one_call_does(stage, api, name):
+    actions, prepare = SEVERAL[name]
+    path, body = prepare(stage)
+    _, token = make_token(stage, platform=False, partner=True)
+    before = len(audited())
+    answer = api.generic(
+        METHODS[name].upper(),
+        path,
+        json.dumps(body),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    stage.hide(answer.json()["activation_code"])
+    assert [record["action"] for record in audited()[before:]] == actions
     assert_hidden(stage)
 
 
@@ -416,6 +490,46 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     "devices.suspend_device": (move(devices.suspend_device, Stage.active), ["device.suspended"]),
     "devices.resume_device": (move(devices.resume_device, suspended), ["device.suspended", "device.resumed"]),
     "devices.revoke_device": (move(devices.revoke_device, Stage.active), ["device.revoked"]),
+    "device_groups.create_group": (Stage.group, ["device_group.created"]),
+    "device_groups.update_group": (
+        lambda s: device_groups.update_group(
+            scope=SEED, group_id=s.group().id, name="North", now=clock.now()
+        ),
+        ["device_group.created", "device_group.changed"],
+    ),
+    "device_groups.add_members": (
+        lambda s: s.group(s.active()),
+        ["device_group.created", "device_group.members_added"],
+    ),
+    "device_groups.remove_members": (
+        lambda s: device_groups.remove_members(
+            scope=SEED, device_ids=[(d := s.active()).id], group_id=s.group(d).id, now=clock.now()
+        ),
+        ["device_group.members_added", "device_group.members_removed"],
+    ),
+    "device_groups.delete_group": (
+        lambda s: device_groups.delete_group(scope=SEED, group_id=s.group().id, now=clock.now()),
+        ["device_group.created", "device_group.deleted"],
+    ),
+    "device_groups.update_device": (
+        lambda s: device_groups.update_device(
+            scope=SEED, device_id=s.active().id, labels={"lane": "1"}, now=clock.now()
+        ),
+        ["device.changed"],
+    ),
+    "killing.kill_device": (move(killing.kill_device, Stage.active), ["device.killed"]),
+    "replacement.replace_device": (
+        lambda s: s.hide(
+            replacement.replace_device(
+                scope=SEED,
+                device_id=s.active().id,
+                serial_number="SN-NEW",
+                actor="test",
+                now=clock.now(),
+            ).activation_code
+        ),
+        ["device.revoked", "device.registered", "device.replaced"],
+    ),
     "hierarchy.create_psp": (
         lambda s: hierarchy.create_psp(scope=SEED, profile=make_profile(), now=clock.now()),
         ["psp.created"],
@@ -500,6 +614,9 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
 SILENT = {
     "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
     "cleanup.forget_expired": "removes what has lost its meaning by itself",
+    "devices.place_of": "reads",
+    "heartbeats.find_silent_devices": "tells of terminals that say nothing; nobody has changed anything",
+    "heartbeats.record_heartbeat": "a terminal says how it is, every minute; its last report and samples are kept",
     "revocations.revoke_tokens_of": "a part of the change that asks for it, which is recorded",
     "revocations.lift_revocation": "a part of the change that asks for it, which is recorded",
     "revocations.token_subject": "reads",

@@ -1,5 +1,6 @@
 """What smarttab does when the gateway has learned something, each time twice and in any order."""
 
+import datetime as dt
 import itertools
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from kernel import ids
 from kernel.handlers import handlers_of
 from mpac.pgw import events as gateway_events
+from mpac.portal.events import DeviceKilled
 from mpac.smarttab.db import atomic, db
 from mpac.smarttab.events import LatePaymentDecided
 from mpac.smarttab.models import Bill, DeviceEvent, Order, OutboxMessage, Payment, StateChange
@@ -224,3 +226,43 @@ def test_the_decision_is_carried_to_the_gateway_once(payment, gateway, now, deci
     deliver(decided, event_id=event_id, now=now)
     deliver(decided, event_id=event_id, now=now)
     assert [name for name, _ in gateway.calls if name == call] == [call]
+
+
+def killed(caller, payment):
+    return DeviceKilled(
+        aggregate_id="dev",
+        psp_id=payment.psp_id,
+        merchant_id=payment.merchant_id,
+        store_id=payment.store_id,
+        device_id=ids.encode("dev", caller.device_id),
+        reason="stolen",
+        is_repeated=False,
+    )
+
+
+def test_what_a_killed_terminal_had_under_way_is_called_off(caller, gateway, payment, now):
+    for _ in range(2):
+        deliver(killed(caller, payment), now=now)
+    assert state(caller) == ("cancelled", *OPEN_AGAIN)
+    assert [name for name, _ in gateway.calls if name == "cancel"] == ["cancel"]
+
+
+def test_what_was_paid_at_a_killed_terminal_meanwhile_stays(caller, gateway, payment, now):
+    gateway.cancelled = "succeeded"
+    deliver(killed(caller, payment), now=now)
+    assert state(caller) == PAID
+
+
+def test_what_another_terminal_has_under_way_goes_on(shop, caller, gateway, payment, now):
+    deliver(killed(shop.caller(), payment), now=now)
+    assert state(caller)[0] == "processing"
+
+
+def test_a_gateway_that_is_away_leaves_the_calling_off_to_the_resuming_job(caller, gateway, payment, now):
+    gateway.create_error = RuntimeError("away")
+    deliver(killed(caller, payment), now=now)
+    assert state(caller)[0] == "processing"
+    gateway.create_error = None
+    later = now + dt.timedelta(seconds=60)
+    assert gateway_payments.resume_payments(older_than=later, now=later) == 1
+    assert state(caller) == ("cancelled", *OPEN_AGAIN)

@@ -3,10 +3,14 @@
 from mpac.portal.models.api_key import ApiKey
 from mpac.portal.models.authenticator import Authenticator
 from mpac.portal.models.client_assertion import ClientAssertion
-from mpac.portal.models.device import Device, DeviceStatusChange
+from mpac.portal.models.device import Device, DeviceKill, DeviceStatusChange
+from mpac.portal.models.device_group import DeviceGroup, DeviceGroupMember
+from mpac.portal.models.device_import import DeviceImport
+from mpac.portal.models.device_report import DeviceReport, DeviceReportSample
 from mpac.portal.models.membership import Membership
 from mpac.portal.models.merchant import Merchant
 from mpac.portal.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
+from mpac.portal.models.preregistration import Preregistration
 from mpac.portal.models.provider_config import ProviderConfig
 from mpac.portal.models.psp import Psp
 from mpac.portal.models.revocation import Revocation
@@ -20,6 +24,12 @@ __all__ = [
     "Authenticator",
     "ClientAssertion",
     "Device",
+    "DeviceGroup",
+    "DeviceGroupMember",
+    "DeviceImport",
+    "DeviceKill",
+    "DeviceReport",
+    "DeviceReportSample",
     "DeviceStatusChange",
     "IdempotencyKey",
     "InboxEntry",
@@ -28,6 +38,7 @@ __all__ = [
     "Merchant",
     "Nonce",
     "OutboxMessage",
+    "Preregistration",
     "ProviderConfig",
     "Psp",
     "Revocation",

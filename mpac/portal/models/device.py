@@ -24,6 +24,8 @@ class Device(StoreModel):
     activation_expires_at = models.DateTimeField(null=True)
     activation_attempts = models.SmallIntegerField(default=0)
     activated_at = models.DateTimeField(null=True)
+    labels = models.JSONField(default=dict, help_text="what people sort terminals by: names and values")
+    replaces_id = models.UUIDField(null=True, help_text="the broken terminal whose place it took")
     updated_at = models.DateTimeField()
 
     rules = TableRules(tenant="store", transitions=TRANSITIONS, parents=(Parent("store_id", "stores"),))
@@ -37,6 +39,12 @@ class Device(StoreModel):
                 fields=["psp_id", "serial_number"],
                 condition=~models.Q(status=DeviceStatus.REVOKED),
                 name="portal_device_serial_number",
+            ),
+            # A broken terminal is replaced once.
+            models.UniqueConstraint(
+                fields=["psp_id", "merchant_id", "replaces_id"],
+                condition=models.Q(replaces_id__isnull=False),
+                name="portal_device_replaces",
             ),
             # Nobody asks for tokens without a key that was proved.
             models.CheckConstraint(
@@ -90,3 +98,25 @@ class DeviceStatusChange(StoreModel):
 
     def __str__(self) -> str:
         return f"{self.from_status} -> {self.to_status}"
+
+
+class DeviceKill(StoreModel):
+    """A terminal that was shut out at once because it is in wrong hands, and what it may still hold.
+
+    `unsent_records` and `last_sequence` are what it said last; None when it never said anything.
+    """
+
+    device = models.OneToOneField(Device, on_delete=models.PROTECT, db_constraint=False, related_name="kill")
+    actor = models.TextField()
+    reason = models.TextField(default="")
+    unsent_records = models.IntegerField(null=True)
+    last_sequence = models.BigIntegerField(null=True)
+    last_report_at = models.DateTimeField(null=True)
+
+    rules = TableRules(tenant="store", append_only=True, parents=(Parent("device_id", "devices"),))
+
+    class Meta(StoreModel.Meta):
+        db_table = "device_kills"
+
+    def __str__(self) -> str:
+        return f"{self.device_id} by {self.actor}"

@@ -1,19 +1,24 @@
 """Terminals over HTTP: registered and steered by their provider, activated and read by themselves."""
 
 from collections.abc import Callable
+from functools import partial
+
+from msgspec import UNSET
 
 from kernel import ids
 from kernel.errors import NotFound
 from kernel.rest import Endpoint, Page, Request, operation, paginate
 from mpac.portal.db import atomic, db
 from mpac.portal.models import Device
-from mpac.portal.rest import views
+from mpac.portal.rest import fleet_views, views
 from mpac.portal.rest.bodies import ActivateDevice, ChangeDeviceStatus, ListDevices, RegisterDevice
 from mpac.portal.rest.endpoint import PortalEndpoint
+from mpac.portal.rest.fleet_bodies import UpdateDevice
+from mpac.portal.rest.fleet_views import FleetDeviceView
 from mpac.portal.rest.views import ActivationView, DeviceView, OwnDeviceView, RegisteredDeviceView
-from mpac.portal.selectors.devices import get_device, list_devices
+from mpac.portal.selectors.devices import DeviceFilter, get_device, list_devices
 from mpac.portal.selectors.hierarchy import get_store
-from mpac.portal.services import devices
+from mpac.portal.services import device_groups, devices
 from mpac.portal.services.activation import activate_device
 
 READ, WRITE = "devices:read", "devices:write"
@@ -26,14 +31,17 @@ class StoreDevicesEndpoint(PortalEndpoint):
         "devices.list",
         summary="List a store's terminals",
         query=ListDevices,
-        response=Page[DeviceView],
+        response=Page[FleetDeviceView],
         permission=READ,
     )
-    def get(self, request: Request, query: ListDevices, store_id: int) -> Page[DeviceView]:
+    def get(self, request: Request, query: ListDevices, store_id: int) -> Page[FleetDeviceView]:
         scope = self.scope
         with atomic(scope):
             store = get_store(scope=scope, store_id=store_id)
-            return paginate(list_devices(store_id=store.id, status=query.status), query, views.device)
+            wanted = DeviceFilter(store_id=store.id, status=query.status)
+            return paginate(
+                list_devices(wanted, now=self.now), query, partial(fleet_views.fleet_device, now=self.now)
+            )
 
     @operation(
         "devices.register",
@@ -98,13 +106,31 @@ class DeviceEndpoint(PortalEndpoint):
 
     @operation(
         "devices.read",
-        summary="Read a terminal",
-        response=DeviceView,
+        summary="Read a terminal and its last report",
+        response=FleetDeviceView,
         permission=READ,
     )
-    def get(self, request: Request, device_id: str) -> DeviceView:
+    def get(self, request: Request, device_id: str) -> FleetDeviceView:
         scope = self.scope
-        return views.device(get_device(scope=scope, device_id=ids.decode("dev", device_id)))
+        device = get_device(scope=scope, device_id=ids.decode("dev", device_id))
+        return fleet_views.fleet_device(device, now=self.now)
+
+    @operation(
+        "devices.update",
+        summary="Change a terminal's name or labels",
+        body=UpdateDevice,
+        response=DeviceView,
+        permission=WRITE,
+    )
+    def patch(self, request: Request, body: UpdateDevice, device_id: str) -> DeviceView:
+        changed = device_groups.update_device(
+            scope=self.scope,
+            device_id=ids.decode("dev", device_id),
+            name=None if body.name is UNSET else body.name,
+            labels=None if body.labels is UNSET else body.labels,
+            now=self.now,
+        )
+        return views.device(changed)
 
 
 class ActivationCodeEndpoint(PortalEndpoint):

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from mpac.portal.rest import api_keys, devices, hierarchy, provider_configs, settings, token
+from mpac.portal.rest import (
+    api_keys,
+    device_groups,
+    devices,
+    fleet,
+    hierarchy,
+    provider_configs,
+    settings,
+    token,
+)
 
 urlpatterns = [
     path("auth/token", token.TokenEndpoint.as_view()),
@@ -22,9 +31,11 @@ urlpatterns = [
         provider_configs.ProviderConfigEndpoint.as_view(),
     ),
     path("stores/<id:store_id>/devices", devices.StoreDevicesEndpoint.as_view()),
+    path("devices", fleet.DevicesEndpoint.as_view()),
     path("devices/activate", devices.ActivateEndpoint.as_view()),
     path("devices/me", devices.OwnDeviceEndpoint.as_view()),
     path("devices/me/config", settings.OwnConfigEndpoint.as_view()),
+    path("devices/me/heartbeat", fleet.HeartbeatEndpoint.as_view()),
     path("devices/<str:device_id>", devices.DeviceEndpoint.as_view()),
     path("devices/<str:device_id>/activation-code", devices.ActivationCodeEndpoint.as_view()),
     path("devices/<str:device_id>/suspend", devices.SuspendEndpoint.as_view()),
@@ -38,4 +49,11 @@ urlpatterns = [
     path(
         "settings/<str:level>/<str:owner>/<str:setting>/rollback", settings.SettingRollBackEndpoint.as_view()
     ),
+    path("devices/<str:device_id>/replace", fleet.ReplaceEndpoint.as_view()),
+    path("devices/<str:device_id>/kill", fleet.KillEndpoint.as_view()),
+    path("devices/<str:device_id>/reports", fleet.ReportsEndpoint.as_view()),
+    path("device-groups", device_groups.GroupsEndpoint.as_view()),
+    path("device-groups/<str:group_id>", device_groups.GroupEndpoint.as_view()),
+    path("device-groups/<str:group_id>/members", device_groups.GroupMembersEndpoint.as_view()),
+    path("device-groups/<str:group_id>/members/remove", device_groups.RemoveMembersEndpoint.as_view()),
 ]

@@ -91,6 +91,8 @@ class DeviceView(View, kw_only=True):
     key_id: str | None
     activated_at: Instant | None
     activation_expires_at: Instant | None
+    labels: dict[str, str]
+    replaces: str | None
     object: Literal["device"] = "device"
 
 
@@ -230,6 +232,8 @@ def device(entry: Device) -> DeviceView:
         key_id=entry.key_id or None,
         activated_at=rfc3339(entry.activated_at) if entry.activated_at else None,
         activation_expires_at=rfc3339(code_expires_at) if code_expires_at else None,
+        labels=entry.labels,
+        replaces=ids.encode(DEVICE, entry.replaces_id) if entry.replaces_id else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +48,14 @@ def register_device(
     model: str,
     serial_number: str,
     livemode: bool,
+    labels: Mapping[str, str] | None = None,
+    replaces_id: uuid.UUID | None = None,
     now: dt.datetime,
 ) -> RegisteredDevice:
-    """Announce a terminal of a store. Raises Invalid, NotFound, ParentNotActive and SerialNumberTaken."""
+    """Announce a terminal of a store, in the place of another if it has one.
+
+    Raises Invalid, NotFound, ParentNotActive and SerialNumberTaken.
+    """
     serial_number = serial_number.strip()
     if not serial_number:
         raise Invalid(errors=[FieldError("serial_number", "required", "a serial number is required")])
@@ -65,6 +71,8 @@ def register_device(
             model=model.strip(),
             serial_number=serial_number,
             livemode=livemode,
+            labels=dict(labels or {}),
+            replaces_id=replaces_id,
             updated_at=now,
         )
         code = _new_code(device, now)
@@ -74,7 +82,7 @@ def register_device(
             if "serial_number" in str(error):
                 raise SerialNumberTaken from None
             raise
-        publish(db, DeviceRegistered(device_id=device.public_id, **_place(device)), now=now)
+        publish(db, DeviceRegistered(device_id=device.public_id, **place_of(device)), now=now)
         record(db, "device.registered", device, now=now)
     return RegisteredDevice(device, code)
 
@@ -147,7 +155,11 @@ def _move(
         elif before is DeviceStatus.ACTIVE:
             revoke_tokens_of(scope=scope, subject=device.public_id, psp_id=device.psp_id, now=now)
         event = DeviceStatusChanged(
-            device_id=device.public_id, from_status=before, to_status=target, reason=reason, **_place(device)
+            device_id=device.public_id,
+            from_status=before,
+            to_status=target,
+            reason=reason,
+            **place_of(device),
         )
         publish(db, event, now=now)
         moved = get_device(scope=scope, device_id=device_id)
@@ -169,7 +181,8 @@ def _new_code(device: Device, now: dt.datetime) -> str:
     return code
 
 
-def _place(device: Device) -> dict[str, Any]:
+def place_of(device: Device) -> dict[str, Any]:
+    """Whose a terminal is, as its events say."""
     return {
         "aggregate_id": device.public_id,
         "psp_id": device.psp_id,

@@ -120,6 +120,24 @@ def finish_cancellation(*, scope: TenantScope, payment_id: uuid.UUID, now: dt.da
     return _read(scope, payment_id)
 
 
+def cancel_payments_of(*, scope: TenantScope, device_id: uuid.UUID, now: dt.datetime) -> int:
+    """Call off what a terminal has under way; returns how many payments it were. Call it outside any transaction.
+
+    All are marked first, in one commit: what cannot be finished now is taken up by `resume_payments`. Money that came
+    meanwhile stays, as the gateway tells it.
+    """
+    with atomic(scope):
+        under_way = Payment.objects.filter(device_id=device_id, status=PaymentStatus.PROCESSING.value)
+        payment_ids = list(under_way.order_by("id").values_list("id", flat=True))
+        under_way.filter(cancel_requested_at=None).update(cancel_requested_at=now, updated_at=now)
+    for payment_id in payment_ids:
+        try:
+            finish_cancellation(scope=scope, payment_id=payment_id, now=now)
+        except Exception:  # one that cannot be called off now must not keep the others from it
+            logger.exception("payment could not be called off", payment=ids.encode("pay", payment_id))
+    return len(payment_ids)
+
+
 def apply_intent(
     *, scope: TenantScope, payment_id: uuid.UUID, intent: pgw.PaymentIntentDTO, now: dt.datetime
 ) -> None:

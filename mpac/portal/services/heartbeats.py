@@ -1,0 +1,132 @@
+"""Heartbeats: the last report of a terminal written over, one in five minutes kept, and who has fallen silent.
+
+One statement a heartbeat. A report that comes after a later one changes nothing.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from kernel import ids
+from kernel.clock import rfc3339
+from kernel.errors import NotFound
+from kernel.outbox import publish
+from kernel.tenancy import Scope, SystemScope
+from mpac.portal import conf
+from mpac.portal.db import atomic, db
+from mpac.portal.domain.reports import figures_of
+from mpac.portal.dto import Pending
+from mpac.portal.events import DeviceHeardAgain, DeviceSilent
+from mpac.portal.selectors.pending import get_pending
+
+BATCH = 500
+
+# A terminal that has not reported yet gets its row; never over one that somebody else has just made.
+_OPEN = """
+    INSERT INTO device_reports (device_id, psp_id, merchant_id, store_id, received_at, sampled_at, app_version, os_version,
+        printer, network, report)
+    SELECT id, psp_id, merchant_id, store_id, '-infinity', '-infinity', '', '', '', '', '{}' FROM devices
+    WHERE id = %(device_id)s
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+"""
+_WRITE = """
+    WITH known AS (
+        SELECT device_id, silent_since FROM device_reports WHERE device_id = %(device_id)s FOR UPDATE
+    ), written AS (
+        UPDATE device_reports r SET
+            received_at = %(now)s,
+            sampled_at = CASE WHEN r.sampled_at <= %(sample_before)s THEN %(now)s ELSE r.sampled_at END,
+            silent_since = NULL,
+            app_version = %(app_version)s,
+            app_version_code = %(app_version_code)s,
+            os_version = %(os_version)s,
+            battery_percent = %(battery_percent)s,
+            is_charging = %(is_charging)s,
+            printer = %(printer)s,
+            network = %(network)s,
+            unsent_records = COALESCE(%(unsent_records)s, r.unsent_records),
+            last_sequence = GREATEST(%(last_sequence)s, r.last_sequence),
+            clock_drift_ms = %(clock_drift_ms)s,
+            report = %(report)s
+        FROM known WHERE r.device_id = known.device_id AND r.received_at < %(now)s
+        RETURNING r.*, r.sampled_at = %(now)s AS is_sampled, known.silent_since AS was_silent_since
+    ), kept AS (
+        INSERT INTO device_report_samples (id, created_at, psp_id, merchant_id, store_id, device_id, report)
+        SELECT %(id)s, %(created_at)s, psp_id, merchant_id, store_id, device_id, report FROM written WHERE is_sampled
+    )
+    SELECT written.psp_id, written.merchant_id, written.store_id, was_silent_since
+    FROM known LEFT JOIN written USING (device_id)
+"""
+_FIND_SILENT = """
+    WITH found AS (
+        SELECT r.device_id FROM device_reports r JOIN devices d ON d.id = r.device_id
+        WHERE d.status = 'active' AND r.silent_since IS NULL AND r.received_at < %(before)s
+        LIMIT %(batch)s
+        FOR UPDATE OF r SKIP LOCKED
+    )
+    UPDATE device_reports r SET silent_since = %(now)s FROM found WHERE r.device_id = found.device_id
+    RETURNING r.device_id, r.psp_id, r.merchant_id, r.store_id, r.received_at
+"""
+
+
+def record_heartbeat(
+    *, scope: Scope, device_id: uuid.UUID, report: Mapping[str, Any], now: dt.datetime
+) -> Pending:
+    """Keep what a terminal says about itself; returns what waits for it. Raises NotFound."""
+    sample_id = ids.uuid7(at=now)
+    values = figures_of(report, now=now) | {
+        "device_id": device_id,
+        "now": now,
+        "sample_before": now - dt.timedelta(seconds=conf.REPORT_SAMPLE_EVERY_S),
+        "report": orjson.dumps(report, default=rfc3339, option=orjson.OPT_PASSTHROUGH_DATETIME).decode(),
+        "id": sample_id,
+        "created_at": ids.created_at_of(sample_id),
+    }
+    with atomic(scope):
+        written = db.execute(_WRITE, values)
+        if not written:
+            db.execute(_OPEN, values)
+            written = db.execute(_WRITE, values)
+        if not written:
+            raise NotFound
+        psp_id, merchant_id, store_id, was_silent_since = written[0]
+        if was_silent_since is not None:
+            again = DeviceHeardAgain(
+                device_id=ids.encode("dev", device_id),
+                silent_since=was_silent_since,
+                **_place(device_id, psp_id, merchant_id, store_id),
+            )
+            publish(db, again, now=now)
+        return get_pending(device_id=device_id)
+
+
+def find_silent_devices(*, now: dt.datetime) -> int:
+    """Tell of every active terminal that has not been heard of for too long, once; returns how many."""
+    told = 0
+    before = now - dt.timedelta(seconds=conf.SILENT_AFTER_S)
+    while True:
+        with atomic(SystemScope("upkeep")):
+            rows = db.execute(_FIND_SILENT, {"before": before, "now": now, "batch": BATCH})
+            for device_id, psp_id, merchant_id, store_id, received_at in rows:
+                event = DeviceSilent(
+                    device_id=ids.encode("dev", device_id),
+                    last_heard_at=received_at,
+                    **_place(device_id, psp_id, merchant_id, store_id),
+                )
+                publish(db, event, now=now)
+        told += len(rows)
+        if len(rows) < BATCH:
+            return told
+
+
+def _place(device_id: uuid.UUID, psp_id: int, merchant_id: int, store_id: int) -> dict[str, Any]:
+    return {
+        "aggregate_id": ids.encode("dev", device_id),
+        "psp_id": psp_id,
+        "merchant_id": merchant_id,
+        "store_id": store_id,
+    }
