@@ -19,7 +19,8 @@ class Principal:
     """An authenticated caller.
 
     `subject` is the caller's public identifier; tenant fields narrow what it may see; `livemode` keeps live and test data
-    apart; `intent_id` binds a client secret to its one payment intent; `actor` is who acts when the subject is impersonated.
+    apart; `intent_id` binds a client secret to its one payment intent; `user_id` is a person's; `actor` is who acts when the
+    subject is impersonated.
     """
 
     kind: Kind

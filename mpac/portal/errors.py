@@ -11,12 +11,22 @@ DomainError
 |   |-- AlreadyReplaced       a broken terminal is replaced once
 |   |-- EmailTaken            one person an address
 |   |-- ApiKeyEnded           a key that is withdrawn, expired or replaced is not rolled
+|   |-- PhoneNumberTaken      one person a number
+|   |-- LastAdministrator     somebody has to be left who can let others in
+|   |-- AlreadyInvited        one pending invitation an address, role and place
+|   |-- RoleNameTaken         one custom role a name and provider
+|   |-- RoleInUse             somebody has it, or is invited to it
+|   |-- VersionChanged        somebody else was faster
 |   |-- IllegalTransition     the state does not lead there
 |   `-- ParentNotActive       nothing new below something suspended or closed
 |-- Invalid
 |   |-- InvalidPublicKey      not an EC P-256 public key
 |   `-- InvalidProof          the proof does not show possession of the key
 `-- Forbidden
+    |-- BeyondOwnRights       nobody gives or takes what they do not hold
+    |-- OwnMembership         nobody changes their own roles
+    |-- InvitationRefused     one answer for a wrong, expired, used or withdrawn link
+    |-- ImpersonationRefused  not as this person, or not any more
     |-- ActivationRefused     one answer for a wrong, expired, used or blocked code
     `-- TokenRefused          rendered as RFC 6749 section 5.2 says
 """
@@ -72,6 +82,42 @@ class ApiKeyEnded(Conflict):
     code = "api_key_ended"
 
 
+class PhoneNumberTaken(Conflict):
+    """Another person has this telephone number."""
+
+    code = "phone_number_taken"
+
+
+class LastAdministrator(Conflict):
+    """This is the last person who can administer this place; appoint another one first."""
+
+    code = "last_administrator"
+
+
+class AlreadyInvited(Conflict):
+    """There is a pending invitation of this kind; send that one again, or withdraw it."""
+
+    code = "already_invited"
+
+
+class RoleNameTaken(Conflict):
+    """The provider has a role of this name."""
+
+    code = "role_name_taken"
+
+
+class RoleInUse(Conflict):
+    """Somebody has this role or is invited to it; withdraw it from them first."""
+
+    code = "role_in_use"
+
+
+class VersionChanged(Conflict):
+    """This was changed meanwhile; read it again."""
+
+    code = "version_changed"
+
+
 class IllegalTransition(Conflict):
     """The present status does not lead to the requested one."""
 
@@ -94,6 +140,30 @@ class InvalidProof(Invalid):
     """The proof does not show possession of the private key."""
 
     code = "invalid_proof"
+
+
+class BeyondOwnRights(Forbidden):
+    """Nobody can give or take away what they may not do themselves at that place."""
+
+    code = "beyond_own_rights"
+
+
+class OwnMembership(Forbidden):
+    """Nobody can change their own roles."""
+
+    code = "own_membership"
+
+
+class InvitationRefused(Forbidden):
+    """The link is not valid, has expired, was used or withdrawn, or the password is not that of the account."""
+
+    code = "invitation_refused"
+
+
+class ImpersonationRefused(Forbidden):
+    """This person cannot be impersonated here."""
+
+    code = "impersonation_refused"
 
 
 class ActivationRefused(Forbidden):

@@ -32,6 +32,7 @@ class Case:
 
 
 PSP, MERCHANT, STORE, PROVIDER = Name("psp_id"), Name("merchant_id"), Name("store_id"), Name("provider")
+ROLE = Name("role_id")
 REFERENCE, EVENT = Name("reference"), Name("event_id")
 INTENT = {"amount": 12550, "currency": "THB", "merchant_id": MERCHANT, "store_id": STORE, "method": "qr_code"}
 PROFILE = {"code": "NEW", "name": "New", "country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
@@ -72,6 +73,27 @@ CASES: dict[str, Case] = {
         body={"provider": "third", "credentials": {"api_key": "k"}}, public=frozenset({"provider"})
     ),
     "provider_configs.update": Case(body={"enabled": False}),
+    "users.list": Case(query={"email": Name("email")}, refusal=200),
+    "users.create": Case(body={"email": "new@example.com", "full_name": "New"}, refusal=403),
+    "users.read": READ,
+    "users.update": Case(body={"full_name": "New"}, refusal=403),
+    "users.delete": ACTION,
+    "users.me": LIST,
+    "users.update_me": Case(body={"full_name": "New"}, refusal=200),
+    "users.profile": LIST,
+    "users.update_profile": Case(body={"city": "New"}, refusal=200),
+    "users.preferences": LIST,
+    "users.update_preferences": Case(body={"marketing_emails_enabled": True}, refusal=200),
+    "memberships.list": READ,
+    "memberships.grant": Case(
+        body={"role": "custom", "role_id": ROLE, "merchant_id": MERCHANT, "store_id": STORE, "psp_id": PSP}
+    ),
+    "memberships.withdraw": ACTION,
+    "roles.list": LIST,
+    "roles.create": Case(body={"name": "New", "permissions": ["devices:read"], "psp_id": PSP}),
+    "roles.read": READ,
+    "roles.update": Case(body={"name": "New"}, headers={"If-Match": "1"}),
+    "roles.delete": ACTION,
     "devices.list": READ,
     "devices.register": Case(body={"name": "Till", "serial_number": "SN-NEW"}),
     "devices.activate": Case(
@@ -201,6 +223,10 @@ MISSING: dict[str, Any] = {
     "owner": 2_000_000_003,
     "setting": "receipt.header_lines",
     "group_id": ids.encode("dgr", ids.uuid7()),
+    "user_id": 2_000_000_004,
+    "membership_id": 2_000_000_005,
+    "role_id": ids.encode("role", ids.uuid7()),
+    "email": "nobody@example.org",
     "provider": "nowhere",
     "account": "NO-ACCOUNT",
     "reference": "NO-REFERENCE",
@@ -221,10 +247,12 @@ NAMING_FIELDS = frozenset(
         "provider",
         "provider_name",
         "retry_of",
+        "role_id",
     }
 )
 NAMING_FILTERS = NAMING_FIELDS | {
     "actor",
+    "email",
     "event_id",
     "group",
     "object_id",
@@ -267,6 +295,8 @@ PLAIN_FIELDS = frozenset(
         "tax_number",
         "website",
         "activation_code",
+        "address_line1",
+        "address_line2",
         "after",
         "amount",
         "api_key_encrypted",
@@ -290,10 +320,13 @@ PLAIN_FIELDS = frozenset(
         "currency",
         "cursor",
         "customer_id",
+        "date_of_birth",
         "deleted",
         "description",
         "discount",
         "discounts",
+        "email",
+        "email_notifications_enabled",
         "enabled",
         "event_types",
         "expires_in",
@@ -311,10 +344,16 @@ PLAIN_FIELDS = frozenset(
         "longitude",
         "manufacturer",
         "measured_at",
+        "first_name",
+        "full_name",
+        "language",
+        "last_name",
+        "marketing_emails_enabled",
         "merchant_code",
         "merchants",
         "metadata",
         "method",
+        "minutes",
         "model",
         "modifiers",
         "name",
@@ -329,6 +368,10 @@ PLAIN_FIELDS = frozenset(
         "payment_token",
         "percent",
         "position",
+        "password",
+        "permissions",
+        "phone_number",
+        "preferred_currency",
         "price",
         "printer",
         "product_id",
@@ -346,10 +389,15 @@ PLAIN_FIELDS = frozenset(
         "security_patch",
         "selector",
         "sent_at",
+        "push_notifications_enabled",
+        "role",
+        "secret",
         "serial_number",
         "service_charge",
         "signal_dbm",
         "sku",
+        "sms_notifications_enabled",
+        "state",
         "status",
         "storage",
         "store_code",
@@ -358,6 +406,7 @@ PLAIN_FIELDS = frozenset(
         "tax_code",
         "temperature_c",
         "tendered",
+        "ticket",
         "time_zone",
         "tip",
         "total_bytes",
@@ -369,6 +418,7 @@ PLAIN_FIELDS = frozenset(
         "value",
         "version",
         "version_code",
+        "writes",
     }
 )
 # URLs that are not endpoints of the API, and may be read by anybody.

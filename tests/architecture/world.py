@@ -36,13 +36,18 @@ from mpac.pgw.services.refunds import NewRefund, refund_intent
 from mpac.portal import conf
 from mpac.portal.db import db as portal_db
 from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.permissions import PERMISSIONS
+from mpac.portal.domain.roles import Role
 from mpac.portal.models import Device
 from mpac.portal.services import hierarchy, tokens
 from mpac.portal.services.api_keys import api_key_reader, issue_api_key
+from mpac.portal.services.custom_roles import create_custom_role
 from mpac.portal.services.heartbeats import record_heartbeat
+from mpac.portal.services.people import grant_role
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.trust import trust_reader
+from mpac.portal.services.users import register_user
 from mpac.portal.services.verification import token_verifier
 from mpac.smarttab.selectors import stores
 from mpac.sync.services.mirror import copy_merchant
@@ -61,6 +66,7 @@ LEVELS = ("psp", "merchant", "store", "object")
 LEVEL_OF = {
     "api_key_id": "psp",
     "psp_id": "psp",
+    "role_id": "psp",
     "merchant_id": "merchant",
     "merchant_code": "merchant",
     "group_id": "merchant",
@@ -162,7 +168,7 @@ def build(http: Client) -> World:
         partner,
         Visitor("home's device", "device", home, device_token(home), "object"),
         Visitor("home's customer", "intent", home, home.names["client_secret"], "object"),
-        Visitor("the platform's operator", "person", home, person_token(scopes=["platform"]), "object"),
+        Visitor("the platform's operator", "person", home, operator_token(home), "object"),
         Visitor("a service", "service", home, shares="object"),
     ]
     visitors = [
@@ -240,6 +246,7 @@ def furnish(
         "activation_code": registered.activation_code,
         "hook_url": f"https://{code.lower()}.example.com/hook",
     }
+    names |= employ(where, code)
     place = Place(names, [])
     device = Visitor(code, "device", place, device_token(place))
     order = device.made(
@@ -266,10 +273,12 @@ def furnish(
         **listen(http, partner, intent["id"], names["hook_url"]),
     }
     private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "refund_id", "client_secret")
+    private += ("email",)
     private += ("dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
     place.texts.append(("psp", names["api_key_id"]))
+    place.texts.append(("psp", names["role_id"]))
     place.texts.extend(("store", text) for text in (store.code, store.name))
     return place
 
@@ -291,6 +300,31 @@ def report_and_group(http: Client, partner: Visitor, device: Device) -> str:
     path, body = f"/v1/device-groups/{group_id}/members", {"device_ids": [device.public_id]}
     assert partner.call(http, "POST", path, body).status_code == 200
     return group_id
+
+
+def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
+    """A manager of a store, a role that its provider made, and somebody for tokens to name."""
+    now = clock.now()
+    email = f"manager@{code.lower()}.example.com"
+    user = register_user(scope=SEED, email=email, full_name=f"{code} manager", now=now)
+    membership = grant_role(scope=SEED, user=user, role=Role.STORE_MANAGER, now=now, **where)
+    caller = register_user(scope=SEED, email=f"caller@{code.lower()}.example.net", full_name="", now=now)
+    role = create_custom_role(
+        scope=SEED,
+        by=Person(caller.pk, EVERYTHING),
+        psp_id=where["psp_id"],
+        name=f"{code} role",
+        description="",
+        permissions=["devices:read"],
+        now=now,
+    )
+    return {
+        "user_id": user.pk,
+        "membership_id": membership.pk,
+        "role_id": role.public_id,
+        "email": email,
+        "caller_id": caller.pk,
+    }
 
 
 def listen(http: Client, partner: Visitor, intent_id: str, url: str) -> dict[str, Any]:
@@ -365,14 +399,21 @@ def device_token(place: Place) -> str:
     return tokens.issue_device_token(client, now=clock.now())
 
 
-def person_token(place: Place | None = None, *levels: str, scopes: list[str] | None = None) -> str:
+def operator_token(place: Place) -> str:
+    return person_token(scopes=["platform"], user_id=place.names["caller_id"])
+
+
+def person_token(
+    place: Place | None = None, *levels: str, scopes: list[str] | None = None, user_id: int = 0
+) -> str:
     """An access token of a person who may do everything down to the named levels of a place."""
+    user_id = user_id or (place.names["caller_id"] if place else 1)
     now, signer = clock.now(), trust_reader.at(clock.now()).signer
     where = {level: place.names[level] for level in levels} if place else {}
     claims = {
         "iss": conf.issuer(),
         "aud": conf.issuer(),
-        "sub": "user:1",
+        "sub": f"user:{user_id}",
         "nbf": int(now.timestamp()),
         "exp": int((now + dt.timedelta(minutes=15)).timestamp()),
         "jti": str(ids.uuid7(at=now)),

@@ -13,10 +13,12 @@ from kernel import clock
 from kernel.admin import SECRET, ConsoleAdmin, ConsoleSite
 from mpac.portal.db import atomic
 from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
-from mpac.portal.models import DeviceImport, Preregistration
+from mpac.portal.models import DeviceImport, Impersonation, Invitation, Preregistration
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services.api_keys import issue_api_key
+from mpac.portal.services.custom_roles import create_custom_role
 from mpac.portal.services.device_groups import add_members, create_group
 from mpac.portal.services.heartbeats import record_heartbeat
 from mpac.portal.services.killing import kill_device
@@ -24,6 +26,7 @@ from mpac.portal.services.people import create_user, grant_role, set_up_authenti
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.settings import Change, set_setting
 from mpac.portal.services.signing_keys import ensure_signing_key
+from mpac.portal.services.users import register_user, update_preferences, update_profile
 from tests.portal.factories import SEED, make_store, make_tenant, make_terminal, register
 
 PASSWORD = "correct horse battery"
@@ -59,6 +62,40 @@ def staff(tenant):
     return sign_in(*make_person(Role.PSP_ADMIN, psp_id=tenant.psp.id))[0]
 
 
+def fill_people(tenant):
+    """Somebody with a profile, a role of the provider's own, an invitation and an impersonation."""
+    now = clock.now()
+    one, other = (
+        register_user(scope=SEED, email=f"{name}@example.org", full_name=name, now=now) for name in "ab"
+    )
+    update_profile(user_id=one.pk, changes={"city": "Bangkok"}, now=now)
+    update_preferences(user_id=one.pk, changes={"marketing_emails_enabled": True}, now=now)
+    create_custom_role(
+        scope=SEED,
+        by=Person(one.pk, EVERYTHING),
+        psp_id=tenant.psp.id,
+        name="Fleet",
+        description="",
+        permissions=["devices:read"],
+        now=now,
+    )
+    times = {"created_at": now, "updated_at": now, "expires_at": now}
+    with atomic(SEED):
+        Invitation.objects.create(
+            psp_id=tenant.psp.id, email="c@example.org", role=Role.AUDITOR, invited_by=one, **times
+        )
+        Impersonation.objects.create(
+            psp_id=tenant.psp.id,
+            impersonator=one,
+            target=other,
+            reason="help",
+            ticket="T-1",
+            minutes=1,
+            status="active",
+            **times,
+        )
+
+
 @pytest.fixture
 def filled(tenant, terminal):
     """Something on every page."""
@@ -78,6 +115,7 @@ def filled(tenant, terminal):
         change = Change(actor="user:1")
         set_setting(scope=SEED, place=place, name=name, value=value, locked=False, change=change, now=now)
     fill_fleet(tenant, terminal)
+    fill_people(tenant)
     return tenant
 
 

@@ -24,27 +24,31 @@ from mpac.audit.models import AuditEvent
 from mpac.portal import conf, services
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import CodeTaken
-from mpac.portal.models import ApiKey, Device, DeviceGroup, SigningKey, User
+from mpac.portal.models import ApiKey, CustomRole, Device, DeviceGroup, Membership, SigningKey, User
 from mpac.portal.selectors.device_groups import devices_in
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services import (
     activation,
     api_keys,
+    custom_roles,
     demo,
     demo_accounts,
     device_groups,
     devices,
     hierarchy,
     killing,
+    memberships,
     people,
     provider_configs,
     replacement,
     revocations,
     settings,
     signing_keys,
+    users,
 )
 from mpac.portal.services.settings import Change
 from tests.architecture.routes import ENDPOINTS, declared
@@ -149,6 +153,47 @@ class Stage:
             scope=SEED, email="a@example.com", password=PASSWORD, full_name="A", now=clock.now()
         )
 
+    def caller(self) -> User:
+        """Whoever calls; the tenant has an administrator besides."""
+        return users.register_user(
+            scope=SEED, email="caller@example.com", full_name="Caller", now=clock.now()
+        )
+
+    def as_admin(self) -> Person:
+        return Person(self.admin().pk, EVERYTHING)
+
+    def admin(self) -> User:
+        """The provider's administrator."""
+        found = User.objects.filter(email="admin@example.com").first()
+        if found is None:
+            found = users.register_user(
+                scope=SEED, email="admin@example.com", full_name="Admin", now=clock.now()
+            )
+            self.grant(found, Role.PSP_ADMIN, psp_id=self.tenant.psp.id)
+        return found
+
+    def grant(self, user: User, role: Role, **levels: int) -> Membership:
+        return people.grant_role(scope=SEED, user=user, role=role, now=clock.now(), **levels)
+
+    def employee(self) -> Membership:
+        """Somebody who may do something here."""
+        user = users.register_user(scope=SEED, email="b@example.com", full_name="B", now=clock.now())
+        store = self.tenant.store
+        return self.grant(
+            user, Role.CASHIER, psp_id=store.psp_id, merchant_id=store.merchant_id, store_id=store.id
+        )
+
+    def role(self) -> CustomRole:
+        return custom_roles.create_custom_role(
+            scope=SEED,
+            by=self.as_admin(),
+            psp_id=self.tenant.psp.id,
+            name="Fleet",
+            description="",
+            permissions=["devices:read"],
+            now=clock.now(),
+        )
+
 
 # --- over HTTP --------------------------------------------------------------------------------------------------------
 
@@ -192,6 +237,38 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     "api_keys.create": ("api_key.issued", lambda _s: ("/v1/api-keys", {"name": "server", "mode": "test"})),
     "api_keys.roll": ("api_key.rolled", lambda s: (f"/v1/api-keys/{s.key().public_id}/roll", {})),
     "api_keys.revoke": ("api_key.revoked", lambda s: (f"/v1/api-keys/{s.key().public_id}/revoke", {})),
+    "users.create": (
+        "user.created",
+        lambda _s: ("/v1/users", {"email": "c@example.com", "full_name": "C"}),
+    ),
+    "users.update": ("user.changed", lambda s: (f"/v1/users/{s.person().pk}", {"full_name": "New"})),
+    "users.delete": ("membership.withdrawn", lambda s: (f"/v1/users/{s.employee().user_id}", {})),
+    "users.update_me": ("user.changed", lambda _s: ("/v1/users/me", {"full_name": "New"})),
+    "users.update_profile": (
+        "user_profile.changed",
+        lambda _s: ("/v1/users/me/profile", {"city": "Bangkok"}),
+    ),
+    "users.update_preferences": (
+        "user_preferences.changed",
+        lambda _s: ("/v1/users/me/preferences", {"marketing_emails_enabled": True}),
+    ),
+    "memberships.grant": (
+        "membership.granted",
+        lambda s: (
+            f"/v1/users/{s.employee().user_id}/memberships",
+            {"role": "merchant_admin", "merchant_id": s.tenant.merchant.id},
+        ),
+    ),
+    "memberships.withdraw": (
+        "membership.withdrawn",
+        lambda s: (f"/v1/users/{(held := s.employee()).user_id}/memberships/{held.pk}", {}),
+    ),
+    "roles.create": (
+        "role.created",
+        lambda _s: ("/v1/roles", {"name": "R", "permissions": ["devices:read"]}),
+    ),
+    "roles.update": ("role.changed", lambda s: (f"/v1/roles/{s.role().public_id}", {"name": "New"})),
+    "roles.delete": ("role.deleted", lambda s: (f"/v1/roles/{s.role().public_id}", {})),
     "devices.register": (
         "device.registered",
         lambda s: (f"/v1/stores/{s.tenant.store.id}/devices", {"name": "T", "serial_number": "SN-9"}),
@@ -240,7 +317,7 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     ),
 }
 # The version that some of them must have seen.
-SEEN = {"settings.set": "0", "settings.unset": "1", "settings.roll_back": "2"}
+SEEN = {"roles.update": "1", "settings.set": "0", "settings.unset": "1", "settings.roll_back": "2"}
 # Calls that change nothing that lasts, and why.
 CHANGE_NOTHING = {
     "settings.preview": "only counts",
@@ -290,8 +367,9 @@ def stage(database) -> Stage:
     return Stage(make_tenant())
 
 
-# What servers' keys do not reach.
-FOR_PEOPLE = ("api_keys.",)
+# What servers' keys do not reach, and what the platform's operators do alone.
+FOR_PEOPLE = ("api_keys.", "users.", "memberships.", "roles.", "invitations.", "impersonations.")
+FOR_OPERATORS = ("psps.", "users.create", "users.update")
 
 
 def test_every_write_operation_is_entered():
@@ -303,7 +381,7 @@ def test_is_left_by_every_write_operation(stage, api, name):
     action, prepare = OPERATIONS[name]
     path, body = prepare(stage)
     person, token = make_token(
-        stage, platform=name.startswith("psps."), partner=not name.startswith(FOR_PEOPLE)
+        stage, platform=name.startswith(FOR_OPERATORS), partner=not name.startswith(FOR_PEOPLE)
     )
     before = len(audited())
     answer = api.generic(
@@ -346,10 +424,12 @@ def test_is_left_for_each_thing_that_one_call_does(stage, api, name):
 
 def make_token(stage: Stage, *, platform: bool, partner: bool) -> tuple[tuple[str, str], str]:
     """A caller: an operator of the platform or a provider's person by a token, or a provider's server by its key."""
+    caller = stage.caller()
     if platform:
-        return ("person", "user:1"), person_token(scopes=["platform"])
+        return ("person", f"user:{caller.pk}"), person_token(scopes=["platform"], user_id=caller.pk)
     if not partner:
-        return ("person", "user:1"), person_token(Place({"psp_id": stage.tenant.psp.id}, []), "psp_id")
+        names = {"psp_id": stage.tenant.psp.id}
+        return ("person", f"user:{caller.pk}"), person_token(Place(names, []), "psp_id", user_id=caller.pk)
     secret = make_api_key(stage.tenant.psp)
     stage.hide(secret)
     with atomic(SEED):
@@ -375,6 +455,59 @@ def call_grant(stage: Stage) -> None:
     for _ in range(2):  # the second changes nothing
         people.grant_role(
             scope=SEED, user=user, role=Role.PSP_ADMIN, psp_id=stage.tenant.psp.id, now=clock.now()
+        )
+
+
+def call_update_user(stage: Stage) -> None:
+    user_id, by = stage.person().pk, stage.as_admin()
+    for changes in ({"full_name": "New"}, {"is_active": False}, {"is_active": True}):
+        for _ in range(2):  # the second changes nothing
+            users.update_user(scope=SEED, by=by, user_id=user_id, changes=changes, now=clock.now())
+
+
+def call_own_account(stage: Stage) -> None:
+    changes = {"phone_number": "+66812345678"}
+    users.update_own_account(user_id=stage.person().pk, changes=changes, now=clock.now())
+
+
+def call_profile(stage: Stage) -> None:
+    users.update_profile(user_id=stage.person().pk, changes={"city": "Bangkok"}, now=clock.now())
+
+
+def call_preferences(stage: Stage) -> None:
+    changes = {"marketing_emails_enabled": True}
+    users.update_preferences(user_id=stage.person().pk, changes=changes, now=clock.now())
+
+
+def call_membership(stage: Stage) -> None:
+    by, held = stage.as_admin(), stage.employee()
+    for _ in range(2):  # the second changes nothing
+        memberships.grant_membership(
+            scope=SEED,
+            by=by,
+            user_id=held.user_id,
+            wanted=memberships.Wanted(role=Role.PSP_ADMIN, psp_id=stage.tenant.psp.id),
+            now=clock.now(),
+        )
+
+
+def call_withdraw(stage: Stage) -> None:
+    by, held = stage.as_admin(), stage.employee()
+    memberships.withdraw_membership(
+        scope=SEED, by=by, user_id=held.user_id, membership_id=held.pk, now=clock.now()
+    )
+
+
+def call_remove(stage: Stage) -> None:
+    by, held = stage.as_admin(), stage.employee()
+    memberships.remove_user(scope=SEED, by=by, user_id=held.user_id, now=clock.now())
+
+
+def call_update_role(stage: Stage) -> None:
+    role, by = stage.role(), stage.as_admin()
+    for version in (1, 2):  # the second changes nothing
+        custom_roles.update_custom_role(
+            scope=SEED, by=by, role_id=role.pk, version=version, name="New", now=clock.now()
         )
 
 
@@ -563,6 +696,24 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
             *("user.password_set", "authenticator.removed", "authenticator.set_up"),
         ],
     ),
+    "users.register_user": (Stage.caller, ["user.created"]),
+    "users.update_user": (call_update_user, ["user.changed", "user.deactivated", "user.reactivated"]),
+    "users.update_own_account": (call_own_account, ["user.created", "user.changed"]),
+    "users.update_profile": (call_profile, ["user.created", "user_profile.changed"]),
+    "users.update_preferences": (call_preferences, ["user.created", "user_preferences.changed"]),
+    "memberships.grant_membership": (call_membership, ["membership.granted", "membership.granted"]),
+    "memberships.admit": (call_membership, ["membership.granted", "membership.granted"]),
+    "memberships.withdraw_membership": (call_withdraw, ["membership.withdrawn"]),
+    "memberships.remove_user": (call_remove, ["membership.withdrawn", "user.deactivated"]),
+    "memberships.deactivate": (call_remove, ["membership.withdrawn", "user.deactivated"]),
+    "custom_roles.create_custom_role": (Stage.role, ["role.created"]),
+    "custom_roles.update_custom_role": (call_update_role, ["role.created", "role.changed"]),
+    "custom_roles.delete_custom_role": (
+        lambda s: custom_roles.delete_custom_role(
+            scope=SEED, role_id=s.role().pk, by=s.as_admin(), now=clock.now()
+        ),
+        ["role.created", "role.deleted"],
+    ),
     "provider_configs.create_provider_config": (call_create_config, ["provider_config.created"]),
     "provider_configs.update_provider_config": (
         call_update_config,
@@ -617,6 +768,10 @@ SILENT = {
     "devices.place_of": "reads",
     "heartbeats.find_silent_devices": "tells of terminals that say nothing; nobody has changed anything",
     "heartbeats.record_heartbeat": "a terminal says how it is, every minute; its last report and samples are kept",
+    "memberships.appoint": "writes nothing",
+    "revocations.refuse_earlier_tokens_of": "a part of the change that asks for it, which is recorded",
+    "users.get_preferences": "reads",
+    "users.get_profile": "reads",
     "revocations.revoke_tokens_of": "a part of the change that asks for it, which is recorded",
     "revocations.lift_revocation": "a part of the change that asks for it, which is recorded",
     "revocations.token_subject": "reads",

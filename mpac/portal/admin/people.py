@@ -7,7 +7,16 @@ from django.http import HttpRequest
 from kernel.admin import console_scope
 from kernel.tenancy import SystemScope
 from mpac.portal.admin.base import WHERE, PortalAdmin, PortalPlatformAdmin
-from mpac.portal.models import Authenticator, Membership, User
+from mpac.portal.models import (
+    Authenticator,
+    CustomRole,
+    Impersonation,
+    Invitation,
+    Membership,
+    User,
+    UserPreferences,
+    UserProfile,
+)
 
 
 @admin.register(User)
@@ -45,3 +54,57 @@ class AuthenticatorAdmin(PortalPlatformAdmin):
     list_select_related = ("user",)
     search_fields = ("user__email",)
     ordering = ("-id",)
+
+
+@admin.register(CustomRole)
+class CustomRoleAdmin(PortalAdmin):
+    """Roles that providers made."""
+
+    kind = "role"
+    list_display = ("id", "name", "description", "version", "updated_at", "psp_id")
+    search_fields = ("name", "description")
+    ordering = ("-id",)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(PortalAdmin):
+    """Roles that wait for somebody to take them."""
+
+    kind = "inv"
+    list_display = ("id", "email", "role", "status", "expires_at", "sent_at", "invited_by", *WHERE)
+    list_select_related = ("invited_by",)
+    list_filter = ("status", "role", "created_at")
+    search_fields = ("email", "full_name")
+    ordering = ("-id",)
+
+
+@admin.register(Impersonation)
+class ImpersonationAdmin(PortalAdmin):
+    """Who acted as whom, and why."""
+
+    kind = "imp"
+    list_display = ("id", "impersonator", "target", "ticket", "writes", "status", "expires_at", *WHERE)
+    list_select_related = ("impersonator", "target")
+    list_filter = ("status", "writes", "in_console", "created_at")
+    search_fields = ("ticket", "reason", "impersonator__email", "target__email")
+    ordering = ("-id",)
+
+
+@admin.register(UserProfile)
+class UserProfileAdmin(PortalPlatformAdmin):
+    """What people say about themselves."""
+
+    list_display = ("user", "first_name", "last_name", "country", "language", "updated_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "first_name", "last_name")
+    ordering = ("-user_id",)
+
+
+@admin.register(UserPreferences)
+class UserPreferencesAdmin(PortalPlatformAdmin):
+    """What people want to be told."""
+
+    list_display = ("user", "email_notifications_enabled", "marketing_emails_enabled", "updated_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email",)
+    ordering = ("-user_id",)

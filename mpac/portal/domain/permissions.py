@@ -1,6 +1,7 @@
 """Everything that somebody may be allowed to do, each under one name: what roles are made of and what tokens and keys carry.
 
-A name says what is touched and how: `devices:write`. Who may do it, and where, is for roles and memberships to say.
+A name says what is touched and how: `devices:write`; those with a dot are of the gateway's pages in the console. Who may do
+it, and where, is for roles and memberships to say. Looking around in the console needs a role there and no name.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ class Permission:
     meaning: str
     for_keys: bool = True
     delicate: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Whether it allows to see something and nothing else."""
+        return self.name.endswith((":read", ".read_notices", ":enter"))
+
+
+def _in_console(name: str, meaning: str, *, delicate: bool = True) -> Permission:
+    return Permission(name=name, meaning=meaning, for_keys=False, delicate=delicate)
 
 
 _ALL = (
@@ -54,12 +64,26 @@ _ALL = (
     Permission(
         name="impersonation:approve", meaning="let somebody act as somebody", for_keys=False, delicate=True
     ),
+    Permission(name="impersonation:read", meaning="see who acted as whom", for_keys=False),
+    Permission(name="console:enter", meaning="enter the console, and look around in it", for_keys=False),
+    _in_console("pgw.publish_routing", "say which provider takes a payment"),
+    _in_console("pgw.switch_breakers", "take a provider out of use and back", delicate=False),
+    _in_console("pgw.move_money", "take, let go and give back money by hand"),
+    _in_console("pgw.settle_refunds", "agree that a refund by hand was sent"),
+    _in_console("pgw.settle_attempts", "say how an attempt ended when nobody answers"),
+    _in_console("pgw.ask_providers", "ask a provider again", delicate=False),
+    _in_console("pgw.resend_webhooks", "tell a provider's servers again", delicate=False),
+    _in_console("pgw.switch_endpoints", "switch a provider's webhook endpoints off and on"),
+    _in_console("pgw.read_notices", "read word for word what banks and wallets wrote", delicate=False),
+    _in_console("pgw.replay_notices", "take a stored notice in again"),
+    _in_console("pgw.import_statements", "import a bank's statement"),
+    _in_console("pgw.settle_exceptions", "close what statements and payments disagree about"),
 )
 PERMISSIONS: dict[str, Permission] = {permission.name: permission for permission in _ALL}
 KEY_SCOPES = tuple(permission.name for permission in _ALL if permission.for_keys)
 
 _EVERYTHING = frozenset(PERMISSIONS)
-_READING = frozenset(name for name in PERMISSIONS if name.endswith(":read"))
+_READING = frozenset(name for name, permission in PERMISSIONS.items() if permission.reads)
 _STORE = frozenset(
     {
         *(
@@ -71,6 +95,7 @@ _STORE = frozenset(
             "commands:send",
         ),
         *("settings:read", "settings:write", "apps:read", "payments:read", "payments:write", "people:read"),
+        "console:enter",
     }
 )
 _MERCHANT = _STORE | {
@@ -80,6 +105,8 @@ _MERCHANT = _STORE | {
     "rollouts:write",
     "people:write",
     "audit:read",
+    *("hierarchy:write", "settings:lock", "rollouts:write", "people:write", "audit:read"),
+    *("pgw.publish_routing", "pgw.move_money", "pgw.import_statements", "pgw.settle_exceptions"),
 }
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {

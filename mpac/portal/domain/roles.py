@@ -12,6 +12,7 @@ class Role(StrEnum):
     STORE_MANAGER = "store_manager"  # one store
     CASHIER = "cashier"  # sells at one store; no console
     AUDITOR = "auditor"  # reads, wherever the membership says
+    CUSTOM = "custom"  # what a provider made of named permissions, wherever the membership says
 
 
 # How far down a membership of each role must be pinned: (psp, merchant, store).
@@ -23,29 +24,13 @@ REQUIRED_LEVELS: dict[Role, tuple[bool, bool, bool]] = {
     Role.CASHIER: (True, True, True),
 }
 
-CONSOLE_ROLES = frozenset(Role) - {Role.CASHIER}
-
-# What somebody in the console may do beyond looking, and in which roles. Looking needs no entry.
-CONSOLE_PERMISSIONS: dict[str, frozenset[Role]] = {
-    "pgw.publish_routing": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
-    "pgw.switch_breakers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    "pgw.move_money": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
-    "pgw.settle_refunds": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    "pgw.settle_attempts": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    "pgw.ask_providers": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    "pgw.resend_webhooks": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    "pgw.switch_endpoints": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    # What payers' banks and wallets wrote, word for word.
-    "pgw.read_notices": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.AUDITOR}),
-    "pgw.replay_notices": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN}),
-    "pgw.import_statements": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
-    "pgw.settle_exceptions": frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN, Role.MERCHANT_ADMIN}),
-}
+# Roles that may be pinned to any level below the platform.
+ANYWHERE = frozenset({Role.AUDITOR, Role.CUSTOM})
 
 
 def fits(role: Role, *, psp_id: int | None, merchant_id: int | None, store_id: int | None) -> bool:
-    """Whether a membership of `role` may be pinned to these levels; an auditor may be pinned anywhere below a PSP."""
+    """Whether a membership of `role` may be pinned to these levels; some may be pinned anywhere below a PSP."""
     levels = (psp_id is not None, merchant_id is not None, store_id is not None)
-    if role is Role.AUDITOR:
+    if role in ANYWHERE:
         return levels in {(True, False, False), (True, True, False), (True, True, True)}
     return levels == REQUIRED_LEVELS[role]

@@ -3,14 +3,18 @@
 from mpac.portal.models.api_key import ApiKey
 from mpac.portal.models.authenticator import Authenticator
 from mpac.portal.models.client_assertion import ClientAssertion
+from mpac.portal.models.custom_role import CustomRole
 from mpac.portal.models.device import Device, DeviceKill, DeviceStatusChange
 from mpac.portal.models.device_group import DeviceGroup, DeviceGroupMember
 from mpac.portal.models.device_import import DeviceImport
 from mpac.portal.models.device_report import DeviceReport, DeviceReportSample
+from mpac.portal.models.impersonation import Impersonation
+from mpac.portal.models.invitation import Invitation
 from mpac.portal.models.membership import Membership
 from mpac.portal.models.merchant import Merchant
 from mpac.portal.models.plumbing import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
 from mpac.portal.models.preregistration import Preregistration
+from mpac.portal.models.profile import UserPreferences, UserProfile
 from mpac.portal.models.provider_config import ProviderConfig
 from mpac.portal.models.psp import Psp
 from mpac.portal.models.revocation import Revocation
@@ -23,6 +27,7 @@ __all__ = [
     "ApiKey",
     "Authenticator",
     "ClientAssertion",
+    "CustomRole",
     "Device",
     "DeviceGroup",
     "DeviceGroupMember",
@@ -32,7 +37,9 @@ __all__ = [
     "DeviceReportSample",
     "DeviceStatusChange",
     "IdempotencyKey",
+    "Impersonation",
     "InboxEntry",
+    "Invitation",
     "JobRun",
     "Membership",
     "Merchant",
@@ -47,4 +54,6 @@ __all__ = [
     "SigningKey",
     "Store",
     "User",
+    "UserPreferences",
+    "UserProfile",
 ]

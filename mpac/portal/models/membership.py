@@ -8,7 +8,10 @@ from django.db import models
 from kernel import clock
 from kernel.models import TenantManager, choices, choices_check
 from kernel.schema import Parent, TableRules
+from mpac.portal.domain.authority import Grant, Place
+from mpac.portal.domain.permissions import ROLE_PERMISSIONS
 from mpac.portal.domain.roles import Role
+from mpac.portal.models.custom_role import CustomRole
 
 _PLATFORM = models.Q(psp_id__isnull=True, merchant_id__isnull=True, store_id__isnull=True)
 _PSP = models.Q(psp_id__isnull=False, merchant_id__isnull=True, store_id__isnull=True)
@@ -25,13 +28,21 @@ class Membership(models.Model):
     merchant_id = models.IntegerField(null=True)
     store_id = models.IntegerField(null=True)
     role = models.TextField(choices=choices(Role))
+    custom_role = models.ForeignKey(
+        CustomRole, on_delete=models.PROTECT, null=True, related_name="memberships"
+    )
     created_at = models.DateTimeField(default=clock.now)
 
     objects: ClassVar[Any] = TenantManager()
     rules = TableRules(
         tenant="optional",
         deletable=True,
-        parents=(Parent("psp_id", "psps"), Parent("merchant_id", "merchants"), Parent("store_id", "stores")),
+        parents=(
+            Parent("psp_id", "psps"),
+            Parent("merchant_id", "merchants"),
+            Parent("store_id", "stores"),
+            Parent("custom_role_id", "roles"),
+        ),
     )
 
     class Meta:
@@ -41,8 +52,8 @@ class Membership(models.Model):
             choices_check("role", Role, "portal_membership_role"),
             # The same role twice at the same place would have to be taken away twice.
             models.UniqueConstraint(
-                fields=["psp_id", "merchant_id", "store_id", "user", "role"],
-                name="portal_membership_once",
+                fields=["psp_id", "merchant_id", "store_id", "user", "role", "custom_role"],
+                name="portal_membership_once_each",
                 nulls_distinct=False,
             ),
             # A role holds at its own level: a merchant's administrator without a merchant would be everybody's.
@@ -51,13 +62,35 @@ class Membership(models.Model):
                 | (models.Q(role=Role.PSP_ADMIN) & _PSP)
                 | (models.Q(role=Role.MERCHANT_ADMIN) & _MERCHANT)
                 | (models.Q(role__in=[Role.STORE_MANAGER, Role.CASHIER]) & _STORE)
-                | (models.Q(role=Role.AUDITOR) & (_PSP | _MERCHANT | _STORE)),
+                | (models.Q(role__in=[Role.AUDITOR, Role.CUSTOM]) & (_PSP | _MERCHANT | _STORE)),
                 name="portal_membership_level",
+            ),
+            # A provider's own role is named, and nothing else is.
+            models.CheckConstraint(
+                condition=(models.Q(role=Role.CUSTOM) & models.Q(custom_role__isnull=False))
+                | (~models.Q(role=Role.CUSTOM) & models.Q(custom_role__isnull=True)),
+                name="portal_membership_custom",
             ),
         )
 
     def __str__(self) -> str:
         return str(self.role)
+
+    @property
+    def place(self) -> Place:
+        """Where it holds."""
+        return Place(self.psp_id, self.merchant_id, self.store_id)
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What it allows."""
+        if self.custom_role is not None:
+            return self.custom_role.allowed
+        return ROLE_PERMISSIONS[Role(self.role)]
+
+    def as_grant(self) -> Grant:
+        """What it allows, and where."""
+        return Grant(self.place, self.permissions)
 
     def covers(self, row: Any) -> bool:
         """Whether a row, of any context, lies at this membership's level or below it."""

@@ -14,7 +14,7 @@ from kernel.origin import acting
 from kernel.schema import TableRules
 from kernel.tenancy import Scope, SystemScope, TenantScope, current_scope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.roles import CONSOLE_PERMISSIONS, CONSOLE_ROLES, Role
+from mpac.portal.domain.roles import Role
 from mpac.portal.models.membership import Membership
 
 
@@ -37,8 +37,12 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
     id = models.AutoField(primary_key=True)
     email = models.EmailField(unique=True)
     full_name = models.TextField(default="")
+    phone_number = models.TextField(default="", blank=True)
     is_active = models.BooleanField(default=True)
+    email_verified_at = models.DateTimeField(null=True)
+    deactivated_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(default=clock.now)
 
     objects: ClassVar[UserManager] = UserManager()
     rules = TableRules(tenant=None, reason="a person may be a member of several tenants")
@@ -52,6 +56,12 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
         constraints = (
             # One person an address, whatever its capitals: it is kept in small letters.
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="portal_user_email_lower"),
+            # A number that two people have would reach the wrong one.
+            models.UniqueConstraint(
+                fields=["phone_number"],
+                condition=~models.Q(phone_number=""),
+                name="portal_user_phone_number",
+            ),
         )
 
     def __str__(self) -> str:
@@ -101,16 +111,18 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
         held: tuple[Membership, ...] | None = self.__dict__.get("_memberships_held")
         if held is None:
             with atomic(SystemScope("authentication")):
-                held = tuple(Membership.objects.filter(user_id=self.pk).order_by("id"))
+                rows = Membership.objects.filter(user_id=self.pk).select_related("custom_role")
+                held = tuple(rows.order_by("id"))
             self.__dict__["_memberships_held"] = held
         return held
 
     @property
     def is_staff(self) -> bool:
         """Whether this person may enter the console at all."""
-        return self.is_active and any(
-            membership.role in CONSOLE_ROLES for membership in self.memberships_held()
-        )
+        return self.is_active and bool(self._console_memberships())
+
+    def _console_memberships(self) -> list[Membership]:
+        return [held for held in self.memberships_held() if "console:enter" in held.permissions]
 
     @property
     def is_platform_operator(self) -> bool:
@@ -126,7 +138,7 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
             return SystemScope("console")
         if not self.is_staff:
             return None
-        return widest_scope([held for held in self.memberships_held() if held.role in CONSOLE_ROLES])
+        return widest_scope(self._console_memberships())
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """Whoever may enter the console may look; what may be done in it, and to this row, hangs on role and level."""
@@ -134,8 +146,9 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
             return False
         if perm.rpartition(".")[2].startswith("view_"):
             return True
-        may = CONSOLE_PERMISSIONS.get(perm, frozenset())
-        return any(held.role in may and (obj is None or held.covers(obj)) for held in self.memberships_held())
+        return any(
+            perm in held.permissions and (obj is None or held.covers(obj)) for held in self.memberships_held()
+        )
 
     def has_perms(self, perm_list: list[str], obj: Any = None) -> bool:
         return all(self.has_perm(perm, obj) for perm in perm_list)

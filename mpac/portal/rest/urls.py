@@ -8,9 +8,11 @@ from mpac.portal.rest import (
     devices,
     fleet,
     hierarchy,
+    memberships,
     provider_configs,
     settings,
     token,
+    users,
 )
 
 urlpatterns = [
@@ -19,6 +21,18 @@ urlpatterns = [
     path("api-keys/<str:api_key_id>", api_keys.ApiKeyEndpoint.as_view()),
     path("api-keys/<str:api_key_id>/roll", api_keys.RollApiKeyEndpoint.as_view()),
     path("api-keys/<str:api_key_id>/revoke", api_keys.RevokeApiKeyEndpoint.as_view()),
+    path("users", users.UsersEndpoint.as_view()),
+    path("users/me", users.OwnUserEndpoint.as_view()),
+    path("users/me/profile", users.OwnProfileEndpoint.as_view()),
+    path("users/me/preferences", users.OwnPreferencesEndpoint.as_view()),
+    path("users/<id:user_id>/memberships", memberships.MembershipsEndpoint.as_view()),
+    path(
+        "users/<id:user_id>/memberships/<id:membership_id>",
+        memberships.MembershipEndpoint.as_view(),
+    ),
+    path("users/<id:user_id>", users.UserEndpoint.as_view()),
+    path("roles", memberships.RolesEndpoint.as_view()),
+    path("roles/<str:role_id>", memberships.RoleEndpoint.as_view()),
     path("psps", hierarchy.PspsEndpoint.as_view()),
     path("psps/<id:psp_id>", hierarchy.PspEndpoint.as_view()),
     path("merchants", hierarchy.MerchantsEndpoint.as_view()),

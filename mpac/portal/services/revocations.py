@@ -3,7 +3,7 @@
 import datetime as dt
 
 from kernel.audit import Subject, record
-from kernel.tenancy import Scope
+from kernel.tenancy import Scope, TenantScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.models import Revocation
@@ -21,6 +21,24 @@ def lift_revocation(*, scope: Scope, subject: str, now: dt.datetime) -> None:
     """Accept tokens of `subject` again that are issued from now on; older ones stay refused."""
     with atomic(scope):
         Revocation.objects.filter(subject=subject, lifted_at__isnull=True).update(lifted_at=now)
+
+
+def refuse_earlier_tokens_of(*, scope: Scope, user_id: int, now: dt.datetime) -> None:
+    """Refuse all tokens that a person, or somebody in their name, was issued until now; joins the open transaction.
+
+    It locks the person's row, as issuing does, and takes the time after that: a token that is issued meanwhile either sees
+    the change or is refused.
+    """
+    with atomic(scope):
+        db.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", [user_id])
+        (row,) = db.execute("SELECT greatest(%s, clock_timestamp())", [now])
+        Revocation.objects.create(
+            psp_id=scope.psp_id if isinstance(scope, TenantScope) else None,
+            subject=f"user:{user_id}",
+            revoked_at=now,
+            lifted_at=row[0],
+            expires_at=now + _longest_life(),
+        )
 
 
 def revoke_token(*, scope: Scope, jti: str, psp_id: int | None, now: dt.datetime) -> None:

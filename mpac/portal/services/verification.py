@@ -104,7 +104,7 @@ def _verified(kid: str, claims: dict[str, Any], now: dt.datetime) -> VerifiedTok
     if dt.datetime.fromtimestamp(claims["nbf"], dt.UTC) > now + dt.timedelta(seconds=1):
         msg = "not valid yet"
         raise ValueError(msg)
-    store_ids = claims["store_ids"]
+    store_ids, act = claims["store_ids"], claims.get("act") or {}
     principal = Principal(
         kind=claims["kind"],
         subject=claims["sub"],
@@ -114,15 +114,24 @@ def _verified(kid: str, claims: dict[str, Any], now: dt.datetime) -> VerifiedTok
         device_id=ids.decode("dev", claims["device_id"]) if claims["device_id"] else None,
         scopes=frozenset(claims["scope"].split()),
         livemode=claims["livemode"],
-        actor=(claims.get("act") or {}).get("sub", ""),
+        user_id=_user_id(claims["sub"]) if claims["kind"] == "person" else None,
+        actor=act.get("sub", ""),
     )
     # The jti is a UUIDv7: its millisecond says when the token was issued more exactly than `iat` can.
     issued_at = ids.created_at_of(uuid.UUID(claims["jti"]))
-    return VerifiedToken(principal, kid, _subjects(principal, claims["jti"]), issued_at, expires_at)
+    subjects = _subjects(principal, claims["jti"], act.get("impersonation", ""))
+    return VerifiedToken(principal, kid, subjects, issued_at, expires_at)
 
 
-def _subjects(principal: Principal, jti: str) -> tuple[str, ...]:
+def _user_id(subject: str) -> int:
+    """The number in `user:5`. Raises ValueError."""
+    return int(subject.removeprefix("user:"))
+
+
+def _subjects(principal: Principal, jti: str, impersonation: str) -> tuple[str, ...]:
+    """The names under which a token can be revoked. One in another's name goes with either person, and by its own."""
     subjects = [principal.subject, token_subject(jti), f"psp:{principal.psp_id}"]
+    subjects.extend(name for name in (principal.actor, impersonation) if name)
     if principal.merchant_id is not None:
         subjects.append(f"merchant:{principal.merchant_id}")
     subjects.extend(f"store:{store_id}" for store_id in principal.store_ids or ())
