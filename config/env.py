@@ -121,6 +121,28 @@ def traces_endpoint() -> str:
     return str(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
 
 
+def packages_storage(folder: Path) -> dict[str, Any]:
+    """Where packages of apps are kept: `folder`, or the bucket `MPAC_PACKAGES_BUCKET` of S3 or of what speaks like it at
+    `MPAC_PACKAGES_ENDPOINT`, with the credentials that boto3 finds.
+    """
+    bucket = env.str("MPAC_PACKAGES_BUCKET", default="")
+    if not bucket:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(folder), "file_permissions_mode": 0o600},
+        }
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": env.str("MPAC_PACKAGES_ENDPOINT", default="") or None,
+            "region_name": env.str("MPAC_PACKAGES_REGION", default="") or None,
+            "signature_version": "s3v4",
+            "object_parameters": {"ContentType": "application/vnd.android.package-archive"},
+        },
+    }
+
+
 def path(name: str, default: str) -> Path:
     """An absolute path."""
     return Path(env.str(name, default=default)).absolute()

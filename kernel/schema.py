@@ -40,6 +40,8 @@ POLICIES: dict[str, str] = {
 }
 # What may be written, where that is less than what is seen.
 CHECKS: dict[str, str] = {"inherited": POLICIES["store"]}
+# What is the platform's own and published: seen by every tenant, written by none.
+SHARED = "psp_id IS NULL AND coalesce(current_setting('app.psp_id', true), '') <> ''"
 TENANT_COLUMNS = ("psp_id", "merchant_id", "store_id")
 
 
@@ -62,11 +64,13 @@ class TableRules:
     `transitions` is the table of legal steps of `status_field`. `append_only` rows are never changed; only `deletable`
     rows may be removed by the runtime role. `sealed` names the columns with sealed secrets, which the model's
     `sealed_for()` binds to its row.
+    Rows of a `shared` table that have no provider are the platform's, and may be read by every tenant.
     A partition whose every row is older than `keep` is dropped, but for one with a row that meets `keep_while`.
     """
 
     tenant: Tenant | None
     reason: str = ""
+    shared: bool = False
     append_only: bool = False
     deletable: bool = False
     partitioned: bool = False
@@ -149,25 +153,37 @@ def secure(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
     """Enable and force row-level security with the tenant policy, on a table or on one of its partitions."""
     if rules.tenant is None:
         return
-    policy = POLICIES[rules.tenant]
-    check = CHECKS.get(rules.tenant, policy)
-    law = policy if check == policy else policy + check
-    mark = "mpac:" + hashlib.sha256(law.encode()).hexdigest()[:16]
     cursor.execute(
-        "SELECT c.relrowsecurity AND c.relforcerowsecurity, obj_description(p.oid, 'pg_policy')"
-        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN pg_policy p ON p.polrelid = c.oid AND p.polname = 'tenant'"
-        " WHERE n.nspname = %s AND c.relname = %s",
+        "SELECT c.relrowsecurity AND c.relforcerowsecurity"
+        " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
         [schema, table],
     )
-    forced, have = cursor.fetchone()
-    name = f'"{schema}"."{table}"'
-    if not forced:
-        cursor.execute(f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    if have != mark:
-        cursor.execute(f"DROP POLICY IF EXISTS tenant ON {name}")
-        cursor.execute(f"CREATE POLICY tenant ON {name} USING ({policy}) WITH CHECK ({check})")
-        cursor.execute(f"COMMENT ON POLICY tenant ON {name} IS '{mark}'")
+    if not cursor.fetchone()[0]:
+        cursor.execute(
+            f'ALTER TABLE "{schema}"."{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY'
+        )
+    policy = POLICIES[rules.tenant]
+    check = CHECKS.get(rules.tenant, policy)
+    _policy(cursor, schema, table, "tenant", f"USING ({policy}) WITH CHECK ({check})")
+    if rules.shared:
+        _policy(cursor, schema, table, "shared", f"FOR SELECT USING ({SHARED})")
+
+
+def _policy(cursor: Cursor, schema: str, table: str, name: str, law: str) -> None:
+    """One policy, made anew when its law has changed."""
+    mark = "mpac:" + hashlib.sha256(law.encode()).hexdigest()[:16]
+    cursor.execute(
+        "SELECT obj_description(p.oid, 'pg_policy') FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s AND p.polname = %s",
+        [schema, table, name],
+    )
+    if cursor.fetchone() == (mark,):
+        return
+    where = f'"{schema}"."{table}"'
+    cursor.execute(f"DROP POLICY IF EXISTS {name} ON {where}")
+    cursor.execute(f"CREATE POLICY {name} ON {where} {law}")
+    cursor.execute(f"COMMENT ON POLICY {name} ON {where} IS '{mark}'")
 
 
 def _children(cursor: Cursor, schema: str, table: str) -> list[str]:

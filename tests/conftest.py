@@ -7,6 +7,7 @@ import os
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import Client
 
@@ -120,6 +121,15 @@ def api(database) -> Client:
 def logs():
     """Log as the processes do: scrubbed JSON lines."""
     configure_logging()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages(tmp_path_factory):
+    """Where this worker keeps packages of apps."""
+    folder = tmp_path_factory.mktemp("packages")
+    settings.MPAC_PACKAGES_DIR = folder
+    settings.STORAGES["packages"]["OPTIONS"]["location"] = str(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from config.env import (
     env,
     key_encryption_keys,
     monitor_login,
+    packages_storage,
     path,
     service_keys,
     traces_endpoint,
@@ -205,6 +206,13 @@ MPAC_WEB_THREADS = env.int("MPAC_WEB_THREADS", default=6)  # as deploy/process s
 MPAC_WEB_PROCESSES = env.int("MPAC_WEB_PROCESSES", default=2)
 MPAC_MAX_BODY_BYTES = env.int("MPAC_MAX_BODY_BYTES", default=256 * 1024)
 MPAC_MAX_SERVICE_BODY_BYTES = env.int("MPAC_MAX_SERVICE_BODY_BYTES", default=4 * 1024 * 1024)
+MPAC_MAX_PACKAGE_BYTES = env.int("MPAC_MAX_PACKAGE_BYTES", default=256 * 1024 * 1024)
+MPAC_PACKAGES_DIR = path("MPAC_PACKAGES_DIR", f"{MPAC_STATE_DIR}/packages")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "packages": packages_storage(MPAC_PACKAGES_DIR),
+}
 PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 
 REDIS_URL = env.str("REDIS_URL")

@@ -5,6 +5,7 @@ the one way in which answers become JSON.
 import datetime as dt
 import json
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
 
 import msgspec
@@ -29,6 +30,7 @@ Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})
 PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
 NUL = "\x00"
 NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+CHUNK_BYTES = 256 * 1024
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 JSON = re.compile(r'application/json( *; *charset="?utf-8"?)?', re.IGNORECASE)
 
@@ -100,6 +102,30 @@ def read_body(request: HttpRequest, *, limit: int) -> bytes:
         raise TooLarge
     request.mpac_body = raw  # type: ignore[attr-defined]
     return raw
+
+
+def stream_body(request: HttpRequest, *, media_type: str, limit: int) -> Iterator[bytes]:
+    """The body of a streamed operation, in chunks as it comes. Raises UnsupportedMediaType, TooLarge, and Invalid when it
+    does not come to its end.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if request.content_type != media_type or encoding != "identity":
+        raise UnsupportedMediaType(f"The request body must be {media_type}, without a content encoding.")
+    declared = request.META.get("CONTENT_LENGTH") or "0"
+    if not declared.isdigit() or int(declared) > limit:
+        raise TooLarge
+    source = request.META["wsgi.input"] if "HTTP_TRANSFER_ENCODING" in request.META else request
+    taken = 0
+    try:
+        while chunk := source.read(CHUNK_BYTES):
+            taken += len(chunk)
+            if taken > limit:
+                raise TooLarge
+            yield chunk
+    except (OSError, RawPostDataException):
+        raise Invalid("The request body could not be read.", code="unreadable_body") from None
+    if taken < int(declared):
+        raise Invalid("The request body ended before its declared length.", code="unreadable_body")
 
 
 def decode_body(raw: bytes, request: HttpRequest, cls: type[S]) -> S:

@@ -142,12 +142,13 @@ class Endpoint(APIView):
         """The declared body and query of the operation; what is not declared is refused."""
         arguments: dict[str, Any] = {}
         operation = self.operation
-        if request.method in bodies.METHODS_WITH_BODY:
+        takes_body = request.method in bodies.METHODS_WITH_BODY and not operation.streamed
+        if takes_body:
             limit = operation.max_body_bytes or settings.MPAC_MAX_BODY_BYTES
             self.raw_body = bodies.read_body(request, limit=limit)
         if operation.raw:
             return arguments
-        if request.method in bodies.METHODS_WITH_BODY:
+        if takes_body:
             body = bodies.decode_body(self.raw_body, request, operation.body or bodies.Nothing)
             if operation.body is not None:
                 arguments["body"] = body

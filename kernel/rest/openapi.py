@@ -68,6 +68,9 @@ class OperationSchema(AutoSchema):
         return operation
 
     def _request_body(self, declared: Operation) -> dict[str, Any]:
+        if declared.streamed:
+            file = {"type": "string", "format": "binary"}
+            return {"required": True, "content": {declared.request_media_type: {"schema": file}}}
         if declared.raw and declared.body is None:
             return {"required": False, "content": {"*/*": {"schema": {"type": "string"}}}}
         kind = declared.body or Nothing

@@ -32,6 +32,7 @@ class Operation:
     request_media_type: str
     max_body_bytes: int | None
     raw: bool
+    streamed: bool
     if_match: bool
     if_none_match: bool
     headers: tuple[str, ...]
@@ -55,6 +56,7 @@ def operation(
     request_media_type: str = "application/json",
     max_body_bytes: int | None = None,
     raw: bool = False,
+    streamed: bool = False,
     if_match: bool = False,
     if_none_match: bool = False,
     headers: tuple[str, ...] = (),
@@ -66,10 +68,10 @@ def operation(
     key to the method (a hot path that writes key and effect in one statement). `callers` overrides those of the class.
     `permission` is what the credential of a partner or person must carry, and `reach` the level that they must stand for as
     a whole. Whoever acts in another's name writes only where a permission says so.
-    Without a `body` nothing but an empty object is taken; `raw` leaves body and query to the method. `if_match` asks for
-    the version in If-Match, `if_none_match` spares the answer whom If-None-Match says has it; `headers` are those that the
-    answer bears besides everybody's. `error_response` is the JSON form of 400 and 401 where a standard asks for another
-    one than the problem document; the method renders it.
+    Without a `body` nothing but an empty object is taken; `raw` leaves body and query to the method, `streamed` a body
+    that is a file. `if_match` asks for the version in If-Match, `if_none_match` spares the answer whom If-None-Match says
+    has it; `headers` are those that the answer bears besides everybody's. `error_response` is the JSON form of 400 and 401
+    where a standard asks for another one than the problem document; the method renders it.
     """
 
     def declare(function: F) -> F:
@@ -89,6 +91,7 @@ def operation(
             request_media_type=request_media_type,
             max_body_bytes=max_body_bytes,
             raw=raw,
+            streamed=streamed,
             if_match=if_match,
             if_none_match=if_none_match,
             headers=headers,

@@ -1,5 +1,7 @@
 """Settings of the portal context: who issues tokens, how long things live, how often caches look again."""
 
+from pathlib import Path
+
 from django.conf import settings
 
 DEVICE_TOKEN_TTL_S = 120
@@ -31,6 +33,12 @@ KEY_SET_MAX_AGE_S = 300
 # A replaced signing key verifies this long after its last signature: longer than any token lives.
 KEY_RETIREMENT_S = 15 * 60 + 60
 
+# How long the address of a download works.
+DOWNLOAD_TTL_S = 900
+# So many uploads and downloads a process serves at once; further ones are asked to come again.
+DOWNLOADS_AT_ONCE = 3
+UPLOADS_AT_ONCE = 1
+
 
 def issuer() -> str:
     """The issuer identifier of all tokens, as in the authorization server metadata."""
@@ -50,3 +58,13 @@ def token_endpoint() -> str:
 def activation_code_ttl_s() -> int:
     """How long a one-time activation code may be used."""
     return int(settings.MPAC_ACTIVATION_CODE_TTL_S)
+
+
+def largest_package_bytes() -> int:
+    """The largest Android package that is taken."""
+    return int(settings.MPAC_MAX_PACKAGE_BYTES)
+
+
+def packages_folder() -> Path:
+    """Where uploads wait until they have been checked, and packages are kept unless there is a bucket for them."""
+    return Path(settings.MPAC_PACKAGES_DIR)

@@ -17,9 +17,13 @@ DomainError
 |   |-- RoleNameTaken         one custom role a name and provider
 |   |-- RoleInUse             somebody has it, or is invited to it
 |   |-- VersionChanged        somebody else was faster
+|   |-- PackageTaken          one app a package and owner
+|   |-- RolloutUnderWay       one rollout at a time an app and channel
+|   |-- VersionCodeNotHigher  releases only go forward
 |   |-- IllegalTransition     the state does not lead there
 |   `-- ParentNotActive       nothing new below something suspended or closed
 |-- Invalid
+|   |-- ApkRefused            an upload that is no properly signed package of its app
 |   |-- InvalidPublicKey      not an EC P-256 public key
 |   `-- InvalidProof          the proof does not show possession of the key
 `-- Forbidden
@@ -118,6 +122,24 @@ class VersionChanged(Conflict):
     code = "version_changed"
 
 
+class PackageTaken(Conflict):
+    """There is an app with this package."""
+
+    code = "package_taken"
+
+
+class RolloutUnderWay(Conflict):
+    """A rollout of this app to this channel is under way; halt or complete it first."""
+
+    code = "rollout_under_way"
+
+
+class VersionCodeNotHigher(Conflict):
+    """The version code must be higher than that of every release before."""
+
+    code = "version_code_not_higher"
+
+
 class IllegalTransition(Conflict):
     """The present status does not lead to the requested one."""
 
@@ -128,6 +150,12 @@ class ParentNotActive(Conflict):
     """The object above this one is suspended or closed."""
 
     code = "parent_not_active"
+
+
+class ApkRefused(Invalid):
+    """The file is not an Android package that can be released."""
+
+    code = "apk_refused"
 
 
 class InvalidPublicKey(Invalid):

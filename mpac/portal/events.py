@@ -169,3 +169,39 @@ class ConfigReached(Event):
 
     type: ClassVar[str] = "portal.config_reached"
     devices: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseUploaded(Event):
+    """A file was proved to be a version of an app; no terminal is offered it yet."""
+
+    type: ClassVar[str] = "portal.release_uploaded"
+    app_id: str
+    release_id: str
+    package: str
+    version_code: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutChanged(Event):
+    """A rollout was started, went on to its next wave, was paused, resumed, halted or completed."""
+
+    type: ClassVar[str] = "portal.rollout_changed"
+    rollout_id: str
+    app_id: str
+    version_code: int
+    status: str
+    wave: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateAvailable(Event):
+    """Terminals of a store have something to install; a hint to ask for it."""
+
+    type: ClassVar[str] = "portal.update_available"
+    rollout_id: str
+    device_ids: list[str]
+    package: str
+    version_code: int

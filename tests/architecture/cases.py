@@ -8,6 +8,7 @@ from typing import Any
 
 from kernel import ids
 from tests.architecture.world import ORDER
+from tests.portal.apks import apk
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ ROLE = Name("role_id")
 REFERENCE, EVENT = Name("reference"), Name("event_id")
 INTENT = {"amount": 12550, "currency": "THB", "merchant_id": MERCHANT, "store_id": STORE, "method": "qr_code"}
 PROFILE = {"code": "NEW", "name": "New", "country": "TH", "currency": "THB", "time_zone": "Asia/Bangkok"}
+APP = {"package": "com.example.kds", "name": "New", "signers": ["0" * 64]}
 REASON = Case(body={"reason": "lost"})
 NOTICE = {"key": "no-such-attempt", "reference": "BANK1"}
 ACTION = Case(body={})
@@ -131,6 +133,15 @@ CASES: dict[str, Case] = {
     "device_groups.members": READ,
     "device_groups.add_members": Case(body={"device_ids": [Name("device_id")]}),
     "device_groups.remove_members": Case(body={"device_ids": [Name("device_id")]}),
+    "apps.list": LIST,
+    "apps.create": Case(body=APP | {"psp_id": PSP}),
+    "apps.read": READ,
+    "apps.update": Case(body={"name": "New"}),
+    "releases.list": READ,
+    "releases.upload": Case(
+        body=apk("v2-v3"), headers={"Content-Type": "application/vnd.android.package-archive"}
+    ),
+    "releases.read": READ,
     # Smarttab
     "orders.list": Case(query={"client_reference": REFERENCE}, refusal=200),
     "orders.create": Case(body=ORDER, refusal=201),
@@ -210,6 +221,9 @@ MISSING: dict[str, Any] = {
     "store_id": 2_000_000_003,
     "device_id": ids.encode("dev", ids.uuid7()),
     "api_key_id": ids.encode("key", ids.uuid7()),
+    "app_id": ids.encode("app", ids.uuid7()),
+    "release_id": ids.encode("rel", ids.uuid7()),
+    "rollout_id": ids.encode("rol", ids.uuid7()),
     "order_id": ids.encode("ord", ids.uuid7()),
     "bill_id": ids.encode("bil", ids.uuid7()),
     "payment_id": ids.encode("pay", ids.uuid7()),
@@ -307,6 +321,7 @@ PLAIN_FIELDS = frozenset(
         "capture_method",
         "channel",
         "charging",
+        "channels",
         "client_assertion",
         "client_assertion_type",
         "client_reference",
@@ -395,6 +410,7 @@ PLAIN_FIELDS = frozenset(
         "serial_number",
         "service_charge",
         "signal_dbm",
+        "signers",
         "sku",
         "sms_notifications_enabled",
         "state",

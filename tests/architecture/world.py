@@ -52,11 +52,13 @@ from mpac.portal.services.verification import token_verifier
 from mpac.smarttab.selectors import stores
 from mpac.sync.services.mirror import copy_merchant
 from tests.delivery import deliver_all
+from tests.portal.apks import PACKAGE, SIGNER
 from tests.portal.factories import (
     SEED,
     make_api_key,
     make_merchant,
     make_profile,
+    make_release,
     make_store,
     make_terminal,
     register,
@@ -73,6 +75,9 @@ LEVEL_OF = {
     "store_id": "store",
     "store_code": "store",
     "owner": "store",
+    # Everybody at a provider may see which apps its terminals run.
+    "app_id": "psp",
+    "release_id": "psp",
 }
 HOME_PROVIDER, OTHER_PROVIDER = "fake", "rival"
 REQUEST_ID = "leak-test"
@@ -113,7 +118,7 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """One request with all that a well-behaved client sends, and always the same request id."""
-        raw = b"" if body is None else msgspec.json.encode(body)
+        raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         sent = {"X-Request-Id": REQUEST_ID, "Idempotency-Key": key or f"key-{next(_keys)}"}
         if self.kind == "service":
             sent |= signature(method, path, raw)
@@ -159,7 +164,7 @@ def build(http: Client) -> World:
     kin = furnish(http, open_merchant(psp, "COUSIN"), "COUSIN", OTHER_PROVIDER, api_key=test)
     far = furnish(http, open_merchant(foreign_psp, "FOREIGN"), "FOREIGN", OTHER_PROVIDER, api_key=foreign_key)
     real = furnish(http, open_merchant(psp, "LIVE"), "LIVE", OTHER_PROVIDER, api_key=live, livemode=True)
-    home.texts.extend(("psp", text) for text in (psp.code, psp.name))
+    home.texts.extend(("psp", text) for text in (psp.code, psp.name, home.names["app_id"]))
     home.texts.extend(("merchant", text) for text in (merchant.code, merchant.name))
     partner = Visitor("home's provider", "partner", home, test, "object")
     second = partner.made(http, "/v1/payment-intents", wish(home.names))
@@ -256,7 +261,7 @@ def furnish(
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
     greet(http, partner)
-    names |= {"group_id": report_and_group(http, partner, registered.device)}
+    names |= report_and_group(http, partner, registered.device) | released(http, partner, code)
     place.texts.append(("merchant", names["group_id"]))
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
@@ -292,14 +297,14 @@ def greet(http: Client, partner: Visitor) -> None:
     assert answer.status_code == 200, answer.content
 
 
-def report_and_group(http: Client, partner: Visitor, device: Device) -> str:
+def report_and_group(http: Client, partner: Visitor, device: Device) -> dict[str, Any]:
     """Let the terminal of a place say how it is, put it into a group of its merchant, and name the group."""
     record_heartbeat(scope=SEED, device_id=device.id, report={"model": "A920"}, now=clock.now())
     wanted = {"name": f"group {device.store_id}", "merchant_id": device.merchant_id}
     group_id = str(partner.made(http, "/v1/device-groups", wanted)["id"])
     path, body = f"/v1/device-groups/{group_id}/members", {"device_ids": [device.public_id]}
     assert partner.call(http, "POST", path, body).status_code == 200
-    return group_id
+    return {"group_id": group_id}
 
 
 def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
@@ -325,6 +330,14 @@ def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
         "email": email,
         "caller_id": caller.pk,
     }
+
+
+def released(http: Client, partner: Visitor, code: str) -> dict[str, Any]:
+    """An app of the provider's terminals, with a release."""
+    package = PACKAGE if code == "HOME" else f"com.example.{code.lower()}"
+    app = partner.made(http, "/v1/apps", {"package": package, "name": f"{code} app", "signers": [SIGNER]})
+    release = make_release(app["id"])
+    return {"app_id": app["id"], "release_id": release.public_id}
 
 
 def listen(http: Client, partner: Visitor, intent_id: str, url: str) -> dict[str, Any]:

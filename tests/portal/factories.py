@@ -18,11 +18,13 @@ from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.dto import Profile
-from mpac.portal.models import Device, Merchant, Psp, Store
+from mpac.portal.models import App, AppRelease, Device, Merchant, Psp, Store
 from mpac.portal.services import hierarchy
 from mpac.portal.services.activation import activate_device
 from mpac.portal.services.api_keys import issue_api_key
+from mpac.portal.services.apps import NewApp, create_app
 from mpac.portal.services.devices import RegisteredDevice, register_device
+from tests.portal.apks import PACKAGE, SIGNER
 
 SEED = SystemScope("seed")
 _numbers = itertools.count(1)
@@ -152,6 +154,37 @@ def make_api_key(
     return issue_api_key(
         scope=SEED, psp_id=psp.id, name="server", mode=mode, scopes=scopes, now=clock.now()
     ).secret
+
+
+def make_app(psp: Psp | None, **changes: Any) -> App:
+    """An app of a provider, or of the platform for all."""
+    values = {
+        "package": PACKAGE,
+        "name": "Till",
+        "channels": ["stable", "beta"],
+        "signers": [SIGNER],
+        "psp_id": None if psp is None else psp.id,
+    } | changes
+    return create_app(scope=SEED, wanted=NewApp(**values), now=clock.now())
+
+
+def make_release(app_id: str, version_code: int = 1, **changes: Any) -> AppRelease:
+    """A release without a file."""
+    with atomic(SEED):
+        app = App.objects.get(id=ids.decode("app", app_id))
+        App.objects.filter(id=app.id).update(version_code=version_code)
+        values = {
+            "version_name": f"1.{version_code}",
+            "min_sdk": 24,
+            "signature_scheme": 2,
+            "signers": [SIGNER],
+            "sha256": f"{version_code:064x}",
+            "size_bytes": 1,
+            "uploaded_by": "test",
+        } | changes
+        return AppRelease.objects.create(
+            app=app, psp_id=app.psp_id, livemode=app.livemode, version_code=version_code, **values
+        )
 
 
 def get_device(device_id: uuid.UUID) -> Device:

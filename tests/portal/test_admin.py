@@ -15,7 +15,7 @@ from mpac.portal.db import atomic
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
-from mpac.portal.models import DeviceImport, Impersonation, Invitation, Preregistration
+from mpac.portal.models import DeviceImport, DeviceUpdate, Impersonation, Invitation, Preregistration, Rollout
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services.api_keys import issue_api_key
 from mpac.portal.services.custom_roles import create_custom_role
@@ -27,7 +27,15 @@ from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.settings import Change, set_setting
 from mpac.portal.services.signing_keys import ensure_signing_key
 from mpac.portal.services.users import register_user, update_preferences, update_profile
-from tests.portal.factories import SEED, make_store, make_tenant, make_terminal, register
+from tests.portal.factories import (
+    SEED,
+    make_app,
+    make_release,
+    make_store,
+    make_tenant,
+    make_terminal,
+    register,
+)
 
 PASSWORD = "correct horse battery"
 PAGES = sorted(
@@ -116,6 +124,7 @@ def filled(tenant, terminal):
         set_setting(scope=SEED, place=place, name=name, value=value, locked=False, change=change, now=now)
     fill_fleet(tenant, terminal)
     fill_people(tenant)
+    fill_rollouts(tenant, terminal, now)
     return tenant
 
 
@@ -131,6 +140,34 @@ def fill_fleet(tenant, terminal):
         Preregistration.objects.create(**owner, serial_number="SN-TO-COME", updated_at=now)
         DeviceImport.objects.create(
             **owner, created_by="test", content="", sha256="", status="checked", updated_at=now
+        )
+
+
+def fill_rollouts(tenant, terminal, now):
+    release = make_release(make_app(tenant.psp).public_id)
+    with atomic(SEED):
+        rollout = Rollout.objects.create(
+            psp_id=tenant.psp.id,
+            app=release.app,
+            release=release,
+            channel="stable",
+            salt="s",
+            waves=[{"basis_points": 10_000, "soak_s": 0}],
+            wave_at=now,
+            gate={"max_failure_bp": 1, "max_crash_bp": 1, "min_payment_success_bp": 1, "min_sample": 1},
+            created_by="test",
+            updated_at=now,
+        )
+        DeviceUpdate.objects.create(
+            psp_id=tenant.psp.id,
+            merchant_id=tenant.merchant.id,
+            store_id=tenant.store.id,
+            device_id=terminal.device_id,
+            rollout=rollout,
+            app=release.app,
+            version_code=1,
+            status="installed",
+            updated_at=now,
         )
 
 

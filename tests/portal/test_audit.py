@@ -22,18 +22,20 @@ from kernel.tenancy import SystemScope
 from mpac.audit.db import atomic as audit_atomic
 from mpac.audit.models import AuditEvent
 from mpac.portal import conf, services
+from mpac.portal.adapters.packages import incoming
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import CodeTaken
-from mpac.portal.models import ApiKey, CustomRole, Device, DeviceGroup, Membership, SigningKey, User
+from mpac.portal.models import ApiKey, App, CustomRole, Device, DeviceGroup, Membership, SigningKey, User
 from mpac.portal.selectors.device_groups import devices_in
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services import (
     activation,
     api_keys,
+    apps,
     custom_roles,
     demo,
     demo_accounts,
@@ -54,11 +56,13 @@ from mpac.portal.services.settings import Change
 from tests.architecture.routes import ENDPOINTS, declared
 from tests.architecture.world import Place, person_token
 from tests.delivery import deliver_all
+from tests.portal.apks import PACKAGE, SIGNER, apk
 from tests.portal.factories import (
     SEED,
     Tenant,
     audited,
     make_api_key,
+    make_app,
     make_profile,
     make_proof,
     make_tenant,
@@ -68,6 +72,7 @@ from tests.portal.factories import (
 )
 from tests.portal.test_admin import PASSWORD, make_person, sign_in
 
+APK = "application/vnd.android.package-archive"
 SECRET = "the-very-secret-thing"
 CREDENTIALS = {"api_key": SECRET}
 GREETING, CHANGE = "receipt.header_lines", Change(actor="user:1")
@@ -140,6 +145,9 @@ class Stage:
 
     def place(self) -> Any:
         return get_place(scope=SEED, level="store", key=str(self.tenant.store.id))
+
+    def app(self) -> App:
+        return make_app(self.tenant.psp, livemode=False)
 
     def key(self) -> ApiKey:
         issued = api_keys.issue_api_key(
@@ -269,6 +277,15 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     ),
     "roles.update": ("role.changed", lambda s: (f"/v1/roles/{s.role().public_id}", {"name": "New"})),
     "roles.delete": ("role.deleted", lambda s: (f"/v1/roles/{s.role().public_id}", {})),
+    "apps.create": (
+        "app.created",
+        lambda s: ("/v1/apps", {"package": PACKAGE, "name": "Till", "signers": [SIGNER]}),
+    ),
+    "apps.update": ("app.changed", lambda s: (f"/v1/apps/{s.app().public_id}", {"name": "New"})),
+    "releases.upload": (
+        "app_release.uploaded",
+        lambda s: (f"/v1/apps/{s.app().public_id}/releases", apk("v2")),
+    ),
     "devices.register": (
         "device.registered",
         lambda s: (f"/v1/stores/{s.tenant.store.id}/devices", {"name": "T", "serial_number": "SN-9"}),
@@ -387,8 +404,8 @@ def test_is_left_by_every_write_operation(stage, api, name):
     answer = api.generic(
         METHODS[name].upper(),
         path,
-        json.dumps(body),
-        content_type="application/json",
+        body if isinstance(body, bytes) else json.dumps(body),
+        content_type=APK if isinstance(body, bytes) else "application/json",
         headers={"User-Agent": "till/1.0", "X-Request-Id": "req-9", "If-Match": SEEN.get(name, "")}
         | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
     )
@@ -538,6 +555,21 @@ def call_retire(stage: Stage) -> None:
     signing_keys.retire_key_now(kid=signing_keys.ensure_signing_key(now=clock.now()).kid, now=clock.now())
 
 
+def call_update_app(stage: Stage) -> None:
+    app = stage.app()
+    for _ in range(2):  # the second changes nothing
+        changes = apps.AppChanges(name="New")
+        apps.update_app(scope=SEED, app_id=app.id, changes=changes, now=clock.now())
+
+
+def call_add_release(stage: Stage) -> None:
+    app = stage.app()
+    for _ in range(2):  # the second changes nothing
+        with incoming() as file:
+            file.write(apk("v2"))
+            apps.add_release(scope=SEED, app_id=app.id, file=file, now=clock.now())
+
+
 def call_demo(stage: Stage) -> None:
     made = demo.seed_demo(known={}, now=clock.now())
     private = made["device"]["private_jwk"]["d"]
@@ -606,6 +638,9 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
         lambda s: api_keys.revoke_api_key(scope=SEED, api_key_id=s.key().id, now=clock.now()),
         ["api_key.issued", "api_key.revoked"],
     ),
+    "apps.create_app": (Stage.app, ["app.created"]),
+    "apps.update_app": (call_update_app, ["app.created", "app.changed"]),
+    "apps.add_release": (call_add_release, ["app.created", "app_release.uploaded"]),
     "demo.seed_demo": (
         call_demo,
         ["api_key.issued", "device.registered", "device.activated", *ALL_ACCOUNTS],

@@ -1,6 +1,7 @@
 """Portal's aggregates, one a file."""
 
 from mpac.portal.models.api_key import ApiKey
+from mpac.portal.models.app import App, AppRelease
 from mpac.portal.models.authenticator import Authenticator
 from mpac.portal.models.client_assertion import ClientAssertion
 from mpac.portal.models.custom_role import CustomRole
@@ -18,6 +19,7 @@ from mpac.portal.models.profile import UserPreferences, UserProfile
 from mpac.portal.models.provider_config import ProviderConfig
 from mpac.portal.models.psp import Psp
 from mpac.portal.models.revocation import Revocation
+from mpac.portal.models.rollout import DeviceUpdate, Rollout
 from mpac.portal.models.setting import SettingChange, SettingValue
 from mpac.portal.models.signing_key import SigningKey
 from mpac.portal.models.store import Store
@@ -25,6 +27,8 @@ from mpac.portal.models.user import User
 
 __all__ = [
     "ApiKey",
+    "App",
+    "AppRelease",
     "Authenticator",
     "ClientAssertion",
     "CustomRole",
@@ -36,6 +40,7 @@ __all__ = [
     "DeviceReport",
     "DeviceReportSample",
     "DeviceStatusChange",
+    "DeviceUpdate",
     "IdempotencyKey",
     "Impersonation",
     "InboxEntry",
@@ -49,6 +54,7 @@ __all__ = [
     "ProviderConfig",
     "Psp",
     "Revocation",
+    "Rollout",
     "SettingChange",
     "SettingValue",
     "SigningKey",

@@ -4,6 +4,7 @@ from django.urls import path
 
 from mpac.portal.rest import (
     api_keys,
+    apps,
     device_groups,
     devices,
     fleet,
@@ -70,4 +71,8 @@ urlpatterns = [
     path("device-groups/<str:group_id>", device_groups.GroupEndpoint.as_view()),
     path("device-groups/<str:group_id>/members", device_groups.GroupMembersEndpoint.as_view()),
     path("device-groups/<str:group_id>/members/remove", device_groups.RemoveMembersEndpoint.as_view()),
+    path("apps", apps.AppsEndpoint.as_view()),
+    path("apps/<str:app_id>", apps.AppEndpoint.as_view()),
+    path("apps/<str:app_id>/releases", apps.ReleasesEndpoint.as_view()),
+    path("apps/<str:app_id>/releases/<str:release_id>", apps.ReleaseEndpoint.as_view()),
 ]

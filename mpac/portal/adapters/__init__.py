@@ -1,0 +1,1 @@
+"""What portal needs of the outside."""
