@@ -6,7 +6,7 @@ console as for the API; money, states, identifiers and instants show themselves 
 not shown even when nobody thought of them. Whatever changes data goes through a service: a `RowAction` asks and calls one.
 """
 
-from kernel.admin.actions import Journal, ListAction, Person, RowAction
+from kernel.admin.actions import Journal, ListAction, Person, RowAction, ShownOnce
 from kernel.admin.columns import KindIn
 from kernel.admin.pages import SECRET, ConsoleAdmin, PlatformAdmin
 from kernel.admin.panels import Panel
@@ -25,6 +25,7 @@ __all__ = [
     "Person",
     "PlatformAdmin",
     "RowAction",
+    "ShownOnce",
     "console_scope",
     "find_console_scope",
     "register_plumbing",

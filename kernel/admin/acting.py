@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 
 from kernel import clock
-from kernel.admin.actions import Journal, ListAction, RowAction, actor_of, refuse
+from kernel.admin.actions import Journal, ListAction, RowAction, ShownOnce, actor_of, refuse
 from kernel.admin.scope import console_scope
 from kernel.db import ContextDb
 from kernel.errors import DomainError
@@ -54,8 +54,10 @@ class ActingAdmin(ModelAdmin):
         if row is None:
             raise Http404
         run = partial(action.run, row, actor_of(request), now)
-        if request.method == "POST" and self._act(request, action, form, run, row=row, place=row):
-            return redirect(self.url_of(key))
+        if request.method == "POST":
+            said = self._act(request, action, form, run, row=row, place=row)
+            if said is not None:
+                return self._answer(request, action, said, self.url_of(key))
         names = {"subtitle": self.public_name(key) or str(row), "row_url": self.url_of(key), "facts": facts}
         return self._question(request, action, form, names)
 
@@ -64,10 +66,13 @@ class ActingAdmin(ModelAdmin):
         scope, now = console_scope(request), clock.now()
         if not (action.is_open_to(request) and self.has_view_permission(request)):
             raise PermissionDenied
-        form = action.form(request.POST or None, request.FILES or None)
+        posted = request.method == "POST"
+        form = action.form(request.POST if posted else None, request.FILES if posted else None)
         run = partial(action.run, action.person(request, scope), now)
-        if request.method == "POST" and self._act(request, action, form, run, row=None, place=scope):
-            return redirect(self.list_url())
+        if request.method == "POST":
+            said = self._act(request, action, form, run, row=None, place=scope)
+            if said is not None:
+                return self._answer(request, action, said, self.list_url())
         return self._question(request, action, form, {"row_url": self.list_url()})
 
     def offered(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
@@ -123,10 +128,10 @@ class ActingAdmin(ModelAdmin):
         *,
         row: Any,
         place: Any,
-    ) -> bool:
-        """Do it and say so, or say why not; False while the form has to be looked at again."""
+    ) -> str | None:
+        """Do it and say so, or say why not; None while the form has to be looked at again."""
         if form is not None and not form.is_valid():
-            return False
+            return None
         answers = form.cleaned_data if form is not None else {}
         about = {"action": action.name, "table": self.opts.db_table, "actor": actor_of(request)}
         entry = self.journal.begin(**about, row=row, place=place, answers=answers) if self.journal else None
@@ -138,13 +143,30 @@ class ActingAdmin(ModelAdmin):
             self.journal.end(entry, done=refused is None, said=said, now=clock.now())
         if refused is None:
             logger.info("console action", row=str(getattr(row, "pk", "")), **about)
-            messages.success(request, said)
-            return True
+            if not isinstance(said, ShownOnce):
+                messages.success(request, said)
+            return said
         if form is None:
             messages.error(request, said)
-            return True
+            return said
         refuse(form, refused)
-        return False
+        return None
+
+    def _answer(
+        self, request: HttpRequest, action: RowAction | ListAction, said: str, address: str
+    ) -> HttpResponse:
+        """Back to where the action was chosen, unless there is something to be shown now or never."""
+        if not isinstance(said, ShownOnce):
+            return redirect(address)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": action.words,
+            "words": str(said),
+            "secret": said.secret,
+            "list_url": self.list_url(),
+        }
+        return render(request, "console/once.html", context)
 
     def _action_path(
         self, route: str, action: RowAction | ListAction, view: Callable[..., HttpResponse]

@@ -7,7 +7,7 @@ own tenant, records what happened, and refuses what is not allowed.
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from django.forms import Form
 from django.http import HttpRequest
@@ -18,7 +18,8 @@ from kernel.tenancy import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowAction:
-    """`run(row, actor, now)` does it and returns what to tell the person; a DomainError is told them, too.
+    """`run(row, actor, now)` does it and returns what to tell the person, a secret by `ShownOnce`; a DomainError is told them,
+    too.
 
     With a `form`, what it was answered goes to `run` by name; `begin(row, now)` says what its fields begin with, read in the
     viewer's scope. A refusal leaves what was typed where it is. `fits` says whether a row as it stands is one for it: its
@@ -47,6 +48,19 @@ class RowAction:
         if self.form is None:
             return None
         return self.form(answers, files, initial=dict(self.begin(row, now)) if self.begin else {})
+
+
+class ShownOnce(str):
+    """What an action says, with a `secret` that the page of its answer shows and nothing keeps."""
+
+    __slots__ = ("secret",)
+
+    secret: str
+
+    def __new__(cls, words: str, *, secret: str) -> Self:
+        said = super().__new__(cls, words)
+        said.secret = secret
+        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,7 @@ class ConsoleAdmin(ActingAdmin):
         show = self._column(name, linked=False)
         if isinstance(show, str):
             own = getattr(self, name, None)
-            value = own(row) if own is not None else getattr(row, name)
+            value = own(row) if callable(own) else getattr(row, name)
         else:
             value = show(row)
         return label(name), EMPTY if value in (None, "") else value

@@ -60,6 +60,9 @@ _ALL = (
     Permission(name="api_keys:read", meaning="see API keys without their secrets", for_keys=False),
     Permission(name="api_keys:write", meaning="issue and withdraw API keys", for_keys=False, delicate=True),
     Permission(name="sessions:write", meaning="end other people's sessions", for_keys=False, delicate=True),
+    Permission(
+        name="platform:write", meaning="sign up providers, rotate signing keys", for_keys=False, delicate=True
+    ),
     Permission(name="impersonation:request", meaning="ask to act as somebody", for_keys=False, delicate=True),
     Permission(
         name="impersonation:approve", meaning="let somebody act as somebody", for_keys=False, delicate=True
@@ -111,7 +114,7 @@ _MERCHANT = _STORE | {
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.PLATFORM_OPERATOR: _EVERYTHING,
-    Role.PSP_ADMIN: _EVERYTHING - {"impersonation:approve"},
+    Role.PSP_ADMIN: _EVERYTHING - {"impersonation:approve", "platform:write"},
     Role.MERCHANT_ADMIN: _MERCHANT,
     Role.STORE_MANAGER: _STORE,
     Role.CASHIER: frozenset({"hierarchy:read", "payments:read", "payments:write"}),

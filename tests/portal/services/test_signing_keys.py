@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError
+from django.db import IntegrityError, connections
 
 from kernel import clock
 from kernel.errors import Unauthenticated
@@ -24,7 +26,7 @@ from mpac.portal.services.signing_keys import (
 from mpac.portal.services.tokens import exchange_assertion
 from mpac.portal.services.trust import TrustReader, published_keys, trust_reader
 from mpac.portal.services.verification import TokenVerifier
-from tests.portal.factories import seconds
+from tests.portal.factories import make_terminal, seconds
 
 SCOPE = SystemScope("authentication")
 
@@ -73,23 +75,50 @@ def test_begins_once(database):
     assert publish_next_key(now=now) == Rotation()
 
 
-def test_refuses_no_valid_token(terminal):
-    """Tokens issued every ten seconds through a whole rotation, checked until they expire by two processes' caches."""
+class Asking:
+    """Terminals that ask for tokens, and processes that check them until they expire, while the clock is moved on."""
+
+    def __init__(self, terminals, start):
+        self.terminals, self.now = terminals, start
+        self.over, self.checked = threading.Event(), threading.Semaphore(0)
+
+    def run(self, terminal):
+        verifier, held = TokenVerifier(TrustReader()), []
+        try:
+            while not self.over.is_set():
+                now = self.now
+                issued_at = int(now.timestamp())
+                assertion = terminal.assertion(exp=issued_at + 60, iat=issued_at)
+                token = exchange_assertion(assertion=assertion, scope=None, now=now).access_token
+                held = [(at, kept) for at, kept in held if now < at + seconds(119)] + [(now, token)]
+                for _at, kept in held:
+                    verifier.authenticate(kept, now=now)
+                self.checked.release()
+        finally:
+            self.over.set()
+            connections.close_all()
+
+    def go_on(self):
+        """Wait until each of them has been round once more."""
+        for _ in self.terminals:
+            if self.over.is_set() or not self.checked.acquire(timeout=30):
+                return
+
+
+def test_refuses_no_valid_token(tenant):
+    """Three terminals and three checking processes go on at full speed while the clock runs through a whole rotation."""
     start = clock.now()
-    readers = [TrustReader(), TrustReader()]
-    verifiers = [TokenVerifier(reader) for reader in readers]
-    tokens = []
+    asking = Asking([make_terminal(tenant.store) for _ in range(3)], start)
     publish_next_key(now=start)
-    for offset in range(0, conf.KEY_SET_MAX_AGE_S + conf.KEY_RETIREMENT_S + 60, 10):
-        now = start + seconds(offset)
-        advance_rotation(now=now)
-        assertion = terminal.assertion(exp=int(now.timestamp()) + 60, iat=int(now.timestamp()))
-        issued = exchange_assertion(assertion=assertion, scope=None, now=now)
-        tokens.append((now, issued.access_token))
-        tokens = [(issued_at, token) for issued_at, token in tokens if now < issued_at + seconds(119)]
-        for _issued_at, token in tokens:
-            for verifier in verifiers:
-                assert verifier.authenticate(token, now=now)
+    with ThreadPoolExecutor(len(asking.terminals)) as pool:
+        running = [pool.submit(asking.run, terminal) for terminal in asking.terminals]
+        for offset in range(0, conf.KEY_SET_MAX_AGE_S + conf.KEY_RETIREMENT_S + 60, 10):
+            asking.now = start + seconds(offset)
+            advance_rotation(now=asking.now)
+            asking.go_on()
+        asking.over.set()
+        for each in running:
+            each.result()
     assert sorted(states().values()) == ["active", "retired"]
 
 
