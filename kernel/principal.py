@@ -19,8 +19,8 @@ class Principal:
     """An authenticated caller.
 
     `subject` is the caller's public identifier; tenant fields narrow what it may see; `livemode` keeps live and test data
-    apart; `intent_id` binds a client secret to its one payment intent; `user_id` is a person's; `actor` is who acts when the
-    subject is impersonated.
+    apart; `intent_id` binds a client secret to its one payment intent; `user_id` is a person's and `session_id` what they
+    signed in to; `actor` is who acts when the subject is impersonated.
     """
 
     kind: Kind
@@ -33,6 +33,7 @@ class Principal:
     livemode: bool = False
     intent_id: uuid.UUID | None = None
     user_id: int | None = None
+    session_id: uuid.UUID | None = None
     rate_limit_per_minute: int | None = None
     actor: str = ""
 

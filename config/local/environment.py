@@ -107,5 +107,6 @@ def _computed(options: Options, secrets: Secrets, addresses: Addresses) -> dict[
         "MPAC_SIM_PORT": str(options.sim_port),
         "MPAC_STATE": str(options.state),
         "MPAC_STATE_DIR": str(options.state),
+        "MPAC_MAIL_DIR": str(options.state / "mails"),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics_directory(options.state)),
     }

@@ -101,11 +101,15 @@ WHITENOISE_AUTOREFRESH = False
 
 # --- people -------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "portal.User"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["kernel.passwords.BoundedArgon2PasswordHasher"]
+# Each takes 100 MB and all cores for a moment; this many at a time in each process.
+MPAC_PASSWORD_CHECKS = env.int("MPAC_PASSWORD_CHECKS", default=2)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "mpac.portal.models.password_rules.LengthValidator"},
+    {"NAME": "mpac.portal.models.password_rules.BreachedPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "mpac.portal.models.password_rules.NotUsedBeforeValidator"},
 ]
 SESSION_COOKIE_AGE = 15 * 60
 SESSION_SAVE_EVERY_REQUEST = True
@@ -129,6 +133,18 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": ["'none'"],
     }
 }
+
+# --- mail -----------------------------------------------------------------------------------------------------------
+MPAC_MAIL_DIR = env.str("MPAC_MAIL_DIR", default="")  # mails become files there instead of being sent
+EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if MPAC_MAIL_DIR else 'smtp'}.EmailBackend"
+EMAIL_FILE_PATH = MPAC_MAIL_DIR or None
+EMAIL_HOST = env.str("MPAC_MAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("MPAC_MAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("MPAC_MAIL_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("MPAC_MAIL_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("MPAC_MAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("MPAC_MAIL_FROM", default="MPAC <no-reply@mpac.example>")
 
 # --- the API ------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -199,7 +215,8 @@ MPAC_RATE_LIMITS = {
     "partner": env.int("MPAC_RATE_LIMIT_PARTNER", default=100),
     "address": env.int("MPAC_RATE_LIMIT_ADDRESS", default=600),
     "page": env.int("MPAC_RATE_LIMIT_PAGE", default=60),
-    "sign_in_account": env.int("MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT", default=20),
+    "sign_in_account": env.int("MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT", default=10),
+    "sign_in_device": env.int("MPAC_RATE_LIMIT_SIGN_IN_DEVICE", default=10),
     "sign_in_address": env.int("MPAC_RATE_LIMIT_SIGN_IN_ADDRESS", default=100),
 }
 MPAC_WEB_THREADS = env.int("MPAC_WEB_THREADS", default=6)  # as deploy/process starts them

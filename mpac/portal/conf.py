@@ -19,6 +19,21 @@ ONLINE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
 SILENT_AFTER_S = 10 * 60
 REPORT_SAMPLE_EVERY_S = 5 * 60
 
+PERSON_TOKEN_TTL_S = 15 * 60
+# Whoever does not come back within this time signs in again; and in any case when the session is as old as that.
+REFRESH_TOKEN_TTL_S = 7 * 24 * 3600
+SESSION_TTL_S = 30 * 24 * 3600
+CONSOLE_SESSION_TTL_S = 12 * 3600
+KNOWN_DEVICE_TTL_S = 180 * 24 * 3600
+# A session that is this old must show the password again before it changes what protects it.
+RECENT_SIGN_IN_S = 15 * 60
+LOGIN_CHALLENGE_TTL_S = 5 * 60
+LOGIN_CHALLENGE_TRIES = 5
+LOGIN_CODES_SENT = 3
+PASSWORD_RESET_TTL_S = 30 * 60
+PASSWORD_RESETS_AN_HOUR = 5
+PASSWORDS_REMEMBERED = 4
+
 # Keys and revocations are read again after this long, so a revocation works everywhere within it.
 TRUST_MAX_AGE_S = 2.0
 # When the database cannot be asked, what was last known is believed this long and no longer.

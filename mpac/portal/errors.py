@@ -21,6 +21,9 @@ DomainError
 |   |-- RolloutUnderWay       one rollout at a time an app and channel
 |   |-- VersionCodeNotHigher  releases only go forward
 |   |-- IllegalTransition     the state does not lead there
+|   |-- FactorRequired        the last second factor of somebody who needs one stays
+|   |-- TooManyFactors        nobody needs that many
+|   |-- WrongCode             a new authenticator has not shown one of its codes
 |   `-- ParentNotActive       nothing new below something suspended or closed
 |-- Invalid
 |   |-- ApkRefused            an upload that is no properly signed package of its app
@@ -32,10 +35,18 @@ DomainError
     |-- InvitationRefused     one answer for a wrong, expired, used or withdrawn link
     |-- ImpersonationRefused  not as this person, or not any more
     |-- ActivationRefused     one answer for a wrong, expired, used or blocked code
-    `-- TokenRefused          rendered as RFC 6749 section 5.2 says
+    |-- TokenRefused          rendered as RFC 6749 section 5.2 says
+    |-- RecentSignInRequired  the session is too old to change what protects it
+    |-- WrongPassword         the present password is another one
+    `-- NoMembership          the person may sign in, but has nothing to do here
+Unauthenticated
+|-- SignInRefused           one answer for a wrong password and an account that is not there
+|-- CodeRefused             the second factor is not right, or its sign-in is over
+|-- RefreshRefused          the refresh token is unknown, used, expired, or its session ended
+`-- ResetRefused            the code for a new password is unknown, used or expired
 """
 
-from kernel.errors import Conflict, Forbidden, Invalid
+from kernel.errors import Conflict, Forbidden, Invalid, Unauthenticated
 
 
 class CodeTaken(Conflict):
@@ -244,3 +255,63 @@ class VersionMismatch(Conflict):
     """It was changed by somebody else; read it again."""
 
     code = "version_mismatch"
+
+
+class FactorRequired(Conflict):
+    """A role of yours needs a second factor; set up another one before you remove this one."""
+
+    code = "second_factor_required"
+
+
+class TooManyFactors(Conflict):
+    """You have as many authenticators as anybody may; remove one first."""
+
+    code = "too_many_authenticators"
+
+
+class WrongCode(Conflict):
+    """This is no code of this authenticator at this moment, or it was used."""
+
+    code = "wrong_code"
+
+
+class WrongPassword(Forbidden):
+    """The present password is another one."""
+
+    code = "wrong_password"
+
+
+class RecentSignInRequired(Forbidden):
+    """This needs a session that signed in within the last 15 minutes; sign in again."""
+
+    code = "recent_sign_in_required"
+
+
+class NoMembership(Forbidden):
+    """This account has no role at any provider that does business."""
+
+    code = "no_membership"
+
+
+class SignInRefused(Unauthenticated):
+    """The address and the password do not go together."""
+
+    code = "sign_in_refused"
+
+
+class CodeRefused(Unauthenticated):
+    """The code is not right, was used before, or came too late."""
+
+    code = "code_refused"
+
+
+class RefreshRefused(Unauthenticated):
+    """The refresh token is not valid; sign in again."""
+
+    code = "refresh_refused"
+
+
+class ResetRefused(Unauthenticated):
+    """The code for a new password is not valid; ask for another one."""
+
+    code = "reset_refused"

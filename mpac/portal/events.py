@@ -205,3 +205,11 @@ class UpdateAvailable(Event):
     device_ids: list[str]
     package: str
     version_code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailPosted(Event):
+    """A mail waits to be sent; what it says stays in its row."""
+
+    type: ClassVar[str] = "portal.mail_posted"
+    mail_id: str

@@ -42,10 +42,12 @@ from mpac.portal.domain.roles import Role
 from mpac.portal.models import Device
 from mpac.portal.services import hierarchy, tokens
 from mpac.portal.services.api_keys import api_key_reader, issue_api_key
+from mpac.portal.services.authenticators import begin_authenticator
 from mpac.portal.services.custom_roles import create_custom_role
 from mpac.portal.services.heartbeats import record_heartbeat
 from mpac.portal.services.people import grant_role
 from mpac.portal.services.provider_configs import create_provider_config
+from mpac.portal.services.sessions import open_session
 from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.users import register_user
 from mpac.portal.services.verification import token_verifier
@@ -284,7 +286,7 @@ def furnish(
     place.texts.extend(("object", names[name]) for name in private + labels)
     place.texts.append(("psp", names["api_key_id"]))
     place.texts.append(("psp", names["role_id"]))
-    place.texts.extend(("store", text) for text in (store.code, store.name))
+    place.texts.extend(("store", text) for text in (store.code, store.name, names["session_id"]))
     return place
 
 
@@ -329,6 +331,20 @@ def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
         "role_id": role.public_id,
         "email": email,
         "caller_id": caller.pk,
+    } | sign_in(caller, where)
+
+
+def sign_in(user: Any, where: Mapping[str, int]) -> dict[str, Any]:
+    """Sign somebody in twice, with a role of their own: the tokens of tests are of one session, the other has a name."""
+    now = clock.now()
+    held = grant_role(scope=SEED, user=user, role=Role.CASHIER, now=now, **where)
+    own, named = (open_session(user=user, method=None, known_device=None, now=now) for _ in range(2))
+    factor = begin_authenticator(user_id=user.pk, name="phone", now=now).authenticator
+    return {
+        "own_membership_id": held.pk,
+        "authenticator_id": factor.pk,
+        "own_session_id": own.session.public_id,
+        "session_id": named.session.public_id,
     }
 
 
@@ -413,14 +429,14 @@ def device_token(place: Place) -> str:
 
 
 def operator_token(place: Place) -> str:
-    return person_token(scopes=["platform"], user_id=place.names["caller_id"])
+    return person_token(place, scopes=["platform"])
 
 
 def person_token(
     place: Place | None = None, *levels: str, scopes: list[str] | None = None, user_id: int = 0
 ) -> str:
     """An access token of a person who may do everything down to the named levels of a place."""
-    user_id = user_id or (place.names["caller_id"] if place else 1)
+    user_id = user_id or (place.names.get("caller_id", 1) if place else 1)
     now, signer = clock.now(), trust_reader.at(clock.now()).signer
     where = {level: place.names[level] for level in levels} if place else {}
     claims = {
@@ -437,6 +453,7 @@ def person_token(
         "device_id": None,
         "scope": " ".join(scopes or PERMISSIONS),
         "livemode": False,
+        "sid": place.names.get("own_session_id") if place else None,
     }
     header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}
     return jwt.encode(header, claims, signer.key, algorithms=["ES256"])

@@ -36,6 +36,7 @@ from tests.portal.factories import (
     make_terminal,
     register,
 )
+from tests.portal.people import fill_sign_ins
 
 PASSWORD = "correct horse battery"
 PAGES = sorted(
@@ -125,6 +126,7 @@ def filled(tenant, terminal):
     fill_fleet(tenant, terminal)
     fill_people(tenant)
     fill_rollouts(tenant, terminal, now)
+    fill_sign_ins(tenant)
     return tenant
 
 

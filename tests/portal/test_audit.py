@@ -56,6 +56,7 @@ from mpac.portal.services.settings import Change
 from tests.architecture.routes import ENDPOINTS, declared
 from tests.architecture.world import Place, person_token
 from tests.delivery import deliver_all
+from tests.portal import test_audit_of_signing_in
 from tests.portal.apks import PACKAGE, SIGNER, apk
 from tests.portal.factories import (
     SEED,
@@ -335,6 +336,12 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
 }
 # The version that some of them must have seen.
 SEEN = {"roles.update": "1", "settings.set": "0", "settings.unset": "1", "settings.roll_back": "2"}
+# These have their own tables.
+SIGNING_IN = {
+    *test_audit_of_signing_in.OPERATIONS,
+    *test_audit_of_signing_in.CHANGE_NOTHING,
+    test_audit_of_signing_in.POLICY,
+}
 # Calls that change nothing that lasts, and why.
 CHANGE_NOTHING = {
     "settings.preview": "only counts",
@@ -390,7 +397,7 @@ FOR_OPERATORS = ("psps.", "users.create", "users.update")
 
 
 def test_every_write_operation_is_entered():
-    assert set(METHODS) == set(OPERATIONS) | set(CHANGE_NOTHING) | set(SEVERAL)
+    assert set(METHODS) == set(OPERATIONS) | set(CHANGE_NOTHING) | set(SEVERAL) | SIGNING_IN
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -835,7 +842,8 @@ def public_services() -> set[str]:
 
 
 def test_every_service_is_entered():
-    assert public_services() == set(SERVICES) | set(SILENT)
+    signing_in = set(test_audit_of_signing_in.SERVICES) | set(test_audit_of_signing_in.SILENT)
+    assert public_services() == set(SERVICES) | set(SILENT) | signing_in
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -5,5 +5,6 @@ from mpac.portal.db import db
 from mpac.portal.models import IdempotencyKey, InboxEntry, JobRun, Nonce, OutboxMessage
 
 from mpac.portal.admin import directory, fleet, settings, apps, people, credentials  # isort: skip # noqa: F401 - registered in this order
+from mpac.portal.admin import sign_in  # isort: skip # noqa: F401 - registered in this order
 
 register_plumbing(db, OutboxMessage, InboxEntry, IdempotencyKey, Nonce, JobRun)

@@ -9,159 +9,269 @@ import mpac.portal.domain.rollouts
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('portal', '0007_people'),
+        ("portal", "0007_people"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='App',
+            name="App",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('psp_id', models.IntegerField(null=True)),
-                ('livemode', models.BooleanField(null=True)),
-                ('created_at', models.DateTimeField(default=kernel.clock.now)),
-                ('package', models.TextField()),
-                ('name', models.TextField()),
-                ('channels', models.JSONField()),
-                ('signers', models.JSONField()),
-                ('version_code', models.BigIntegerField(default=0)),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("psp_id", models.IntegerField(null=True)),
+                ("livemode", models.BooleanField(null=True)),
+                ("created_at", models.DateTimeField(default=kernel.clock.now)),
+                ("package", models.TextField()),
+                ("name", models.TextField()),
+                ("channels", models.JSONField()),
+                ("signers", models.JSONField()),
+                ("version_code", models.BigIntegerField(default=0)),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'apps',
-                'abstract': False,
-                'default_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(fields=('psp_id', 'package', 'livemode'), name='portal_app_package', nulls_distinct=False)],
+                "db_table": "apps",
+                "abstract": False,
+                "default_manager_name": "objects",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("psp_id", "package", "livemode"),
+                        name="portal_app_package",
+                        nulls_distinct=False,
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AppRelease',
+            name="AppRelease",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('psp_id', models.IntegerField(null=True)),
-                ('livemode', models.BooleanField(null=True)),
-                ('created_at', models.DateTimeField(default=kernel.clock.now)),
-                ('version_code', models.BigIntegerField()),
-                ('version_name', models.TextField()),
-                ('min_sdk', models.IntegerField()),
-                ('signature_scheme', models.SmallIntegerField()),
-                ('signers', models.JSONField()),
-                ('sha256', models.TextField()),
-                ('size_bytes', models.BigIntegerField()),
-                ('notes', models.TextField(default='')),
-                ('uploaded_by', models.TextField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='releases', to='portal.app')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("psp_id", models.IntegerField(null=True)),
+                ("livemode", models.BooleanField(null=True)),
+                ("created_at", models.DateTimeField(default=kernel.clock.now)),
+                ("version_code", models.BigIntegerField()),
+                ("version_name", models.TextField()),
+                ("min_sdk", models.IntegerField()),
+                ("signature_scheme", models.SmallIntegerField()),
+                ("signers", models.JSONField()),
+                ("sha256", models.TextField()),
+                ("size_bytes", models.BigIntegerField()),
+                ("notes", models.TextField(default="")),
+                ("uploaded_by", models.TextField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="releases", to="portal.app"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'app_releases',
-                'abstract': False,
-                'default_manager_name': 'objects',
+                "db_table": "app_releases",
+                "abstract": False,
+                "default_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='Rollout',
+            name="Rollout",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('psp_id', models.IntegerField(null=True)),
-                ('livemode', models.BooleanField(null=True)),
-                ('created_at', models.DateTimeField(default=kernel.clock.now)),
-                ('channel', models.TextField()),
-                ('status', models.TextField(choices=[('active', 'active'), ('paused', 'paused'), ('halted', 'halted'), ('completed', 'completed'), ('superseded', 'superseded')], default=mpac.portal.domain.rollouts.RolloutStatus['ACTIVE'])),
-                ('reason', models.TextField(default='')),
-                ('salt', models.TextField()),
-                ('waves', models.JSONField()),
-                ('wave', models.SmallIntegerField(default=0)),
-                ('wave_at', models.DateTimeField()),
-                ('merchant_ids', models.JSONField(default=list)),
-                ('store_ids', models.JSONField(default=list)),
-                ('group_ids', models.JSONField(default=list)),
-                ('window', models.TextField(default='')),
-                ('spares_open_bills', models.BooleanField(default=True)),
-                ('min_battery_percent', models.SmallIntegerField(default=0)),
-                ('needs_charging', models.BooleanField(default=False)),
-                ('needs_wifi', models.BooleanField(default=False)),
-                ('gate', models.JSONField()),
-                ('announced_waves', models.SmallIntegerField(default=0)),
-                ('announced_to', models.UUIDField(null=True)),
-                ('created_by', models.TextField()),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rollouts', to='portal.app')),
-                ('release', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rollouts', to='portal.apprelease')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("psp_id", models.IntegerField(null=True)),
+                ("livemode", models.BooleanField(null=True)),
+                ("created_at", models.DateTimeField(default=kernel.clock.now)),
+                ("channel", models.TextField()),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("active", "active"),
+                            ("paused", "paused"),
+                            ("halted", "halted"),
+                            ("completed", "completed"),
+                            ("superseded", "superseded"),
+                        ],
+                        default=mpac.portal.domain.rollouts.RolloutStatus["ACTIVE"],
+                    ),
+                ),
+                ("reason", models.TextField(default="")),
+                ("salt", models.TextField()),
+                ("waves", models.JSONField()),
+                ("wave", models.SmallIntegerField(default=0)),
+                ("wave_at", models.DateTimeField()),
+                ("merchant_ids", models.JSONField(default=list)),
+                ("store_ids", models.JSONField(default=list)),
+                ("group_ids", models.JSONField(default=list)),
+                ("window", models.TextField(default="")),
+                ("spares_open_bills", models.BooleanField(default=True)),
+                ("min_battery_percent", models.SmallIntegerField(default=0)),
+                ("needs_charging", models.BooleanField(default=False)),
+                ("needs_wifi", models.BooleanField(default=False)),
+                ("gate", models.JSONField()),
+                ("announced_waves", models.SmallIntegerField(default=0)),
+                ("announced_to", models.UUIDField(null=True)),
+                ("created_by", models.TextField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="rollouts", to="portal.app"
+                    ),
+                ),
+                (
+                    "release",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rollouts",
+                        to="portal.apprelease",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'rollouts',
-                'abstract': False,
-                'default_manager_name': 'objects',
+                "db_table": "rollouts",
+                "abstract": False,
+                "default_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='DeviceUpdate',
+            name="DeviceUpdate",
             fields=[
-                ('id', models.UUIDField(default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('psp_id', models.IntegerField()),
-                ('merchant_id', models.IntegerField()),
-                ('created_at', models.DateTimeField(default=kernel.clock.now)),
-                ('store_id', models.IntegerField()),
-                ('device_id', models.UUIDField()),
-                ('version_code', models.BigIntegerField()),
-                ('status', models.TextField(choices=[('downloaded', 'downloaded'), ('installing', 'installing'), ('installed', 'installed'), ('failed', 'failed')])),
-                ('is_current', models.BooleanField(default=False)),
-                ('failure_code', models.TextField(default='')),
-                ('message', models.TextField(default='')),
-                ('crashes', models.IntegerField(default=0)),
-                ('payments_succeeded', models.IntegerField(default=0)),
-                ('payments_failed', models.IntegerField(default=0)),
-                ('installed_at', models.DateTimeField(null=True)),
-                ('updated_at', models.DateTimeField()),
-                ('app', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='portal.app')),
-                ('rollout', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='updates', to='portal.rollout')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("psp_id", models.IntegerField()),
+                ("merchant_id", models.IntegerField()),
+                ("created_at", models.DateTimeField(default=kernel.clock.now)),
+                ("store_id", models.IntegerField()),
+                ("device_id", models.UUIDField()),
+                ("version_code", models.BigIntegerField()),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("downloaded", "downloaded"),
+                            ("installing", "installing"),
+                            ("installed", "installed"),
+                            ("failed", "failed"),
+                        ]
+                    ),
+                ),
+                ("is_current", models.BooleanField(default=False)),
+                ("failure_code", models.TextField(default="")),
+                ("message", models.TextField(default="")),
+                ("crashes", models.IntegerField(default=0)),
+                ("payments_succeeded", models.IntegerField(default=0)),
+                ("payments_failed", models.IntegerField(default=0)),
+                ("installed_at", models.DateTimeField(null=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "app",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="portal.app",
+                    ),
+                ),
+                (
+                    "rollout",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="updates",
+                        to="portal.rollout",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'device_updates',
-                'abstract': False,
-                'default_manager_name': 'objects',
+                "db_table": "device_updates",
+                "abstract": False,
+                "default_manager_name": "objects",
             },
         ),
         migrations.AddConstraint(
-            model_name='apprelease',
-            constraint=models.UniqueConstraint(fields=('psp_id', 'app', 'version_code'), name='portal_release_once', nulls_distinct=False),
+            model_name="apprelease",
+            constraint=models.UniqueConstraint(
+                fields=("psp_id", "app", "version_code"), name="portal_release_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apprelease',
-            constraint=models.CheckConstraint(condition=models.Q(('signature_scheme__gte', 2)), name='portal_release_scheme'),
+            model_name="apprelease",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("signature_scheme__gte", 2)), name="portal_release_scheme"
+            ),
         ),
         migrations.AddIndex(
-            model_name='rollout',
-            index=models.Index(fields=['psp_id', 'status'], name='portal_rollout_offered'),
+            model_name="rollout",
+            index=models.Index(fields=["psp_id", "status"], name="portal_rollout_offered"),
         ),
         migrations.AddIndex(
-            model_name='rollout',
-            index=models.Index(condition=models.Q(('status', 'active')), fields=['status'], name='portal_rollout_due'),
+            model_name="rollout",
+            index=models.Index(
+                condition=models.Q(("status", "active")), fields=["status"], name="portal_rollout_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rollout',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'paused', 'halted', 'completed', 'superseded'])), name='portal_rollout_status'),
+            model_name="rollout",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["active", "paused", "halted", "completed", "superseded"])),
+                name="portal_rollout_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rollout',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', [mpac.portal.domain.rollouts.RolloutStatus['ACTIVE'], mpac.portal.domain.rollouts.RolloutStatus['PAUSED']])), fields=('psp_id', 'app', 'channel'), name='portal_rollout_live', nulls_distinct=False),
+            model_name="rollout",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            mpac.portal.domain.rollouts.RolloutStatus["ACTIVE"],
+                            mpac.portal.domain.rollouts.RolloutStatus["PAUSED"],
+                        ],
+                    )
+                ),
+                fields=("psp_id", "app", "channel"),
+                name="portal_rollout_live",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddIndex(
-            model_name='deviceupdate',
-            index=models.Index(fields=['psp_id', 'device_id'], name='portal_device_update_own'),
+            model_name="deviceupdate",
+            index=models.Index(fields=["psp_id", "device_id"], name="portal_device_update_own"),
         ),
         migrations.AddConstraint(
-            model_name='deviceupdate',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['downloaded', 'installing', 'installed', 'failed'])), name='portal_device_update_status'),
+            model_name="deviceupdate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["downloaded", "installing", "installed", "failed"])),
+                name="portal_device_update_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deviceupdate',
-            constraint=models.UniqueConstraint(fields=('psp_id', 'rollout', 'device_id'), name='portal_device_update_once'),
+            model_name="deviceupdate",
+            constraint=models.UniqueConstraint(
+                fields=("psp_id", "rollout", "device_id"), name="portal_device_update_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deviceupdate',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('psp_id', 'device_id', 'app'), name='portal_device_update_current'),
+            model_name="deviceupdate",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_current", True)),
+                fields=("psp_id", "device_id", "app"),
+                name="portal_device_update_current",
+            ),
         ),
     ]

@@ -1,5 +1,6 @@
 """Authenticator apps of people: TOTP whose shared secret is sealed at rest."""
 
+import datetime as dt
 import time
 from base64 import b32encode
 from typing import Any, ClassVar
@@ -30,6 +31,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
     )
     secret_sealed = models.TextField()
     last_step = models.BigIntegerField(default=-1)
+    # The sign-in that sets this one up, for who had none and needs one.
+    challenge_id = models.UUIDField(null=True)
 
     objects: ClassVar[Any] = DeviceManager()
     rules = TableRules(
@@ -54,22 +57,47 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
         """Whether `token` is a code of this moment that was not used before; wrong ones slow the next down."""
         if not self.verify_is_allowed()[0]:
             return False
-        totp = TOTP(self._secret(), step=STEP_S, digits=DIGITS)
-        totp.time = time.time()
-        digits = str(token).strip()
-        well_formed = len(digits) == DIGITS and digits.isascii() and digits.isdigit()
-        if not well_formed or not totp.verify(
-            int(digits), tolerance=TOLERANCE_STEPS, min_t=self.last_step + 1
-        ):
+        step = self._step_of(token, time.time())
+        if step is None:
             self.throttle_increment(commit=True)
             return False
-        used = Authenticator.objects.filter(pk=self.pk, last_step__lt=totp.t()).update(last_step=totp.t())
-        if not used:
+        if not self._spend(step):
             return False
-        self.last_step = totp.t()
         self.throttle_reset(commit=False)
         self.set_last_used_timestamp(commit=False)
         self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count", "last_used_at"])
+        return True
+
+    def use_code(self, code: str, *, now: dt.datetime) -> bool:
+        """Like `verify_token`, where tries are counted elsewhere."""
+        step = self._step_of(code, now.timestamp())
+        return step is not None and self._spend(step, last_used_at=now)
+
+    def confirm(self, code: str, *, now: dt.datetime) -> bool:
+        """Let a new authenticator count, because it shows a right code; that code is used up."""
+        step = self._step_of(code, now.timestamp())
+        if step is None or not self._spend(step, confirmed=True, last_used_at=now):
+            return False
+        self.confirmed = True
+        return True
+
+    def _step_of(self, code: str, at: float) -> int | None:
+        """The time step whose code this is, later than any that was used; None when it is none."""
+        digits = str(code).strip()
+        if len(digits) != DIGITS or not digits.isascii() or not digits.isdigit():
+            return None
+        totp = TOTP(self._secret(), step=STEP_S, digits=DIGITS)
+        totp.time = at
+        if not totp.verify(int(digits), tolerance=TOLERANCE_STEPS, min_t=self.last_step + 1):
+            return None
+        return int(totp.t())
+
+    def _spend(self, step: int, **noted: Any) -> bool:
+        """Use a step up; False when somebody else has meanwhile."""
+        unused = Authenticator.objects.filter(pk=self.pk, last_step__lt=step)
+        if not unused.update(last_step=step, **noted):
+            return False
+        self.last_step = step
         return True
 
     def verify_is_allowed(self) -> Any:

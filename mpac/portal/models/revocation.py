@@ -11,8 +11,8 @@ from kernel.schema import TableRules
 class Revocation(models.Model):
     """Tokens of `subject` are refused: all of them, or, once lifted, those issued before.
 
-    A subject is a token (`jti:...`), a device's id, or `store:1`, `merchant:1`, `psp:1`. The row may go when every token
-    that it could hit has expired, because a revoked subject gets no new ones.
+    A subject is a token (`jti:...`), a session (`session:ses_...`), a device's id, or `store:1`, `merchant:1`, `psp:1`. The
+    row may go when every token that it could hit has expired, because a revoked subject gets no new ones.
     """
 
     psp_id = models.IntegerField(null=True)

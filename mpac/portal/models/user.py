@@ -15,6 +15,7 @@ from kernel.schema import TableRules
 from kernel.tenancy import Scope, SystemScope, TenantScope, current_scope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.roles import Role
+from mpac.portal.models.login import FormerPassword
 from mpac.portal.models.membership import Membership
 
 
@@ -69,9 +70,12 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Whoever sets a new password, a service or the console's own page, leaves a record of it."""
-        replaced = not self._state.adding and self._password is not None  # type: ignore[attr-defined]  # Django's own mark
+        chosen = self._password is not None  # type: ignore[attr-defined]  # Django's own mark
+        replaced = chosen and not self._state.adding
         with atomic(current_scope(db.alias) or SystemScope("authentication")):
             super().save(*args, **kwargs)
+            if chosen:
+                FormerPassword.remember(self.pk, self.password, now=clock.now())
             if replaced:
                 before, after = {"password": "the old one"}, {"password": self.password}
                 record(db, "user.password_set", self, before=before, after=after, now=clock.now())

@@ -1,4 +1,4 @@
-"""Forgetting what has expired: used assertions and revocations."""
+"""Forgetting what has expired: proofs, revocations, and what is left of signing in."""
 
 import datetime as dt
 
@@ -8,10 +8,29 @@ from mpac.portal.db import db
 # A machine whose clock runs behind ours may still see an assertion as valid for this long.
 MARGIN = dt.timedelta(seconds=60)
 
+# In this order: what refers to others goes before them. Sessions that ended stay a while, for whoever looks into them.
+EXPIRED = {
+    "client_assertions": ("expires_at < %s", dt.timedelta(0)),
+    "revocations": ("expires_at < %s", dt.timedelta(0)),
+    "refresh_tokens": ("expires_at < %s", dt.timedelta(0)),
+    "login_challenges": ("expires_at < %s", dt.timedelta(0)),
+    "sessions": (
+        "expires_at < %s AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.session_id = sessions.id)",
+        dt.timedelta(days=30),
+    ),
+    "known_devices": (
+        "expires_at < %s AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.known_device_id = known_devices.id)",
+        dt.timedelta(0),
+    ),
+    "password_resets": ("expires_at < %s", dt.timedelta(days=30)),
+    "login_throttles": ("last_try_at < %s", dt.timedelta(days=2)),
+    "mails": ("sent_at < %s", dt.timedelta(days=30)),
+}
+
 
 def forget_expired(*, now: dt.datetime) -> int:
     """Remove expired rows in small transactions, so that nothing waits for them; returns how many went."""
     return sum(
-        forget(db, table, condition="expires_at < %s", before=now - MARGIN)
-        for table in ("client_assertions", "revocations")
+        forget(db, table, condition=condition, before=now - MARGIN - keep)
+        for table, (condition, keep) in EXPIRED.items()
     )

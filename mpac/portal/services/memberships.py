@@ -13,6 +13,7 @@ from kernel.errors import FieldError, Invalid, NotFound
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.authority import Person, Place
+from mpac.portal.domain.login import EndedBecause
 from mpac.portal.domain.permissions import ROLE_PERMISSIONS
 from mpac.portal.domain.roles import Role, fits
 from mpac.portal.errors import BeyondOwnRights, LastAdministrator, OwnMembership, ParentNotActive
@@ -20,6 +21,7 @@ from mpac.portal.models import CustomRole, Membership, Merchant, Psp, Store, Use
 from mpac.portal.selectors.hierarchy import get_merchant, get_psp, get_store
 from mpac.portal.selectors.people import get_user, list_memberships
 from mpac.portal.services.revocations import refuse_earlier_tokens_of
+from mpac.portal.services.sessions import end_sessions
 
 # Roles of which somebody has to be left at each place that has them.
 ADMINISTRATORS = frozenset({Role.PLATFORM_OPERATOR, Role.PSP_ADMIN})
@@ -139,6 +141,7 @@ def deactivate(*, user: User, scope: Scope, by: Person, now: dt.datetime) -> Non
         User.objects.filter(pk=user.pk).update(is_active=False, deactivated_at=now, updated_at=now)
         after = {"is_active": False, "deactivated_at": now}
         record(db, "user.deactivated", user, before=before, after=after, now=now)
+        end_sessions(scope=scope, user_id=user.pk, why=EndedBecause.DEACTIVATED, now=now)
         refuse_earlier_tokens_of(scope=scope, user_id=user.pk, now=now)
 
 

@@ -53,5 +53,10 @@ def token_subject(jti: str) -> str:
     return f"jti:{jti}"
 
 
+def session_subject(session_id: str) -> str:
+    """How a session is named as a subject of revocation; its access tokens carry the same identifier."""
+    return f"session:{session_id}"
+
+
 def _longest_life() -> dt.timedelta:
     return dt.timedelta(seconds=conf.KEY_RETIREMENT_S)

@@ -17,7 +17,8 @@ from kernel import ids
 from kernel.errors import NotFound, Unauthenticated
 from kernel.principal import Principal
 from mpac.portal import conf
-from mpac.portal.services.revocations import token_subject
+from mpac.portal.models.session import PREFIX as SESSION
+from mpac.portal.services.revocations import session_subject, token_subject
 from mpac.portal.services.trust import TrustReader, trust_reader
 
 TYPE = "at+jwt"
@@ -116,6 +117,7 @@ def _verified(kid: str, claims: dict[str, Any], now: dt.datetime) -> VerifiedTok
         livemode=claims["livemode"],
         user_id=_user_id(claims["sub"]) if claims["kind"] == "person" else None,
         actor=act.get("sub", ""),
+        session_id=ids.decode(SESSION, claims["sid"]) if claims.get("sid") else None,
     )
     # The jti is a UUIDv7: its millisecond says when the token was issued more exactly than `iat` can.
     issued_at = ids.created_at_of(uuid.UUID(claims["jti"]))
@@ -132,6 +134,8 @@ def _subjects(principal: Principal, jti: str, impersonation: str) -> tuple[str, 
     """The names under which a token can be revoked. One in another's name goes with either person, and by its own."""
     subjects = [principal.subject, token_subject(jti), f"psp:{principal.psp_id}"]
     subjects.extend(name for name in (principal.actor, impersonation) if name)
+    if principal.session_id is not None:
+        subjects.append(session_subject(ids.encode(SESSION, principal.session_id)))
     if principal.merchant_id is not None:
         subjects.append(f"merchant:{principal.merchant_id}")
     subjects.extend(f"store:{store_id}" for store_id in principal.store_ids or ())

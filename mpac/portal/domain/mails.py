@@ -1,0 +1,55 @@
+"""What mails say. Each kind is one text; `{secret}` in it is known to nobody but the recipient."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MailKind(StrEnum):
+    """What a mail is about."""
+
+    LOGIN_CODE = "login_code"
+    NEW_DEVICE = "new_device"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  (a word)
+    PASSWORD_RESET = "password_reset"  # noqa: S105  (a word)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as it is sent."""
+
+    subject: str
+    text: str
+
+
+_FOOT = "\n\nYou get this mail because of your MPAC account at {url}.\n"
+_LETTERS: Mapping[MailKind, Letter] = {
+    MailKind.LOGIN_CODE: Letter(
+        "Your code to sign in",
+        "Your code is {secret}. It works once, for five minutes.\n\n"
+        "Nobody from MPAC will ever ask you for it. If you are not signing in, somebody knows your password: change it.",
+    ),
+    MailKind.NEW_DEVICE: Letter(
+        "New sign-in to your account",
+        "Somebody signed in to your account with a device that you have not used before.\n\n"
+        "When: {at}\nFrom: {address}\nWith: {user_agent}\n\n"
+        "If that was not you, change your password: this ends all sessions.",
+    ),
+    MailKind.PASSWORD_CHANGED: Letter(
+        "Your password was changed",
+        "The password of your account was changed at {at} from {address}, and all other sessions were ended.\n\n"
+        "If that was not you, ask for a new password at once and tell your administrator.",
+    ),
+    MailKind.PASSWORD_RESET: Letter(
+        "Choose a new password",
+        "With this code you can choose a new password. It works once, for 30 minutes:\n\n{secret}\n\n"
+        "If you have not asked for it, there is nothing to do: your password stays as it is.",
+    ),
+}
+
+
+def write(kind: MailKind, *, values: Mapping[str, str], secret: str, url: str) -> Letter:
+    """The mail of a kind with its blanks filled in."""
+    found = _LETTERS[kind]
+    filled = {"secret": secret, "url": url, **values}
+    return Letter(found.subject, (found.text + _FOOT).format(**filled))
