@@ -5,6 +5,7 @@ import datetime as dt
 from kernel.jobs import job
 from mpac.portal.db import db
 from mpac.portal.services.cleanup import forget_expired
+from mpac.portal.services.device_imports import run_imports
 from mpac.portal.services.heartbeats import find_silent_devices
 from mpac.portal.services.signing_keys import advance_rotation
 
@@ -26,3 +27,9 @@ def forget_expired_proofs(*, now: dt.datetime) -> int:
 def report_silent_devices(*, now: dt.datetime) -> int:
     """Tell of active terminals that have not been heard of for too long."""
     return find_silent_devices(now=now)
+
+
+@job("portal.import_devices", every_s=5, db=db)
+def import_devices(*, now: dt.datetime) -> int:
+    """Register the terminals of lists that were started."""
+    return run_imports(now=now)

@@ -146,6 +146,7 @@ JOBS = {
         "ensure_partitions",
         "find_silent_devices",
         "forget_expired",
+        "import_devices",
         "remove_expired",
     },
     "audit": {"drop_partitions", "ensure_partitions", "remove_expired", "set_aside_old_months"},

@@ -74,6 +74,7 @@ LEVEL_OF = {
     "merchant_id": "merchant",
     "merchant_code": "merchant",
     "group_id": "merchant",
+    "preregistration_id": "merchant",
     "store_id": "store",
     "store_code": "store",
     "owner": "store",
@@ -120,6 +121,8 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """One request with all that a well-behaved client sends, and always the same request id."""
+        kind = "text/csv" if isinstance(body, str) else "application/json"
+        body = body.encode() if isinstance(body, str) else body
         raw = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         sent = {"X-Request-Id": REQUEST_ID, "Idempotency-Key": key or f"key-{next(_keys)}"}
         if self.kind == "service":
@@ -127,7 +130,7 @@ class Visitor:
         elif self.credential:
             sent["Authorization"] = f"Bearer {self.credential}"
         sent |= headers or {}
-        return http.generic(method, path, raw, content_type="application/json", headers=sent)
+        return http.generic(method, path, raw, content_type=kind, headers=sent)
 
     def made(self, http: Client, path: str, body: Any, **more: Any) -> dict[str, Any]:
         answer = self.call(http, "POST", path, body, **more)
@@ -263,8 +266,8 @@ def furnish(
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
     greet(http, partner)
-    names |= report_and_group(http, partner, registered.device) | released(http, partner, code)
-    place.texts.append(("merchant", names["group_id"]))
+    enlarge_fleet(http, partner, registered.device)
+    names |= released(http, partner, code)
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
@@ -299,14 +302,24 @@ def greet(http: Client, partner: Visitor) -> None:
     assert answer.status_code == 200, answer.content
 
 
-def report_and_group(http: Client, partner: Visitor, device: Device) -> dict[str, Any]:
-    """Let the terminal of a place say how it is, put it into a group of its merchant, and name the group."""
+def enlarge_fleet(http: Client, partner: Visitor, device: Device) -> None:
+    """Let the terminal of a place say how it is and put it into a group, announce another, and send a list of some more."""
+    names = partner.place.names
     record_heartbeat(scope=SEED, device_id=device.id, report={"model": "A920"}, now=clock.now())
-    wanted = {"name": f"group {device.store_id}", "merchant_id": device.merchant_id}
-    group_id = str(partner.made(http, "/v1/device-groups", wanted)["id"])
-    path, body = f"/v1/device-groups/{group_id}/members", {"device_ids": [device.public_id]}
+    merchant = {"merchant_id": device.merchant_id}
+    wanted: dict[str, tuple[str, Any]] = {
+        "group_id": ("/v1/device-groups", {"name": f"group {device.store_id}"} | merchant),
+        "preregistration_id": (
+            "/v1/device-preregistrations",
+            {"serial_number": f"TO-COME-{device.store_id}"} | merchant,
+        ),
+        "import_id": (f"/v1/stores/{device.store_id}/devices/imports", f"serial_number\nSN-{device.id}"),
+    }
+    for name, (path, body) in wanted.items():
+        names[name] = partner.made(http, path, body)["id"]
+        partner.place.texts.append((LEVEL_OF.get(name, "object"), names[name]))
+    path, body = f"/v1/device-groups/{names['group_id']}/members", {"device_ids": [device.public_id]}
     assert partner.call(http, "POST", path, body).status_code == 200
-    return {"group_id": group_id}
 
 
 def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:

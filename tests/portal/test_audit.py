@@ -29,7 +29,18 @@ from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import CodeTaken
-from mpac.portal.models import ApiKey, App, CustomRole, Device, DeviceGroup, Membership, SigningKey, User
+from mpac.portal.models import (
+    ApiKey,
+    App,
+    CustomRole,
+    Device,
+    DeviceGroup,
+    DeviceImport,
+    Membership,
+    Preregistration,
+    SigningKey,
+    User,
+)
 from mpac.portal.selectors.device_groups import devices_in
 from mpac.portal.selectors.settings import get_place
 from mpac.portal.services import (
@@ -40,11 +51,13 @@ from mpac.portal.services import (
     demo,
     demo_accounts,
     device_groups,
+    device_imports,
     devices,
     hierarchy,
     killing,
     memberships,
     people,
+    preregistrations,
     provider_configs,
     replacement,
     revocations,
@@ -75,6 +88,7 @@ from tests.portal.test_admin import PASSWORD, make_person, sign_in
 
 APK = "application/vnd.android.package-archive"
 SECRET = "the-very-secret-thing"
+LISTED = "serial_number,model\nSN-A,A920\nSN-B,A920\n"
 CREDENTIALS = {"api_key": SECRET}
 GREETING, CHANGE = "receipt.header_lines", Change(actor="user:1")
 
@@ -98,6 +112,36 @@ class Stage:
         terminal = make_terminal(self.tenant.store)
         with atomic(SEED):
             return Device.objects.get(id=terminal.device_id)
+
+    def announced(self) -> Preregistration:
+        found = preregistrations.preregister(
+            scope=SEED,
+            psp_id=None,
+            merchant_id=self.tenant.merchant.id,
+            serial_number="SN-TO-COME",
+            livemode=False,
+            now=clock.now(),
+        )
+        self.hide(found.activation_code)
+        return found.entry
+
+    def listed(self, text: str = LISTED) -> DeviceImport:
+        place = device_imports.place_of_store(scope=SEED, store_id=self.tenant.store.id)
+        return device_imports.check_list(
+            scope=SEED,
+            place=place,
+            raw=text.encode(),
+            charset="",
+            livemode=False,
+            by="user:1",
+            now=clock.now(),
+        )
+
+    def imported(self) -> None:
+        taken = self.listed()
+        device_imports.start_import(scope=SEED, import_id=taken.id, now=clock.now())
+        device_imports.run_imports(now=clock.now())
+        self.hide(device_imports.code_of(taken, "SN-A"))
 
     def group(self, *devices: Device) -> DeviceGroup:
         found = device_groups.create_group(
@@ -310,6 +354,22 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     ),
     "devices.kill": ("device.killed", lambda s: (f"/v1/devices/{s.active().public_id}/kill", {})),
     "devices.update": ("device.changed", lambda s: (f"/v1/devices/{s.active().public_id}", {"name": "New"})),
+    "device_preregistrations.create": (
+        "device_preregistration.created",
+        lambda s: ("/v1/device-preregistrations", {"serial_number": "SN-TO-COME"}),
+    ),
+    "device_preregistrations.activation_code": (
+        "device_preregistration.code_issued",
+        lambda s: (f"/v1/device-preregistrations/{s.announced().public_id}/activation-code", {}),
+    ),
+    "device_preregistrations.withdraw": (
+        "device_preregistration.withdrawn",
+        lambda s: (f"/v1/device-preregistrations/{s.announced().public_id}/withdraw", {}),
+    ),
+    "device_imports.start": (
+        "device_import.started",
+        lambda s: (f"/v1/device-imports/{s.listed().public_id}/start", {}),
+    ),
     "device_groups.create": ("device_group.created", lambda s: ("/v1/device-groups", {"name": "North"})),
     "device_groups.update": (
         "device_group.changed",
@@ -350,10 +410,22 @@ CHANGE_NOTHING = {
 }
 # Calls that do several things at once: all that is recorded, in order.
 SEVERAL = {
+    "device_preregistrations.assign": (
+        ["device_preregistration.assigned", "device.registered"],
+        lambda s: (
+            f"/v1/device-preregistrations/{s.announced().public_id}/assign",
+            {"store_id": s.tenant.store.id},
+        ),
+    ),
+    "device_imports.create": (["device_import.checked"], lambda s: ("/v1/device-imports", LISTED)),
+    "device_imports.create_for_store": (
+        ["device_import.checked"],
+        lambda s: (f"/v1/stores/{s.tenant.store.id}/devices/imports", LISTED),
+    ),
     "devices.replace": (
         ["device.revoked", "device.registered", "device.replaced"],
         lambda s: (f"/v1/devices/{s.active().public_id}/replace", {"serial_number": "SN-NEW"}),
-    )
+    ),
 }
 
 
@@ -437,11 +509,13 @@ def test_is_left_for_each_thing_that_one_call_does(stage, api, name):
     answer = api.generic(
         METHODS[name].upper(),
         path,
-        json.dumps(body),
-        content_type="application/json",
+        body if isinstance(body, str) else json.dumps(body),
+        content_type="text/csv" if isinstance(body, str) else "application/json",
         headers={"Authorization": f"Bearer {token}"},
     )
-    stage.hide(answer.json()["activation_code"])
+    assert answer.status_code == 201, answer.content
+    if code := answer.json().get("activation_code"):
+        stage.hide(code)
     assert [record["action"] for record in audited()[before:]] == actions
     assert_hidden(stage)
 
@@ -665,6 +739,40 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     "devices.suspend_device": (move(devices.suspend_device, Stage.active), ["device.suspended"]),
     "devices.resume_device": (move(devices.resume_device, suspended), ["device.suspended", "device.resumed"]),
     "devices.revoke_device": (move(devices.revoke_device, Stage.active), ["device.revoked"]),
+    "devices.assign_device": (
+        lambda s: s.hide(
+            str(
+                devices.assign_device(
+                    scope=SEED, entry_id=s.announced().id, store_id=s.tenant.store.id, now=clock.now()
+                ).activation_code
+            )
+        ),
+        ["device_preregistration.created", "device_preregistration.assigned", "device.registered"],
+    ),
+    "preregistrations.preregister": (Stage.announced, ["device_preregistration.created"]),
+    "preregistrations.reissue_preregistration_code": (
+        lambda s: s.hide(
+            preregistrations.reissue_preregistration_code(
+                scope=SEED, entry_id=s.announced().id, now=clock.now()
+            ).activation_code
+        ),
+        ["device_preregistration.created", "device_preregistration.code_issued"],
+    ),
+    "preregistrations.withdraw_preregistration": (
+        lambda s: preregistrations.withdraw_preregistration(
+            scope=SEED, entry_id=s.announced().id, now=clock.now()
+        ),
+        ["device_preregistration.created", "device_preregistration.withdrawn"],
+    ),
+    "device_imports.check_list": (Stage.listed, ["device_import.checked"]),
+    "device_imports.start_import": (
+        lambda s: device_imports.start_import(scope=SEED, import_id=s.listed().id, now=clock.now()),
+        ["device_import.checked", "device_import.started"],
+    ),
+    "device_imports.run_imports": (
+        Stage.imported,
+        ["device_import.started", "device.registered", "device.registered", "device_import.done"],
+    ),
     "device_groups.create_group": (Stage.group, ["device_group.created"]),
     "device_groups.update_group": (
         lambda s: device_groups.update_group(
@@ -808,6 +916,12 @@ SILENT = {
     "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
     "cleanup.forget_expired": "removes what has lost its meaning by itself",
     "devices.place_of": "reads",
+    "device_imports.code_of": "reads",
+    "device_imports.place_of_merchant": "reads",
+    "device_imports.place_of_store": "reads",
+    "preregistrations.announce_activation": "a part of the change that asks for it, which is recorded",
+    "preregistrations.set_code": "a part of the change that asks for it, which is recorded",
+    "preregistrations.take_announced": "a part of a registration, which is recorded",
     "heartbeats.find_silent_devices": "tells of terminals that say nothing; nobody has changed anything",
     "heartbeats.record_heartbeat": "a terminal says how it is, every minute; its last report and samples are kept",
     "memberships.appoint": "writes nothing",

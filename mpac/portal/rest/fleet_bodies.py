@@ -15,6 +15,7 @@ Model = Annotated[str, msgspec.Meta(max_length=100)]
 LabelName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_.-]*$", max_length=63)]
 LabelValue = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f,]*$", max_length=63)]
 Labels = Annotated[dict[LabelName, LabelValue], msgspec.Meta(max_length=MAX_LABELS)]
+LABELS = "^[a-z0-9][a-z0-9_.-]*:[^,]*(,[a-z0-9][a-z0-9_.-]*:[^,]*)*$"
 DeviceId = Annotated[str, msgspec.Meta(max_length=64)]
 DeviceIds = Annotated[list[DeviceId], msgspec.Meta(min_length=1, max_length=500)]
 Version = Annotated[str, msgspec.Meta(max_length=64)]
@@ -33,7 +34,7 @@ class FilterDevices(PageQuery):
     store_id: IntId | None = None
     model: Model | None = None
     version: Version | None = None
-    label: Annotated[str, msgspec.Meta(min_length=3, max_length=500)] | None = None
+    label: Annotated[str, msgspec.Meta(pattern=LABELS, max_length=500)] | None = None
     group: DeviceId | None = None
     online: bool | None = None
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
@@ -73,6 +74,23 @@ class UpdateGroup(Body):
 
 class GroupMembers(Body):
     device_ids: DeviceIds
+
+
+class Preregister(Body):
+    serial_number: SerialNumber
+    merchant_id: IntId | None = None
+    model: Model = ""
+    labels: Labels = {}
+
+
+class ListPreregistrations(PageQuery):
+    status: Literal["waiting", "activated", "assigned", "withdrawn"] | None = None
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+
+
+class AssignDevice(Body):
+    store_id: IntId
+    name: Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
 
 
 class OsReport(Body):

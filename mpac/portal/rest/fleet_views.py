@@ -14,7 +14,7 @@ from mpac.portal.models import Device, DeviceGroup, DeviceKill, DeviceReport, De
 from mpac.portal.models.device import PREFIX as DEVICE
 from mpac.portal.models.device_group import PREFIX as GROUP
 from mpac.portal.rest import views
-from mpac.portal.rest.views import DeviceView, RegisteredDeviceView
+from mpac.portal.rest.views import DeviceView
 
 
 class LastReportView(View):
@@ -38,10 +38,6 @@ class FleetDeviceView(DeviceView):
 
     online: bool
     last_report: LastReportView | None
-
-
-class ReplacedDeviceView(RegisteredDeviceView):
-    """The terminal that takes over, with its one-time code."""
 
 
 class KilledDeviceView(View):

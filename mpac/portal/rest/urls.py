@@ -7,11 +7,13 @@ from mpac.portal.rest import (
     api_keys,
     apps,
     device_groups,
+    device_imports,
     devices,
     fleet,
     hierarchy,
     login,
     memberships,
+    preregistrations,
     provider_configs,
     settings,
     token,
@@ -86,6 +88,26 @@ urlpatterns = [
     path("devices/<str:device_id>/replace", fleet.ReplaceEndpoint.as_view()),
     path("devices/<str:device_id>/kill", fleet.KillEndpoint.as_view()),
     path("devices/<str:device_id>/reports", fleet.ReportsEndpoint.as_view()),
+    path("stores/<id:store_id>/devices/imports", device_imports.StoreImportsEndpoint.as_view()),
+    path("device-imports", device_imports.ImportsEndpoint.as_view()),
+    path("device-imports/<str:import_id>", device_imports.ImportEndpoint.as_view()),
+    path("device-imports/<str:import_id>/start", device_imports.StartImportEndpoint.as_view()),
+    path("device-imports/<str:import_id>/report", device_imports.ImportReportEndpoint.as_view()),
+    path("device-preregistrations", preregistrations.PreregistrationsEndpoint.as_view()),
+    path(
+        "device-preregistrations/<str:preregistration_id>", preregistrations.PreregistrationEndpoint.as_view()
+    ),
+    path(
+        "device-preregistrations/<str:preregistration_id>/assign", preregistrations.AssignEndpoint.as_view()
+    ),
+    path(
+        "device-preregistrations/<str:preregistration_id>/activation-code",
+        preregistrations.PreregistrationCodeEndpoint.as_view(),
+    ),
+    path(
+        "device-preregistrations/<str:preregistration_id>/withdraw",
+        preregistrations.WithdrawEndpoint.as_view(),
+    ),
     path("device-groups", device_groups.GroupsEndpoint.as_view()),
     path("device-groups/<str:group_id>", device_groups.GroupEndpoint.as_view()),
     path("device-groups/<str:group_id>/members", device_groups.GroupMembersEndpoint.as_view()),

@@ -3,11 +3,13 @@
 from typing import Any, Literal
 
 import msgspec
+import segno
 
 from kernel import ids
 from kernel.clock import rfc3339
 from kernel.rest import Instant, View
 from mpac.portal import conf
+from mpac.portal.domain.activation import qr_payload
 from mpac.portal.domain.business_profiles import Address, Onboarding
 from mpac.portal.dto import AccessToken, Activation
 from mpac.portal.models import Device, Merchant, ProviderConfig, Psp, Store
@@ -97,9 +99,13 @@ class DeviceView(View, kw_only=True):
 
 
 class RegisteredDeviceView(DeviceView, kw_only=True):
-    """The activation code is shown here and never again."""
+    """The activation code is shown here and never again, in words, as what its picture says, and as the picture, an SVG in a
+    data URI. All are null when the terminal has bound its key already.
+    """
 
-    activation_code: str
+    activation_code: str | None
+    activation_qr_payload: str | None
+    activation_qr: str | None
 
 
 class OwnDeviceView(DeviceView, kw_only=True):
@@ -240,7 +246,18 @@ def device(entry: Device) -> DeviceView:
 def registered_device(registered: RegisteredDevice) -> RegisteredDeviceView:
     """A terminal with the code that activates it."""
     shown = msgspec.structs.asdict(device(registered.device))
-    return RegisteredDeviceView(**shown, activation_code=registered.activation_code)
+    return RegisteredDeviceView(
+        **shown, **shown_code(registered.activation_code, serial_number=registered.device.serial_number)
+    )
+
+
+def shown_code(code: str | None, *, serial_number: str) -> dict[str, Any]:
+    """A one-time code as people and terminals read it."""
+    if code is None:
+        return {"activation_code": None, "activation_qr_payload": None, "activation_qr": None}
+    payload = qr_payload(code, serial_number=serial_number, issuer=conf.issuer())
+    picture = segno.make(payload, micro=False).svg_data_uri(scale=4)
+    return {"activation_code": code, "activation_qr_payload": payload, "activation_qr": picture}
 
 
 def own_device(entry: Device, *, at: Store) -> OwnDeviceView:

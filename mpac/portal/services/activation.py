@@ -6,25 +6,31 @@ codes get one answer. Every miss counts against the terminal that was aimed at, 
 
 import datetime as dt
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from django.conf import settings
 from django.db.models import F, Q
 
 from kernel.audit import record, state
 from kernel.origin import acting
-from kernel.outbox import publish
 from kernel.tenancy import SystemScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain import activation, assertions, jwk
 from mpac.portal.domain.devices import DeviceStatus
+from mpac.portal.domain.preregistrations import PreregistrationStatus
 from mpac.portal.dto import Activation
 from mpac.portal.errors import ActivationRefused, InvalidProof
-from mpac.portal.events import DeviceActivated
-from mpac.portal.models import Device, DeviceStatusChange
+from mpac.portal.models import Device, Preregistration
+from mpac.portal.services.preregistrations import announce_activation
 
 SCOPE = SystemScope("authentication")
+Terminal = Device | Preregistration
+# Of each kind of terminal, the status that its code ends, and the one that its key begins.
+STEPS: dict[type[Terminal], tuple[str, str]] = {
+    Device: (DeviceStatus.REGISTERED, DeviceStatus.ACTIVE),
+    Preregistration: (PreregistrationStatus.WAITING, PreregistrationStatus.ACTIVATED),
+}
 
 
 def activate_device(
@@ -38,8 +44,8 @@ def activate_device(
     serial_number = _prove(key, proof, now)
     code_hash = activation.hash_code(activation_code, pepper=settings.SECRET_KEY)
     with atomic(SCOPE):
-        device = _claim(code_hash, serial_number, now)
-        done = _bind(device, key, now) if device is not None else None
+        terminal = _claim(code_hash, serial_number, now)
+        done = _bind(terminal, key, now) if terminal is not None else None
     if done is None:
         raise ActivationRefused
     return done
@@ -63,73 +69,64 @@ def _prove(key: Mapping[str, str], proof: str, now: dt.datetime) -> str:
     return statement.subject
 
 
-def _claim(code_hash: str, serial_number: str, now: dt.datetime) -> Device | None:
-    """The device whose live code this is, locked; a miss is counted against everything it may have been aimed at."""
-    aimed_at: list[Device] = list(
-        Device.objects.select_for_update()
+def _claim(code_hash: str, serial_number: str, now: dt.datetime) -> Terminal | None:
+    """The terminal whose live code this is, locked; a miss is counted against everything it may have been aimed at."""
+    aimed_at = [
+        *_aimed_at(Device, DeviceStatus.REGISTERED, code_hash, serial_number, now),
+        *_aimed_at(Preregistration, PreregistrationStatus.WAITING, code_hash, serial_number, now),
+    ]
+    for terminal in aimed_at:
+        if (
+            hmac.compare_digest(terminal.activation_code_hash, code_hash)
+            and terminal.serial_number == serial_number
+        ):
+            return terminal
+    for terminal in aimed_at:
+        before = {"activation_attempts": terminal.activation_attempts}
+        after = {"activation_attempts": terminal.activation_attempts + 1}
+        type(terminal).objects.filter(id=terminal.id).update(activation_attempts=F("activation_attempts") + 1)
+        record(db, "device.activation_refused", terminal, before=before, after=after, now=now)
+    return None
+
+
+def _aimed_at(
+    model: type[Terminal], waiting: str, code_hash: str, serial_number: str, now: dt.datetime
+) -> Iterator[Terminal]:
+    """Terminals with a live code that somebody may have meant."""
+    found: Iterator[Terminal] = (
+        model.objects.select_for_update()
         .filter(
-            Q(activation_code_hash=code_hash)
-            | Q(serial_number=serial_number, status=DeviceStatus.REGISTERED),
+            Q(activation_code_hash=code_hash) | Q(serial_number=serial_number, status=waiting),
             activation_expires_at__gt=now,
             activation_attempts__lt=conf.ACTIVATION_MAX_ATTEMPTS,
         )
         .order_by("id")
     )
-    for device in aimed_at:
-        if (
-            hmac.compare_digest(device.activation_code_hash, code_hash)
-            and device.serial_number == serial_number
-        ):
-            return device
-    Device.objects.filter(id__in=[device.id for device in aimed_at]).update(
-        activation_attempts=F("activation_attempts") + 1
-    )
-    for device in aimed_at:
-        before = {"activation_attempts": device.activation_attempts}
-        after = {"activation_attempts": device.activation_attempts + 1}
-        record(db, "device.activation_refused", device, before=before, after=after, now=now)
-    return None
+    return found
 
 
-def _bind(device: Device, key: Mapping[str, str], now: dt.datetime) -> Activation | None:
+def _bind(terminal: Terminal, key: Mapping[str, str], now: dt.datetime) -> Activation | None:
     key_id = jwk.thumbprint(key)
-    if device.status == DeviceStatus.ACTIVE and device.key_id == key_id:
-        return _activation(device)
-    if device.status != DeviceStatus.REGISTERED:
+    waiting, active = STEPS[type(terminal)]
+    if terminal.status == active and terminal.key_id == key_id:
+        return _activation(terminal)
+    if terminal.status != waiting:
         return None
-    before = state(device)
-    device.status = DeviceStatus.ACTIVE
-    device.public_jwk = dict(key)
-    device.key_id = key_id
-    device.activated_at = now
-    device.updated_at = now
-    device.save(update_fields=["status", "public_jwk", "key_id", "activated_at", "updated_at"])
-    DeviceStatusChange.objects.create(
-        psp_id=device.psp_id,
-        merchant_id=device.merchant_id,
-        store_id=device.store_id,
-        device_id=device.id,
-        from_status=DeviceStatus.REGISTERED,
-        to_status=DeviceStatus.ACTIVE,
-        actor=device.public_id,
-        reason="activated with its code",
-    )
-    event = DeviceActivated(
-        aggregate_id=device.public_id,
-        psp_id=device.psp_id,
-        merchant_id=device.merchant_id,
-        store_id=device.store_id,
-        device_id=device.public_id,
-        key_id=key_id,
-        livemode=device.livemode,
-    )
-    publish(db, event, now=now)
-    with acting("device", device.public_id):
-        record(db, "device.activated", device, before=before, now=now)
-    return _activation(device)
+    before = state(terminal)
+    terminal.status = active
+    terminal.public_jwk = dict(key)
+    terminal.key_id = key_id
+    terminal.activated_at = now
+    terminal.updated_at = now
+    terminal.save(update_fields=["status", "public_jwk", "key_id", "activated_at", "updated_at"])
+    if isinstance(terminal, Device):
+        announce_activation(terminal, now=now)
+    with acting("device", terminal.public_id):
+        record(db, "device.activated", terminal, before=before, now=now)
+    return _activation(terminal)
 
 
-def _activation(device: Device) -> Activation:
+def _activation(device: Terminal) -> Activation:
     return Activation(
         device_id=device.id,
         created_at=device.created_at,

@@ -153,7 +153,7 @@ def _terminal(known: dict[str, Any], store: Store, now: dt.datetime) -> dict[str
     key = ECKey.generate_key("P-256", private=True)
     kid = key.thumbprint()
     activated = activate_device(
-        activation_code=registered.activation_code,
+        activation_code=str(registered.activation_code),
         public_jwk={**key.as_dict(private=False), "kid": kid},
         proof=_proof(key, kid),
         now=now,

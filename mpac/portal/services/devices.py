@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError
 
 from kernel.audit import record, state
@@ -22,6 +21,14 @@ from mpac.portal.events import DeviceRegistered, DeviceStatusChanged
 from mpac.portal.models import Device, DeviceStatusChange
 from mpac.portal.selectors.devices import get_device
 from mpac.portal.selectors.hierarchy import get_store
+from mpac.portal.selectors.imports import get_preregistration
+from mpac.portal.services.preregistrations import (
+    UNASSIGNED,
+    Code,
+    announce_activation,
+    set_code,
+    take_announced,
+)
 from mpac.portal.services.revocations import lift_revocation, revoke_tokens_of
 
 # What each move is called in the audit trail.
@@ -34,10 +41,10 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class RegisteredDevice:
-    """A terminal and its one-time code, which is shown now and never again."""
+    """A terminal and its one-time code, which is shown now and never again; None once its key is bound."""
 
     device: Device
-    activation_code: str
+    activation_code: str | None
 
 
 def register_device(
@@ -50,9 +57,11 @@ def register_device(
     livemode: bool,
     labels: Mapping[str, str] | None = None,
     replaces_id: uuid.UUID | None = None,
+    code: Code | None = None,
     now: dt.datetime,
 ) -> RegisteredDevice:
-    """Announce a terminal of a store, in the place of another if it has one.
+    """Announce a terminal of a store, in the place of another if it has one. One that its vendor has announced keeps its
+    identity, its key if it has bound one, and what is not said here.
 
     Raises Invalid, NotFound, ParentNotActive and SerialNumberTaken.
     """
@@ -75,7 +84,8 @@ def register_device(
             replaces_id=replaces_id,
             updated_at=now,
         )
-        code = _new_code(device, now)
+        announced = take_announced(device, now=now)
+        activation_code = None if device.status == DeviceStatus.ACTIVE else _new_code(device, now, code)
         try:
             device.save(force_insert=True)
         except IntegrityError as error:
@@ -84,7 +94,30 @@ def register_device(
             raise
         publish(db, DeviceRegistered(device_id=device.public_id, **place_of(device)), now=now)
         record(db, "device.registered", device, now=now)
-    return RegisteredDevice(device, code)
+        if announced is not None and device.status == DeviceStatus.ACTIVE:
+            announce_activation(device, now=now)
+    return RegisteredDevice(device, activation_code)
+
+
+def assign_device(
+    *, scope: Scope, entry_id: uuid.UUID, store_id: int, name: str = "", now: dt.datetime
+) -> RegisteredDevice:
+    """Give a terminal that its vendor announced a store. Raises NotFound, IllegalTransition and ParentNotActive."""
+    with atomic(scope):
+        entry = get_preregistration(scope=scope, entry_id=entry_id)
+        if entry.status not in UNASSIGNED:
+            raise IllegalTransition(allowed=[])
+        if entry.merchant_id not in (None, get_store(scope=scope, store_id=store_id).merchant_id):
+            raise NotFound
+        return register_device(
+            scope=scope,
+            store_id=store_id,
+            name=name,
+            model=entry.model,
+            serial_number=entry.serial_number,
+            livemode=entry.livemode,
+            now=now,
+        )
 
 
 def reissue_activation_code(*, scope: Scope, device_id: uuid.UUID, now: dt.datetime) -> RegisteredDevice:
@@ -173,12 +206,9 @@ def _allowed_moves(status: DeviceStatus) -> frozenset[DeviceStatus]:
     return targets - {DeviceStatus.ACTIVE} if status is DeviceStatus.REGISTERED else targets
 
 
-def _new_code(device: Device, now: dt.datetime) -> str:
-    code = activation.new_code()
-    device.activation_code_hash = activation.hash_code(code, pepper=settings.SECRET_KEY)
-    device.activation_expires_at = now + dt.timedelta(seconds=conf.activation_code_ttl_s())
-    device.activation_attempts = 0
-    return code
+def _new_code(device: Device, now: dt.datetime, wanted: Code | None = None) -> str:
+    """Give a terminal a code: the one that is wanted, or any."""
+    return set_code(device, wanted or Code(activation.new_code(), conf.activation_code_ttl_s()), now=now)
 
 
 def place_of(device: Device) -> dict[str, Any]:
