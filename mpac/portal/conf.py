@@ -55,6 +55,10 @@ DOWNLOADS_AT_ONCE = 3
 UPLOADS_AT_ONCE = 1
 
 
+# A token in another person's name lives no longer than a person's own, and never beyond the impersonation.
+IMPERSONATION_TOKEN_TTL_S = 15 * 60
+
+
 def issuer() -> str:
     """The issuer identifier of all tokens, as in the authorization server metadata."""
     return str(settings.MPAC_ISSUER)

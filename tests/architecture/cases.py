@@ -112,6 +112,20 @@ CASES: dict[str, Case] = {
         body={"role": "custom", "role_id": ROLE, "merchant_id": MERCHANT, "store_id": STORE, "psp_id": PSP}
     ),
     "memberships.withdraw": ACTION,
+    "impersonations.list": Case(query={"user_id": Name("user_id")}, refusal=200),
+    "impersonations.request": Case(
+        body={
+            "user_id": Name("user_id"),
+            "membership_id": Name("membership_id"),
+            "reason": "cannot see",
+            "ticket": "T-1",
+        }
+    ),
+    "impersonations.read": READ,
+    "impersonations.token": ACTION,
+    "impersonations.approve": ACTION,
+    "impersonations.refuse": ACTION,
+    "impersonations.end": ACTION,
     "roles.list": LIST,
     "roles.create": Case(body={"name": "New", "permissions": ["devices:read"], "psp_id": PSP}),
     "roles.read": READ,
@@ -275,6 +289,7 @@ MISSING: dict[str, Any] = {
     "group_id": ids.encode("dgr", ids.uuid7()),
     "user_id": 2_000_000_004,
     "membership_id": 2_000_000_005,
+    "impersonation_id": ids.encode("imp", ids.uuid7()),
     "role_id": ids.encode("role", ids.uuid7()),
     "email": "nobody@example.org",
     "import_id": ids.encode("dim", ids.uuid7()),
@@ -301,6 +316,7 @@ NAMING_FIELDS = frozenset(
         "provider_name",
         "retry_of",
         "role_id",
+        "user_id",
     }
 )
 NAMING_FILTERS = NAMING_FIELDS | {

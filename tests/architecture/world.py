@@ -45,6 +45,7 @@ from mpac.portal.services.api_keys import api_key_reader, issue_api_key
 from mpac.portal.services.authenticators import begin_authenticator
 from mpac.portal.services.custom_roles import create_custom_role
 from mpac.portal.services.heartbeats import record_heartbeat
+from mpac.portal.services.impersonations import Reasons, request_impersonation
 from mpac.portal.services.people import grant_role
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.sessions import open_session
@@ -287,9 +288,9 @@ def furnish(
     private += ("dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
-    place.texts.append(("psp", names["api_key_id"]))
-    place.texts.append(("psp", names["role_id"]))
-    place.texts.extend(("store", text) for text in (store.code, store.name, names["session_id"]))
+    of_psp, of_store = ("api_key_id", "role_id"), ("session_id", "impersonation_id")
+    place.texts.extend(("psp", names[name]) for name in of_psp)
+    place.texts.extend(("store", text) for text in (store.code, store.name, *map(names.get, of_store)))
     return place
 
 
@@ -338,10 +339,18 @@ def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
         permissions=["devices:read"],
         now=now,
     )
+    impersonation = request_impersonation(
+        scope=SEED,
+        by=Person(caller.pk, EVERYTHING),
+        user_id=user.pk,
+        why=Reasons(reason=f"{code} reason", ticket=f"{code}-TICKET", minutes=60),
+        now=now,
+    )
     return {
         "user_id": user.pk,
         "membership_id": membership.pk,
         "role_id": role.public_id,
+        "impersonation_id": impersonation.public_id,
         "email": email,
         "caller_id": caller.pk,
     } | sign_in(caller, where)

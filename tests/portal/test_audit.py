@@ -36,6 +36,7 @@ from mpac.portal.models import (
     Device,
     DeviceGroup,
     DeviceImport,
+    Impersonation,
     Membership,
     Preregistration,
     SigningKey,
@@ -54,6 +55,7 @@ from mpac.portal.services import (
     device_imports,
     devices,
     hierarchy,
+    impersonations,
     killing,
     memberships,
     people,
@@ -65,6 +67,7 @@ from mpac.portal.services import (
     signing_keys,
     users,
 )
+from mpac.portal.services.impersonation_tokens import issue_impersonation_token
 from mpac.portal.services.settings import Change
 from tests.architecture.routes import ENDPOINTS, declared
 from tests.architecture.world import Place, person_token
@@ -208,7 +211,7 @@ class Stage:
 
     def caller(self) -> User:
         """Whoever calls; the tenant has an administrator besides."""
-        return users.register_user(
+        return User.objects.filter(email="caller@example.com").first() or users.register_user(
             scope=SEED, email="caller@example.com", full_name="Caller", now=clock.now()
         )
 
@@ -234,6 +237,14 @@ class Stage:
         store = self.tenant.store
         return self.grant(
             user, Role.CASHIER, psp_id=store.psp_id, merchant_id=store.merchant_id, store_id=store.id
+        )
+
+    def impersonation(self, *, writes: bool = False) -> Impersonation:
+        """Somebody is acted as: by the caller, or, where a second person is asked for, by the administrator."""
+        by = self.as_admin() if writes else Person(self.caller().pk, EVERYTHING)
+        why = impersonations.Reasons(reason="trouble", ticket="T-1", minutes=5, writes=writes)
+        return impersonations.request_impersonation(
+            scope=SEED, by=by, user_id=self.employee().user_id, why=why, now=clock.now()
         )
 
     def role(self) -> CustomRole:
@@ -315,6 +326,29 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     "memberships.withdraw": (
         "membership.withdrawn",
         lambda s: (f"/v1/users/{(held := s.employee()).user_id}/memberships/{held.pk}", {}),
+    ),
+    "impersonations.request": (
+        "impersonation.started",
+        lambda s: (
+            "/v1/impersonations",
+            {"user_id": s.employee().user_id, "reason": "trouble", "ticket": "T"},
+        ),
+    ),
+    "impersonations.token": (
+        "impersonation.token_issued",
+        lambda s: (f"/v1/impersonations/{s.impersonation().public_id}/token", {}),
+    ),
+    "impersonations.approve": (
+        "impersonation.approved",
+        lambda s: (f"/v1/impersonations/{s.impersonation(writes=True).public_id}/approve", {}),
+    ),
+    "impersonations.refuse": (
+        "impersonation.refused",
+        lambda s: (f"/v1/impersonations/{s.impersonation(writes=True).public_id}/refuse", {}),
+    ),
+    "impersonations.end": (
+        "impersonation.ended",
+        lambda s: (f"/v1/impersonations/{s.impersonation().public_id}/end", {}),
     ),
     "roles.create": (
         "role.created",
@@ -465,7 +499,7 @@ def stage(database) -> Stage:
 
 # What servers' keys do not reach, and what the platform's operators do alone.
 FOR_PEOPLE = ("api_keys.", "users.", "memberships.", "roles.", "invitations.", "impersonations.")
-FOR_OPERATORS = ("psps.", "users.create", "users.update")
+FOR_OPERATORS = ("psps.", "users.create", "users.update", "impersonations.")
 
 
 def test_every_write_operation_is_entered():
@@ -489,7 +523,7 @@ def test_is_left_by_every_write_operation(stage, api, name):
         | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
     )
     assert answer.status_code in {200, 201}, answer.content
-    for shown in ("activation_code", "secret"):
+    for shown in ("activation_code", "secret", "access_token"):
         if secret := answer.json().get(shown):
             stage.hide(secret)
     *_, found = audited()[before:]
@@ -599,6 +633,29 @@ def call_withdraw(stage: Stage) -> None:
 def call_remove(stage: Stage) -> None:
     by, held = stage.as_admin(), stage.employee()
     memberships.remove_user(scope=SEED, by=by, user_id=held.user_id, now=clock.now())
+
+
+def decide(step: Callable[..., Any]) -> Callable[[Stage], None]:
+    def call(stage: Stage) -> None:
+        asked = stage.impersonation(writes=True)
+        by = Person(stage.caller().pk, EVERYTHING)
+        step(scope=SEED, by=by, impersonation_id=asked.id, now=clock.now())
+
+    return call
+
+
+def call_end_all(stage: Stage) -> None:
+    target_id = stage.impersonation().target_id
+    for _ in range(2):  # the second changes nothing
+        impersonations.end_impersonations_with(scope=SEED, user_id=target_id, now=clock.now())
+
+
+def call_token(stage: Stage) -> None:
+    signing_keys.ensure_signing_key(now=clock.now())
+    begun = stage.impersonation()
+    by = Person(begun.impersonator_id, EVERYTHING)
+    issued = issue_impersonation_token(scope=SEED, by=by, impersonation_id=begun.id, now=clock.now())
+    stage.hide(issued.access_token)
 
 
 def call_update_role(stage: Stage) -> None:
@@ -856,6 +913,30 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     "memberships.withdraw_membership": (call_withdraw, ["membership.withdrawn"]),
     "memberships.remove_user": (call_remove, ["membership.withdrawn", "user.deactivated"]),
     "memberships.deactivate": (call_remove, ["membership.withdrawn", "user.deactivated"]),
+    "impersonations.request_impersonation": (
+        Stage.impersonation,
+        ["user.created", "membership.granted", "impersonation.started"],
+    ),
+    "impersonations.approve_impersonation": (
+        decide(impersonations.approve_impersonation),
+        ["impersonation.requested", "user.created", "impersonation.approved"],
+    ),
+    "impersonations.refuse_impersonation": (
+        decide(impersonations.refuse_impersonation),
+        ["impersonation.requested", "user.created", "impersonation.refused"],
+    ),
+    "impersonations.end_impersonation": (
+        decide(impersonations.end_impersonation),
+        ["impersonation.requested", "user.created", "impersonation.ended"],
+    ),
+    "impersonations.end_impersonations_with": (
+        call_end_all,
+        ["impersonation.started", "impersonation.ended"],
+    ),
+    "impersonation_tokens.issue_impersonation_token": (
+        call_token,
+        ["impersonation.started", "impersonation.token_issued"],
+    ),
     "custom_roles.create_custom_role": (Stage.role, ["role.created"]),
     "custom_roles.update_custom_role": (call_update_role, ["role.created", "role.changed"]),
     "custom_roles.delete_custom_role": (

@@ -57,10 +57,11 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who grants, invites or impersonates, and what they hold."""
+    """Who grants, invites or impersonates, and what they hold; `impersonates` when they do so in another's name."""
 
     user_id: int
     authority: Authority
+    impersonates: bool = False
 
 
 EVERYTHING = Authority((Grant(Place(), frozenset(PERMISSIONS)),))

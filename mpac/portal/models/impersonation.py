@@ -1,5 +1,6 @@
 """Impersonations: who acted as whom, why, for how long, and who allowed it. The log of them is the table itself."""
 
+import datetime as dt
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -100,6 +101,10 @@ class Impersonation(models.Model):
     @property
     def public_id(self) -> str:
         return ids.encode(PREFIX, self.id)
+
+    def is_active(self, now: dt.datetime) -> bool:
+        """Whether it may be used now."""
+        return self.status == ImpersonationStatus.ACTIVE and now < self.expires_at
 
     @property
     def place(self) -> Place:

@@ -20,6 +20,7 @@ from mpac.portal.errors import BeyondOwnRights, LastAdministrator, OwnMembership
 from mpac.portal.models import CustomRole, Membership, Merchant, Psp, Store, User
 from mpac.portal.selectors.hierarchy import get_merchant, get_psp, get_store
 from mpac.portal.selectors.people import get_user, list_memberships
+from mpac.portal.services.impersonations import end_impersonations_with
 from mpac.portal.services.revocations import refuse_earlier_tokens_of
 from mpac.portal.services.sessions import end_sessions
 
@@ -142,6 +143,7 @@ def deactivate(*, user: User, scope: Scope, by: Person, now: dt.datetime) -> Non
         after = {"is_active": False, "deactivated_at": now}
         record(db, "user.deactivated", user, before=before, after=after, now=now)
         end_sessions(scope=scope, user_id=user.pk, why=EndedBecause.DEACTIVATED, now=now)
+        end_impersonations_with(scope=scope, user_id=user.pk, now=now)
         refuse_earlier_tokens_of(scope=scope, user_id=user.pk, now=now)
 
 
@@ -155,6 +157,7 @@ def _withdraw(memberships: list[Membership], *, scope: Scope, by: Person, now: d
         record_removal(db, "membership.withdrawn", membership, now=now)
         Membership.objects.filter(pk=membership.pk).delete()
     for user_id in {membership.user_id for membership in memberships}:
+        end_impersonations_with(scope=scope, user_id=user_id, now=now)
         refuse_earlier_tokens_of(scope=scope, user_id=user_id, now=now)
 
 
