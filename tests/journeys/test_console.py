@@ -1,0 +1,66 @@
+"""A person before the console, from the first page to the last."""
+
+import re
+
+import httpx2
+import pyotp
+import pytest
+
+from tests.browser import open_browser
+from tests.journeys.conftest import until
+
+
+@pytest.fixture
+def browser():
+    opened = open_browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def operator(platform):
+    """Somebody new who runs the platform: e-mail address, password and a second factor."""
+    told = platform.manage("create_operator", "browser@mpac.example", "--name", "Browser").stdout
+    return dict(re.findall(r"^(e-mail|password|second factor) +(\S+)$", told, re.MULTILINE))
+
+
+def test_signs_in_changes_a_store_and_hands_out_a_key_that_works_until_it_is_withdrawn(
+    platform, browser, operator
+):
+    demo = platform.demo
+    console = f"{demo['base_url']}/admin"
+    browser.visit(f"{console}/")
+    browser.fill(
+        username=operator["e-mail"],
+        password=operator["password"],
+        otp_token=pyotp.TOTP(operator["second factor"]).now(),
+    )
+    browser.press("Sign in")
+    assert "Payment intents" in browser.text
+
+    browser.visit(f"{console}/portal/store/{demo['store_id']}/change/")
+    browser.press("Change")
+    browser.fill(name="Browsed Store", business_day_starts_at="04:30")
+    browser.press("Change")
+    assert "Saved; version" in browser.text
+    assert "Browsed Store" in browser.text
+
+    browser.visit(f"{console}/portal/apikey/issue/")
+    browser.fill(psp_id=str(demo["psp"]["id"]), name="browsed", mode="test", scopes="hierarchy:read")
+    browser.press("Issue a key")
+    secret = re.search(r"sk_test_\w+", browser.text)[0]
+    own = {"Authorization": f"Bearer {secret}"}
+    address = f"{demo['base_url']}/v1/stores/{demo['store_id']}"
+    with httpx2.Client(trust_env=False) as http:
+        assert http.get(address, headers=own).json()["name"] == "Browsed Store"
+        browser.press("Done")
+        assert secret not in browser.text
+        browser.press("browsed")
+        browser.press("Withdraw it")
+        browser.press("Withdraw it")
+        assert "refused everywhere within seconds" in browser.text
+        until(lambda: http.get(address, headers=own).status_code == 401, timeout_s=10)
+
+    browser.press("Log out")
+    browser.visit(f"{console}/portal/store/")
+    assert "One-time code" in browser.text
