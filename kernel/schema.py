@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from django.db import models
 
-Tenant = Literal["psp", "merchant", "store", "optional", "key", "inherited"]
+Tenant = Literal["psp", "merchant", "store", "optional", "key", "inherited", "provider"]
 Cursor = Any
 
 SYSTEM = "coalesce(current_setting('app.system', true), '') <> ''"
@@ -32,14 +32,16 @@ POLICIES: dict[str, str] = {
     "store": f"{SYSTEM} OR ({PSP} AND {MERCHANT} AND {STORE})",
     "optional": f"{SYSTEM} OR ({PSP} AND {MERCHANT})",
     "key": f"{SYSTEM} OR {PSP}",
+    # What belongs to a whole provider is seen by its merchants, too.
+    "provider": f"{SYSTEM} OR ({PSP} AND (merchant_id IS NULL OR {MERCHANT}))",
     # What holds for everybody, one's provider or one's merchant is seen from below; whoever has no scope sees nothing.
     "inherited": (
         f"{SYSTEM} OR (coalesce(current_setting('app.psp_id', true), '') <> '' AND (psp_id IS NULL OR {PSP})"
         f" AND (merchant_id IS NULL OR {MERCHANT}) AND (store_id IS NULL OR {STORE}))"
     ),
 }
-# What may be written, where that is less than what is seen.
-CHECKS: dict[str, str] = {"inherited": POLICIES["store"]}
+# What may be written and deleted, where that is less than what is seen.
+CHECKS: dict[str, str] = {"inherited": POLICIES["store"], "provider": POLICIES["optional"]}
 # What is the platform's own and published: seen by every tenant, written by none.
 SHARED = "psp_id IS NULL AND coalesce(current_setting('app.psp_id', true), '') <> ''"
 TENANT_COLUMNS = ("psp_id", "merchant_id", "store_id")
@@ -59,8 +61,8 @@ class Parent:
 class TableRules:
     """The law of one table.
 
-    `tenant` says how far row-level security narrows; None needs a `reason`. Rows of an `inherited` table that belong to a
-    level above are seen and not written; none may be `deletable`, for a deletion is checked like a look.
+    `tenant` says how far row-level security narrows; None needs a `reason`. Rows of an `inherited` or a `provider` table
+    that belong to a level above are seen and not written.
     `transitions` is the table of legal steps of `status_field`. `append_only` rows are never changed; only `deletable`
     rows may be removed by the runtime role. `sealed` names the columns with sealed secrets, which the model's
     `sealed_for()` binds to its row.
@@ -87,9 +89,6 @@ class TableRules:
     def __post_init__(self) -> None:
         if self.tenant is None and not self.reason:
             msg = "a table without a tenant needs a reason"
-            raise ValueError(msg)
-        if self.tenant == "inherited" and self.deletable:
-            msg = "inherited rows would be deleted from below"
             raise ValueError(msg)
         if self.keep is not None and not self.partitioned:
             msg = "only partitions can be dropped"
@@ -165,6 +164,8 @@ def secure(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
     policy = POLICIES[rules.tenant]
     check = CHECKS.get(rules.tenant, policy)
     _policy(cursor, schema, table, "tenant", f"USING ({policy}) WITH CHECK ({check})")
+    if check != policy:  # a deletion is checked like a look
+        _policy(cursor, schema, table, "deletion", f"AS RESTRICTIVE FOR DELETE USING ({check})")
     if rules.shared:
         _policy(cursor, schema, table, "shared", f"FOR SELECT USING ({SHARED})")
 

@@ -315,3 +315,21 @@ class ResetRefused(Unauthenticated):
     """The code for a new password is not valid; ask for another one."""
 
     code = "reset_refused"
+
+
+class MisfitParameters(Invalid):
+    """The parameters do not fit the kind of command."""
+
+    code = "command_parameters_invalid"
+
+
+class DeviceNotActive(Conflict):
+    """Only an active terminal is told to do something."""
+
+    code = "device_not_active"
+
+
+class ResultGiven(Conflict):
+    """The terminal has given another result for this command."""
+
+    code = "result_given"

@@ -213,3 +213,39 @@ class MailPosted(Event):
 
     type: ClassVar[str] = "portal.mail_posted"
     mail_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandsCreated(Event):
+    """Terminals are told to do something, one command each; with where the terminals stand."""
+
+    type: ClassVar[str] = "portal.commands_created"
+    commands: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandFinished(Event):
+    """A command succeeded, failed, expired or was cancelled."""
+
+    type: ClassVar[str] = "portal.command_finished"
+    command_id: str
+    device_id: str
+    kind: str
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandBatchDue(Event):
+    """A command for many has reached the terminals up to `after`, in the order of their ids; the next ones follow."""
+
+    type: ClassVar[str] = "portal.command_batch_due"
+    batch_id: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandBatchCancelled(Event):
+    """A command for many is called off: what was not handed out yet is cancelled, some at a time."""
+
+    type: ClassVar[str] = "portal.command_batch_cancelled"
+    batch_id: str

@@ -5,6 +5,7 @@ import datetime as dt
 from kernel.jobs import job
 from mpac.portal.db import db
 from mpac.portal.services.cleanup import forget_expired
+from mpac.portal.services.commands import expire_commands
 from mpac.portal.services.device_imports import run_imports
 from mpac.portal.services.heartbeats import find_silent_devices
 from mpac.portal.services.signing_keys import advance_rotation
@@ -33,3 +34,9 @@ def report_silent_devices(*, now: dt.datetime) -> int:
 def import_devices(*, now: dt.datetime) -> int:
     """Register the terminals of lists that were started."""
     return run_imports(now=now)
+
+
+@job("portal.expire_commands", every_s=30, db=db)
+def expire_overdue_commands(*, now: dt.datetime) -> int:
+    """End commands that no terminal has done in time."""
+    return expire_commands(now=now)

@@ -120,6 +120,12 @@ def cancel_payments_of_killed(event: portal.DeviceKilled, *, now: dt.datetime) -
     )
 
 
+@handles(portal.CommandsCreated, db=db, consumer="smarttab.tell_command_created")
+def tell_command_created(event: portal.CommandsCreated, *, now: dt.datetime) -> None:
+    """Terminals are to do something: they are told to fetch it."""
+    fleet_news.tell_commands_created(commands=event.commands, now=now)
+
+
 GatewayFailure = (
     gateway.PaymentIntentFailed
     | gateway.PaymentIntentDeclined

@@ -47,6 +47,8 @@ READ = Case()
 LIST = Case(refusal=200)
 # Of a setting, whose it is names somebody; what goes for a store goes for the other levels (tests/portal/rest).
 SETTING = frozenset({"level", "setting"})
+# That a batch for another's merchant or group is refused like one for a store has a test of its own.
+OTHER_TARGETS = frozenset({"merchant_id", "group_id"})
 
 CASES: dict[str, Case] = {
     # Portal
@@ -143,6 +145,16 @@ CASES: dict[str, Case] = {
     "devices.suspend": REASON,
     "devices.resume": REASON,
     "devices.revoke": REASON,
+    "devices.commands": LIST,
+    "devices.command_result": Case(body={"status": "acknowledged"}),
+    "commands.list": Case(query={"device_id": Name("device_id"), "batch_id": Name("batch_id")}, refusal=200),
+    "commands.send": Case(body={"device_id": Name("device_id"), "kind": "restart"}),
+    "commands.read": READ,
+    "commands.cancel": ACTION,
+    "command_batches.list": LIST,
+    "command_batches.send": Case(body={"store_id": STORE, "kind": "restart"}, public=OTHER_TARGETS),
+    "command_batches.read": READ,
+    "command_batches.cancel": ACTION,
     "settings.catalogue": LIST,
     "settings.list": Case(public=SETTING),
     "settings.read": Case(public=SETTING),
@@ -283,6 +295,8 @@ MISSING: dict[str, Any] = {
     "endpoint_id": ids.encode("we", ids.uuid7()),
     "event_id": ids.encode("evt", ids.uuid7()),
     "delivery_id": ids.encode("wd", ids.uuid7()),
+    "command_id": ids.encode("cmd", ids.uuid7()),
+    "batch_id": ids.encode("cmb", ids.uuid7()),
     "level": "store",
     "owner": 2_000_000_003,
     "setting": "receipt.header_lines",
@@ -305,8 +319,10 @@ MISSING: dict[str, Any] = {
 # object too; in a body it only labels the new one.
 NAMING_FIELDS = frozenset(
     {
+        "device_id",
         "device_ids",
         "membership_id",
+        "group_id",
         "webhook_endpoint_id",
         "psp_id",
         "client_partner_id",
@@ -322,6 +338,7 @@ NAMING_FIELDS = frozenset(
 NAMING_FILTERS = NAMING_FIELDS | {
     "actor",
     "email",
+    "batch_id",
     "event_id",
     "group",
     "object_id",
@@ -389,6 +406,8 @@ PLAIN_FIELDS = frozenset(
         "credentials",
         "currency",
         "current_password",
+        "data",
+        "detail",
         "cursor",
         "customer_id",
         "date_of_birth",
@@ -408,6 +427,7 @@ PLAIN_FIELDS = frozenset(
         "free_bytes",
         "grant_type",
         "items",
+        "kind",
         "label",
         "labels",
         "last_sequence",
@@ -428,6 +448,8 @@ PLAIN_FIELDS = frozenset(
         "method",
         "minutes",
         "model",
+        "parameters",
+        "priority",
         "modifiers",
         "name",
         "network",

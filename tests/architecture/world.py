@@ -266,9 +266,8 @@ def furnish(
     bill = device.made(http, f"/v1/orders/{order['id']}/bills", {})
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
-    greet(http, partner)
     enlarge_fleet(http, partner, registered.device)
-    names |= released(http, partner, code)
+    names |= command(http, partner) | released(http, partner, code)
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
@@ -285,7 +284,7 @@ def furnish(
     }
     private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "refund_id", "client_secret")
     private += ("email",)
-    private += ("dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
+    private += ("command_id", "batch_id", "dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
     of_psp, of_store = ("api_key_id", "role_id"), ("session_id", "impersonation_id")
@@ -301,6 +300,18 @@ def greet(http: Client, partner: Visitor) -> None:
     body = {"value": [names["store_code"]], "reason": names["store_code"]}
     answer = partner.call(http, "PUT", path, body, headers={"If-Match": "0"})
     assert answer.status_code == 200, answer.content
+
+
+def command(http: Client, partner: Visitor) -> dict[str, Any]:
+    """Set something at a place, tell its till, and then all tills of its store, to do something, and name both."""
+    greet(http, partner)
+    names = partner.place.names
+    wanted = {"kind": "restart", "reason": names["reference"]}
+    till = ids.encode("dev", names["till_id"])
+    one = partner.made(http, "/v1/commands", wanted | {"device_id": till})
+    many = partner.made(http, "/v1/command-batches", wanted | {"store_id": names["store_id"]})
+    deliver_all([portal_db])
+    return {"command_id": one["id"], "batch_id": many["id"]}
 
 
 def enlarge_fleet(http: Client, partner: Visitor, device: Device) -> None:

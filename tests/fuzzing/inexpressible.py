@@ -26,6 +26,8 @@ RULES = {
     "setting_not_at_level": "which levels there are depends on the setting",
     "setting_not_lockable": "whether there is a lock depends on the setting",
     "setting_value_invalid": "which values there are depends on the setting",
+    # What a kind of command takes.
+    "command_parameters_invalid": "which parameters there are depends on the kind",
     # What was called before.
     "idempotency_key_reused": "the generator draws the same key for another payload",
     # What bytes mean.

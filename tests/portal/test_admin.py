@@ -14,10 +14,13 @@ from kernel.admin import SECRET, ConsoleAdmin, ConsoleSite
 from mpac.portal.db import atomic
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.authority import EVERYTHING, Person
+from mpac.portal.domain.commands import CommandKind
 from mpac.portal.domain.roles import Role
 from mpac.portal.models import DeviceImport, DeviceUpdate, Impersonation, Invitation, Preregistration, Rollout
-from mpac.portal.selectors.settings import get_place
+from mpac.portal.selectors.places import get_place
 from mpac.portal.services.api_keys import issue_api_key
+from mpac.portal.services.command_batches import send_batch
+from mpac.portal.services.commands import Order, hand_out_commands, send_command
 from mpac.portal.services.custom_roles import create_custom_role
 from mpac.portal.services.device_groups import add_members, create_group
 from mpac.portal.services.heartbeats import record_heartbeat
@@ -123,6 +126,10 @@ def filled(tenant, terminal):
     for name, value in (("receipt.copies", 2), ("network.wifi_password", "k-secret")):
         change = Change(actor="user:1")
         set_setting(scope=SEED, place=place, name=name, value=value, locked=False, change=change, now=now)
+    order = Order(kind=CommandKind.LOCK, expires_in_s=60, sent_by="user:1")
+    send_command(scope=SEED, device_id=terminal.device_id, order=order, now=now)
+    hand_out_commands(scope=SEED, device_id=terminal.device_id, limit=1, now=now)
+    send_batch(scope=SEED, place=place, order=order, now=now)
     fill_fleet(tenant, terminal)
     fill_people(tenant)
     fill_rollouts(tenant, terminal, now)

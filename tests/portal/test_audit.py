@@ -26,12 +26,15 @@ from mpac.portal.adapters.packages import incoming
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.authority import EVERYTHING, Person
+from mpac.portal.domain.commands import CommandKind, CommandStatus
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import CodeTaken
 from mpac.portal.models import (
     ApiKey,
     App,
+    Command,
+    CommandBatch,
     CustomRole,
     Device,
     DeviceGroup,
@@ -43,11 +46,13 @@ from mpac.portal.models import (
     User,
 )
 from mpac.portal.selectors.device_groups import devices_in
-from mpac.portal.selectors.settings import get_place
+from mpac.portal.selectors.places import get_place
 from mpac.portal.services import (
     activation,
     api_keys,
     apps,
+    command_batches,
+    commands,
     custom_roles,
     demo,
     demo_accounts,
@@ -67,6 +72,7 @@ from mpac.portal.services import (
     signing_keys,
     users,
 )
+from mpac.portal.services.commands import Order, Result
 from mpac.portal.services.impersonation_tokens import issue_impersonation_token
 from mpac.portal.services.settings import Change
 from tests.architecture.routes import ENDPOINTS, declared
@@ -196,6 +202,18 @@ class Stage:
 
     def app(self) -> App:
         return make_app(self.tenant.psp, livemode=False)
+
+    def commanded(self, *, fetched: bool = False) -> Command:
+        device = self.active()
+        order = Order(kind=CommandKind.LOCK, expires_in_s=60, sent_by="user:1")
+        found = commands.send_command(scope=SEED, device_id=device.id, order=order, now=clock.now())
+        if fetched:
+            commands.hand_out_commands(scope=SEED, device_id=device.id, limit=1, now=clock.now())
+        return found
+
+    def batch(self) -> CommandBatch:
+        order = Order(kind=CommandKind.LOCK, expires_in_s=60, sent_by="user:1")
+        return command_batches.send_batch(scope=SEED, place=self.place(), order=order, now=clock.now())
 
     def key(self) -> ApiKey:
         issued = api_keys.issue_api_key(
@@ -380,6 +398,22 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     ),
     "devices.resume": ("device.resumed", lambda s: (f"/v1/devices/{suspended(s).public_id}/resume", {})),
     "devices.revoke": ("device.revoked", lambda s: (f"/v1/devices/{s.active().public_id}/revoke", {})),
+    "commands.send": (
+        "command.created",
+        lambda s: ("/v1/commands", {"device_id": s.active().public_id, "kind": "restart"}),
+    ),
+    "commands.cancel": (
+        "command.cancelled",
+        lambda s: (f"/v1/commands/{s.commanded().public_id}/cancel", {}),
+    ),
+    "command_batches.send": (
+        "command_batch.created",
+        lambda s: ("/v1/command-batches", {"store_id": s.tenant.store.id, "kind": "restart"}),
+    ),
+    "command_batches.cancel": (
+        "command_batch.cancelled",
+        lambda s: (f"/v1/command-batches/{s.batch().public_id}/cancel", {}),
+    ),
     "settings.set": ("setting.set", lambda s: (setting_path(s), {"value": ["Hello"]})),
     "settings.unset": ("setting.unset", lambda s: (s.greeted() or setting_path(s), {})),
     "settings.roll_back": (
@@ -438,6 +472,7 @@ SIGNING_IN = {
 }
 # Calls that change nothing that lasts, and why.
 CHANGE_NOTHING = {
+    "devices.command_result": "leaves a record of its terminal: tests/portal/rest/test_commands.py",
     "settings.preview": "only counts",
     "auth.token": "a token lives for minutes; its assertion is remembered until it expires",
     "devices.heartbeat": "a terminal says how it is, every minute; its last report and samples are kept",
@@ -520,6 +555,7 @@ def test_is_left_by_every_write_operation(stage, api, name):
         body if isinstance(body, bytes) else json.dumps(body),
         content_type=APK if isinstance(body, bytes) else "application/json",
         headers={"User-Agent": "till/1.0", "X-Request-Id": "req-9", "If-Match": SEEN.get(name, "")}
+        | {"Idempotency-Key": "key-9"}
         | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
     )
     assert answer.status_code in {200, 201}, answer.content
@@ -721,6 +757,36 @@ def call_accounts(stage: Stage) -> None:
     hide_credentials(stage, made)
 
 
+def call_result(stage: Stage) -> None:
+    command = stage.commanded(fetched=True)
+    for _ in range(2):  # the second changes nothing
+        commands.take_result(
+            scope=SEED,
+            device_id=command.device_id,
+            command_id=command.id,
+            result=Result(status=CommandStatus.SUCCEEDED),
+            now=clock.now(),
+        )
+
+
+def call_take_over(stage: Stage) -> None:
+    device = stage.active()
+    place = get_place(scope=SEED, level="device", key=device.public_id)
+    settings.set_setting(
+        scope=SEED,
+        place=place,
+        name="network.wifi_password",
+        value=SECRET,
+        locked=False,
+        change=CHANGE,
+        now=clock.now(),
+    )
+    found = replacement.replace_device(
+        scope=SEED, device_id=device.id, serial_number="SN-NEW", actor="user:1", now=clock.now()
+    )
+    stage.hide(found.activation_code)
+
+
 def hide_credentials(stage: Stage, made: Mapping[str, Mapping[str, str]]) -> None:
     for credentials in made.values():
         for secret in credentials.values():
@@ -783,6 +849,20 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
         call_demo,
         ["api_key.issued", "device.registered", "device.activated", *ALL_ACCOUNTS],
     ),
+    "commands.send_command": (Stage.commanded, ["command.created"]),
+    "commands.cancel_command": (
+        lambda s: commands.cancel_command(
+            scope=SEED, command_id=s.commanded().id, actor="user:1", now=clock.now()
+        ),
+        ["command.created", "command.cancelled"],
+    ),
+    "commands.take_result": (call_result, ["command.created", "command.succeeded"]),
+    "command_batches.send_batch": (Stage.batch, ["command_batch.created"]),
+    "command_batches.cancel_batch": (
+        lambda s: command_batches.cancel_batch(scope=SEED, batch_id=s.batch().id, now=clock.now()),
+        ["command_batch.created", "command_batch.cancelled"],
+    ),
+    "settings.take_over_settings": (call_take_over, ["setting.set", "device.replaced"]),
     "demo_accounts.seed_accounts": (call_accounts, list(ALL_ACCOUNTS)),
     "devices.register_device": (Stage.registered, ["device.registered"]),
     "devices.reissue_activation_code": (
@@ -994,6 +1074,15 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
 }
 # Services that leave no record, and why.
 SILENT = {
+    "commands.new_command": "writes nothing",
+    "commands.announce_commands": "a part of the sending, which is recorded",
+    "commands.hand_out_commands": "a terminal fetches what it was sent; the command's history says when",
+    "commands.expire_commands": "time has passed; the command's history says so",
+    "commands.step": "a part of what brings it about, which is recorded",
+    "command_batches.expand_batch": "a part of the sending, which is recorded",
+    "command_batches.cancel_rest_of_batch": "a part of the calling off, which is recorded",
+    "config_news.tell_of_regrouping": "a part of the change that asks for it, which is recorded",
+    "config_news.tell_of_relabelling": "a part of the change that asks for it, which is recorded",
     "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
     "cleanup.forget_expired": "removes what has lost its meaning by itself",
     "devices.place_of": "reads",

@@ -5,32 +5,18 @@ for everything below, whatever is set there. Where nothing is set, the default h
 """
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from kernel.errors import FieldError
+from mpac.portal.domain.places import Level
 from mpac.portal.errors import MisfitValue
 
-
-class Level(StrEnum):
-    """Where a value may be set, from the whole platform down to one terminal."""
-
-    PLATFORM = "platform"
-    PSP = "psp"
-    MERCHANT = "merchant"
-    STORE = "store"
-    GROUP = "group"  # terminals that somebody put together
-    DEVICE = "device"
-
-
-LEVELS = tuple(Level)
-RANK: Mapping[str, int] = {level.value: rank for rank, level in enumerate(LEVELS)}
+RANK: Mapping[str, int] = {level.value: rank for rank, level in enumerate(Level)}
 EVERYWHERE = frozenset(Level)
 
 
@@ -61,45 +47,6 @@ class Setting:
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of its values."""
         return msgspec.json.schema(self.type)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a value is set: a level, and whose it is. `key` is what the API calls it there."""
-
-    level: Level
-    key: str
-    psp_id: int | None = None
-    merchant_id: int | None = None
-    store_id: int | None = None
-    group_id: uuid.UUID | None = None
-    device_id: uuid.UUID | None = None
-
-    @property
-    def name(self) -> str:
-        """The place in one text, as the database keeps it."""
-        of = {
-            Level.PLATFORM: None,
-            Level.PSP: self.psp_id,
-            Level.MERCHANT: self.merchant_id,
-            Level.STORE: self.store_id,
-            Level.GROUP: self.group_id,
-            Level.DEVICE: self.device_id,
-        }[self.level]
-        return str(self.level) if of is None else f"{self.level}:{of}"
-
-    @property
-    def line(self) -> list[str]:
-        """This place and those above it. The groups of a terminal are for the database to say."""
-        held = (
-            (Level.PLATFORM, ""),
-            (Level.PSP, self.psp_id),
-            (Level.MERCHANT, self.merchant_id),
-            (Level.STORE, self.store_id),
-            (Level.GROUP, self.group_id),
-            (Level.DEVICE, self.device_id),
-        )
-        return [f"{level}:{of}" if of else str(level) for level, of in held if of is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from mpac.portal.domain.settings import EVERYWHERE, Level, Setting
+from mpac.portal.domain.places import Level
+from mpac.portal.domain.settings import EVERYWHERE, Setting
 
 Line = Annotated[str, Meta(max_length=48, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 Lines = Annotated[list[Line], Meta(max_length=8)]

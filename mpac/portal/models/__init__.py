@@ -5,6 +5,7 @@ from mpac.portal.models.app import App, AppRelease
 from mpac.portal.models.authentication_log import AuthenticationLog
 from mpac.portal.models.authenticator import Authenticator
 from mpac.portal.models.client_assertion import ClientAssertion
+from mpac.portal.models.command import Command, CommandBatch, CommandStatusChange
 from mpac.portal.models.custom_role import CustomRole
 from mpac.portal.models.device import Device, DeviceKill, DeviceStatusChange
 from mpac.portal.models.device_group import DeviceGroup, DeviceGroupMember
@@ -43,6 +44,9 @@ __all__ = [
     "AuthenticationLog",
     "Authenticator",
     "ClientAssertion",
+    "Command",
+    "CommandBatch",
+    "CommandStatusChange",
     "CustomRole",
     "Device",
     "DeviceGroup",

@@ -15,7 +15,8 @@ PREFIX = "dgr"
 class DeviceGroup(models.Model):
     """A named set of terminals of a PSP, or of one of its merchants.
 
-    A terminal belongs to it when it is a member, or when it bears all labels of a selector that is not empty.
+    A terminal belongs to it when it is a member, or when it bears all labels of a selector that is not empty. Where
+    several groups of a terminal set the same thing, the one with the highest `priority` has its way.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -24,12 +25,13 @@ class DeviceGroup(models.Model):
     created_at = models.DateTimeField(default=clock.now)
     name = models.TextField()
     selector = models.JSONField(default=dict)
+    priority = models.IntegerField(default=0)
     livemode = models.BooleanField(default=False)
     updated_at = models.DateTimeField()
 
     objects: ClassVar[Any] = TenantManager()
     rules: ClassVar[TableRules] = TableRules(
-        tenant="optional",
+        tenant="provider",
         deletable=True,
         parents=(Parent("psp_id", "psps"), Parent("merchant_id", "merchants")),
     )

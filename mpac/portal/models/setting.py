@@ -7,7 +7,7 @@ from django.db import models
 from kernel import clock, ids
 from kernel.models import InheritingManager, choices, choices_check
 from kernel.schema import Parent, TableRules
-from mpac.portal.domain.settings import Level
+from mpac.portal.domain.places import Level
 
 PREFIX = "stc"
 PARENTS = (
@@ -95,6 +95,14 @@ class SettingValue(SettingRow):
             # A place has one value of a setting; the platform's own have no tenant.
             models.UniqueConstraint(
                 fields=["psp_id", "place", "name"], name="portal_setting_once", nulls_distinct=False
+            ),
+        )
+        indexes = (
+            # A terminal's groups are looked for among those that set something.
+            models.Index(
+                fields=["psp_id", "group_id"],
+                condition=models.Q(level=Level.GROUP.value, is_set=True),
+                name="portal_setting_of_groups",
             ),
         )
 

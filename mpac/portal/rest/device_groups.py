@@ -51,6 +51,7 @@ class GroupsEndpoint(PortalEndpoint):
             merchant_id=body.merchant_id,
             name=body.name,
             selector=body.selector,
+            priority=body.priority,
             livemode=request.user.livemode,
             now=self.now,
         )
@@ -67,7 +68,7 @@ class GroupEndpoint(PortalEndpoint):
 
     @operation(
         "device_groups.update",
-        summary="Change a group's name or the labels that it goes by",
+        summary="Change a group's name, priority or the labels that it goes by",
         body=UpdateGroup,
         response=GroupView,
         errors=(409,),
@@ -80,6 +81,7 @@ class GroupEndpoint(PortalEndpoint):
             group_id=decode_group(group_id),
             name=None if body.name is UNSET else body.name,
             selector=None if body.selector is UNSET else body.selector,
+            priority=None if body.priority is UNSET else body.priority,
             now=self.now,
         )
         return fleet_views.group(changed)

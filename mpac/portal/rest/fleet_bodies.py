@@ -57,12 +57,17 @@ class KillDevice(Body):
     reason: Reason = ""
 
 
+# Of a terminal's groups that set the same thing, the one with the highest has its way.
+Priority = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
+
+
 class CreateGroup(Body):
     """Terminals that bear all labels of `selector` belong to the group, beside those that are put in."""
 
     name: Text
     merchant_id: IntId | None = None
     selector: Labels = {}
+    priority: Priority = 0
 
 
 class UpdateGroup(Body):
@@ -70,6 +75,7 @@ class UpdateGroup(Body):
 
     name: Text | UnsetType = UNSET
     selector: Labels | UnsetType = UNSET
+    priority: Priority | UnsetType = UNSET
 
 
 class GroupMembers(Body):

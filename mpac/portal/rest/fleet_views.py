@@ -85,6 +85,7 @@ class GroupView(View):
     merchant_id: int | None
     name: str
     selector: dict[str, str]
+    priority: int
     livemode: bool
     object: Literal["device_group"] = "device_group"
 
@@ -160,6 +161,7 @@ def group(entry: DeviceGroup) -> GroupView:
         merchant_id=entry.merchant_id,
         name=entry.name,
         selector=entry.selector,
+        priority=entry.priority,
         livemode=entry.livemode,
     )
 

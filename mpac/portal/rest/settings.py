@@ -22,7 +22,7 @@ from kernel.rest import (
 )
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.settings import Place
+from mpac.portal.domain.places import Place
 from mpac.portal.domain.settings_registry import SETTINGS
 from mpac.portal.rest import settings_views as views
 from mpac.portal.rest.endpoint import PortalEndpoint
@@ -35,6 +35,7 @@ from mpac.portal.rest.settings_views import (
     SettingView,
 )
 from mpac.portal.selectors import settings as select
+from mpac.portal.selectors.places import get_place
 from mpac.portal.services import settings
 from mpac.portal.services.settings import Change, Wanted
 
@@ -87,7 +88,7 @@ class PlaceSettingsEndpoint(PortalEndpoint):
     def get(self, request: Request, level: str, owner: str) -> Page[SettingView]:
         scope = self.scope
         with atomic(scope):
-            place = select.get_place(scope=scope, level=level, key=owner)
+            place = get_place(scope=scope, level=level, key=owner)
             own = select.list_own(place=place)
             found = select.explain_place(place=place)
         insider = isinstance(scope, SystemScope)
@@ -111,7 +112,7 @@ class SettingEndpoint(PortalEndpoint):
     )
     def get(self, request: Request, level: str, owner: str, setting: str) -> Answer:
         scope = self.scope
-        return shown(scope, select.get_place(scope=scope, level=level, key=owner), setting)
+        return shown(scope, get_place(scope=scope, level=level, key=owner), setting)
 
     @operation(
         "settings.set",
@@ -127,7 +128,7 @@ class SettingEndpoint(PortalEndpoint):
     def put(self, request: Request, body: SetSetting, level: str, owner: str, setting: str) -> Answer:
         scope = self.scope
         change = change_of(request.user, reason=body.reason, version=expected_version(request))
-        place = select.get_place(scope=scope, level=level, key=owner)
+        place = get_place(scope=scope, level=level, key=owner)
         settings.set_setting(
             scope=scope,
             place=place,
@@ -151,7 +152,7 @@ class SettingEndpoint(PortalEndpoint):
     def delete(self, request: Request, level: str, owner: str, setting: str) -> Answer:
         scope = self.scope
         change = change_of(request.user, reason="", version=expected_version(request))
-        place = select.get_place(scope=scope, level=level, key=owner)
+        place = get_place(scope=scope, level=level, key=owner)
         settings.unset_setting(scope=scope, place=place, name=setting, change=change, now=self.now)
         return shown(scope, place, setting)
 
@@ -171,7 +172,7 @@ class SettingPreviewEndpoint(PortalEndpoint):
         self, request: Request, body: PreviewSetting, level: str, owner: str, setting: str
     ) -> SettingPreviewView:
         scope = self.scope
-        place = select.get_place(scope=scope, level=level, key=owner)
+        place = get_place(scope=scope, level=level, key=owner)
         wanted = Wanted(is_set=False)
         if body.value is not UNSET:
             wanted = Wanted(value=settings.get_setting(setting).fit(body.value), locked=body.locked)
@@ -195,7 +196,7 @@ class SettingHistoryEndpoint(PortalEndpoint):
         scope = self.scope
         declared = settings.get_setting(setting)
         with atomic(scope):
-            place = select.get_place(scope=scope, level=level, key=owner)
+            place = get_place(scope=scope, level=level, key=owner)
             found = select.list_changes(place=place, name=setting)
             return paginate(found, query, lambda row: views.change(row, secret=declared.secret))
 
@@ -216,7 +217,7 @@ class SettingRollBackEndpoint(PortalEndpoint):
     def post(self, request: Request, body: RollBackSetting, level: str, owner: str, setting: str) -> Answer:
         scope = self.scope
         change = change_of(request.user, reason=body.reason, version=expected_version(request))
-        place = select.get_place(scope=scope, level=level, key=owner)
+        place = get_place(scope=scope, level=level, key=owner)
         settings.roll_back_setting(
             scope=scope, place=place, name=setting, version=body.version, change=change, now=self.now
         )

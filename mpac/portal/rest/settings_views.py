@@ -8,11 +8,16 @@ from msgspec import UNSET, UnsetType
 from kernel import ids
 from kernel.clock import rfc3339
 from kernel.rest import Instant, View
-from mpac.portal.domain.settings import Effective, Held, Level, Place, Setting
+from mpac.portal.domain.places import Level, Place
+from mpac.portal.domain.settings import Effective, Held, Setting
 from mpac.portal.models import SettingChange, SettingValue
 from mpac.portal.models.device import PREFIX as DEVICE
-from mpac.portal.selectors.settings import PLATFORM_KEY, open_secret
+from mpac.portal.models.device_group import PREFIX as GROUP
+from mpac.portal.selectors.places import PLATFORM_KEY
+from mpac.portal.selectors.settings import open_secret
 from mpac.portal.services.settings import Preview
+
+PREFIXES: dict[str, str] = {Level.GROUP: GROUP, Level.DEVICE: DEVICE}
 
 
 class SettingDefinitionView(View, kw_only=True):
@@ -208,8 +213,8 @@ def fingerprint(found: dict[str, Effective]) -> list[Any]:
 def owner_of(held: Held) -> str:
     """The last part of a place as the API calls it."""
     key = held.place.partition(":")[2]
-    if held.level == Level.DEVICE:
-        return ids.encode(DEVICE, uuid.UUID(key))
+    if held.level in PREFIXES:
+        return ids.encode(PREFIXES[held.level], uuid.UUID(key))
     return key or PLATFORM_KEY
 
 

@@ -1,57 +1,47 @@
 """Reading settings: what is set at a place, what holds there and why, and which terminals a change would reach."""
 
-import re
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from django.db.models import QuerySet
 
-from kernel import crypto, ids
+from kernel import crypto
 from kernel.errors import NotFound
-from kernel.tenancy import Scope, SystemScope
-from mpac.portal.db import atomic, db
-from mpac.portal.domain.settings import Effective, Held, Level, Place, resolve_all
+from mpac.portal.db import db
+from mpac.portal.domain.places import Level, Place
+from mpac.portal.domain.settings import Effective, Held, resolve_all
 from mpac.portal.domain.settings_registry import SETTINGS
 from mpac.portal.models import SettingChange, SettingValue
-from mpac.portal.models.device import PREFIX as DEVICE
 from mpac.portal.models.setting import sealing_place
-from mpac.portal.selectors.devices import get_device
-from mpac.portal.selectors.hierarchy import get_merchant, get_psp, get_store
+from mpac.portal.selectors.places import BELONGS, IN_REACH, parameters_of
 
-PLATFORM_KEY = "all"
-NUMBER = re.compile("[1-9][0-9]{0,9}")
-MAX_INT4 = 2**31 - 1
 FIRST = uuid.UUID(int=0)
 
-_COLUMNS = (
-    "v.level, v.place, v.name, v.value::text, v.value_sealed, v.locked, v.version, v.set_by, v.set_at, 0"
-)
+_COLUMNS = "v.level, v.place, v.name, v.value::text, v.value_sealed, v.locked, v.version, v.set_by, v.set_at"
 _LINE = f"""
-    SELECT {_COLUMNS} FROM setting_values v
+    SELECT {_COLUMNS}, 0 FROM setting_values v
     WHERE v.is_set AND v.psp_id = %(psp_id)s AND v.place = ANY(%(line)s)
-    UNION ALL SELECT {_COLUMNS} FROM setting_values v WHERE v.is_set AND v.psp_id IS NULL
+    UNION ALL SELECT {_COLUMNS}, 0 FROM setting_values v WHERE v.is_set AND v.psp_id IS NULL
+"""
+# What the groups of a terminal `d` set.
+_OF_GROUPS = f"""
+    FROM setting_values v JOIN device_groups g ON g.id = v.group_id
+    WHERE v.is_set AND v.level = 'group' AND v.psp_id = d.psp_id AND {BELONGS}
 """
 # All that a terminal inherits, by its own row: a terminal that is there has at least one line.
 _LINE_OF_DEVICE = f"""
-    WITH me AS (SELECT id, psp_id, merchant_id, store_id FROM devices WHERE id = %(device_id)s)
-    SELECT found.* FROM me LEFT JOIN LATERAL (
-        SELECT {_COLUMNS} FROM setting_values v
-        WHERE v.is_set AND v.psp_id = me.psp_id
-          AND v.place IN ('psp:' || me.psp_id, 'merchant:' || me.merchant_id, 'store:' || me.store_id,
-                          'device:' || me.id)
-        UNION ALL SELECT {_COLUMNS} FROM setting_values v WHERE v.is_set AND v.psp_id IS NULL
+    WITH d AS (SELECT id, psp_id, merchant_id, store_id, livemode, labels FROM devices WHERE id = %(device_id)s)
+    SELECT found.* FROM d LEFT JOIN LATERAL (
+        SELECT {_COLUMNS}, 0 FROM setting_values v
+        WHERE v.is_set AND v.psp_id = d.psp_id
+          AND v.place IN ('psp:' || d.psp_id, 'merchant:' || d.merchant_id, 'store:' || d.store_id,
+                          'device:' || d.id)
+        UNION ALL SELECT {_COLUMNS}, g.priority {_OF_GROUPS}
+        UNION ALL SELECT {_COLUMNS}, 0 FROM setting_values v WHERE v.is_set AND v.psp_id IS NULL
     ) found ON true
 """
-_IN_REACH = {
-    Level.PLATFORM: "true",
-    Level.PSP: "d.psp_id = %(psp_id)s",
-    Level.MERCHANT: "d.psp_id = %(psp_id)s AND d.merchant_id = %(merchant_id)s",
-    Level.STORE: "d.psp_id = %(psp_id)s AND d.merchant_id = %(merchant_id)s AND d.store_id = %(store_id)s",
-    Level.DEVICE: "d.id = %(device_id)s",
-}
 # The places of a terminal from the widest to its own; what is set at those after a level hides what is set there.
 _PLACES = {
     Level.PSP: "'psp:' || d.psp_id",
@@ -59,9 +49,9 @@ _PLACES = {
     Level.STORE: "'store:' || d.store_id",
     Level.DEVICE: "'device:' || d.id",
 }
-_HIDDEN = """
-    EXISTS (SELECT 1 FROM setting_values v WHERE v.is_set AND v.psp_id = d.psp_id AND v.name = %(name)s
-            AND v.place IN ({closer}))
+# A group has its way before those with a lower priority, and before those with the same that come later by name.
+_BEFORE = """
+    AND (-g.priority, v.place) < (SELECT -own.priority, %(place)s FROM device_groups own WHERE own.id = %(group_id)s)
 """
 # Terminals that can have a configuration: one that is suspended reads it when it works again.
 _LIVING = "d.status IN ('active', 'suspended')"
@@ -83,15 +73,6 @@ class TouchedDevice:
     psp_id: int
     merchant_id: int
     store_id: int
-
-
-def get_place(*, scope: Scope, level: str, key: str) -> Place:
-    """The place that the API calls `level` and `key`. Raises NotFound."""
-    find = _PLACE_FINDERS.get(level)
-    if find is None:
-        raise NotFound
-    with atomic(scope):
-        return find(scope, key)
 
 
 def find_own(*, place: Place, name: str) -> SettingValue | None:
@@ -143,9 +124,9 @@ def count_reach(*, place: Place, name: str, overridable: bool) -> Reach:
     touched = f"NOT {_hidden(place.level)}" if overridable else "true"
     sql = (
         f"SELECT count(*), count(*) FILTER (WHERE {touched}) FROM devices d"
-        f" WHERE {_IN_REACH[place.level]} AND {_LIVING}"
+        f" WHERE {IN_REACH[place.level]} AND {_LIVING}"
     )
-    ((devices, reached),) = db.execute(sql, _parameters(place) | {"name": name})
+    ((devices, reached),) = db.execute(sql, _parameters(place, name))
     return Reach(devices, reached)
 
 
@@ -156,10 +137,10 @@ def list_touched(
     touched = f"NOT {_hidden(place.level)}" if overridable else "true"
     sql = (
         "SELECT d.id, d.psp_id, d.merchant_id, d.store_id FROM devices d"
-        f" WHERE {_IN_REACH[place.level]} AND {_LIVING} AND {touched} AND d.id > %(after)s"
+        f" WHERE {IN_REACH[place.level]} AND {_LIVING} AND {touched} AND d.id > %(after)s"
         " ORDER BY d.id LIMIT %(limit)s"
     )
-    found = db.execute(sql, _parameters(place) | {"name": name, "after": after, "limit": limit})
+    found = db.execute(sql, _parameters(place, name) | {"after": after, "limit": limit})
     return [TouchedDevice(*row) for row in found]
 
 
@@ -188,66 +169,18 @@ def _held(sql: str, parameters: dict[str, Any]) -> list[Held]:
 
 
 def _hidden(level: Level) -> str:
+    """Whether a value closer to the terminal hides what is set at a level."""
     order = list(Level)
-    closer = [sql for at, sql in _PLACES.items() if order.index(at) > order.index(level)]
-    return _HIDDEN.format(closer=", ".join(closer)) if closer else "false"
+    closer = ", ".join(sql for at, sql in _PLACES.items() if order.index(at) > order.index(level))
+    if not closer:
+        return "false"
+    before = _BEFORE if level is Level.GROUP else ""
+    return f"""
+        (EXISTS (SELECT 1 FROM setting_values v WHERE v.is_set AND v.psp_id = d.psp_id AND v.name = %(name)s
+                 AND v.place IN ({closer}))
+         OR EXISTS (SELECT 1 {_OF_GROUPS} AND v.name = %(name)s {before}))
+    """
 
 
-def _parameters(place: Place) -> dict[str, Any]:
-    return {
-        "psp_id": place.psp_id,
-        "merchant_id": place.merchant_id,
-        "store_id": place.store_id,
-        "group_id": place.group_id,
-        "device_id": place.device_id,
-    }
-
-
-def _number(key: str) -> int:
-    if not NUMBER.fullmatch(key) or int(key) > MAX_INT4:
-        raise NotFound
-    return int(key)
-
-
-def _platform(scope: Scope, key: str) -> Place:
-    if key != PLATFORM_KEY or not isinstance(scope, SystemScope):
-        raise NotFound
-    return Place(level=Level.PLATFORM, key=key)
-
-
-def _psp(scope: Scope, key: str) -> Place:
-    psp = get_psp(scope=scope, psp_id=_number(key))
-    return Place(level=Level.PSP, key=key, psp_id=psp.id)
-
-
-def _merchant(scope: Scope, key: str) -> Place:
-    merchant = get_merchant(scope=scope, merchant_id=_number(key))
-    return Place(level=Level.MERCHANT, key=key, psp_id=merchant.psp_id, merchant_id=merchant.id)
-
-
-def _store(scope: Scope, key: str) -> Place:
-    store = get_store(scope=scope, store_id=_number(key))
-    return Place(
-        level=Level.STORE, key=key, psp_id=store.psp_id, merchant_id=store.merchant_id, store_id=store.id
-    )
-
-
-def _device(scope: Scope, key: str) -> Place:
-    device = get_device(scope=scope, device_id=ids.decode(DEVICE, key))
-    return Place(
-        level=Level.DEVICE,
-        key=key,
-        psp_id=device.psp_id,
-        merchant_id=device.merchant_id,
-        store_id=device.store_id,
-        device_id=device.id,
-    )
-
-
-_PLACE_FINDERS: dict[str, Callable[[Scope, str], Place]] = {
-    Level.PLATFORM: _platform,
-    Level.PSP: _psp,
-    Level.MERCHANT: _merchant,
-    Level.STORE: _store,
-    Level.DEVICE: _device,
-}
+def _parameters(place: Place, name: str) -> dict[str, Any]:
+    return parameters_of(place) | {"place": place.name, "name": name}

@@ -4,13 +4,15 @@ own whose event begins the next one. Whatever dies goes on where it was, for eve
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from kernel import ids
 from kernel.outbox import publish
 from mpac.portal.db import db
-from mpac.portal.domain.settings import Level, Place
+from mpac.portal.domain.places import Level, Place
 from mpac.portal.events import ConfigChanged, ConfigReached, ConfigSpread
+from mpac.portal.models import Device, DeviceGroup, SettingValue
 from mpac.portal.models.device import PREFIX as DEVICE
 from mpac.portal.selectors.settings import FIRST, TouchedDevice, list_touched
 
@@ -19,7 +21,7 @@ AT_A_TIME = 200
 
 def spread_config_news(*, news: ConfigChanged | ConfigSpread, now: dt.datetime) -> int:
     """Tell the next terminals of a change, in the open transaction; returns how many."""
-    after = ids.decode(DEVICE, news.after) if isinstance(news, ConfigSpread) else FIRST
+    after = ids.decode(DEVICE, news.after) if isinstance(news, ConfigSpread) and news.after else FIRST
     touched = list_touched(
         place=_place_of(news),
         name=news.name,
@@ -48,7 +50,49 @@ def spread_config_news(*, news: ConfigChanged | ConfigSpread, now: dt.datetime) 
     return len(touched)
 
 
-def where(device: TouchedDevice) -> dict[str, object]:
+def tell_of_regrouping(
+    *, group: DeviceGroup, devices: Sequence[Device] | None = None, now: dt.datetime
+) -> None:
+    """Tell terminals that joined or left a group, or all that may have, when the group sets anything; in the open
+    transaction.
+    """
+    if not SettingValue.objects.filter(psp_id=group.psp_id, group_id=group.id, is_set=True).exists():
+        return
+    whose: dict[str, Any] = {
+        "aggregate_id": group.public_id,
+        "psp_id": group.psp_id,
+        "merchant_id": group.merchant_id,
+    }
+    if devices is not None:
+        publish(db, ConfigReached(**whose, devices=[where(each) for each in devices]), now=now)
+        return
+    place = Place(
+        level=Level.PSP if group.merchant_id is None else Level.MERCHANT,
+        key="",
+        psp_id=group.psp_id,
+        merchant_id=group.merchant_id,
+    )
+    everybody = ConfigSpread(
+        **whose, level=place.level, place=place.name, name="", overridable=False, after=""
+    )
+    publish(db, everybody, now=now)
+
+
+def tell_of_relabelling(*, device: Device, now: dt.datetime) -> None:
+    """Tell a terminal whose labels changed, when any group of its provider sets anything; in the open transaction."""
+    found = SettingValue.objects.filter(psp_id=device.psp_id, level=Level.GROUP, is_set=True)
+    if found.exists():
+        event = ConfigReached(
+            aggregate_id=device.public_id,
+            psp_id=device.psp_id,
+            merchant_id=device.merchant_id,
+            store_id=device.store_id,
+            devices=[where(device)],
+        )
+        publish(db, event, now=now)
+
+
+def where(device: TouchedDevice | Device) -> dict[str, object]:
     """A terminal and where it stands, as events carry it."""
     return {
         "device_id": ids.encode(DEVICE, device.id),

@@ -13,6 +13,7 @@ from mpac.portal.db import atomic, db
 from mpac.portal.errors import GroupNameTaken, GroupNotEmpty
 from mpac.portal.models import Device, DeviceGroup, DeviceGroupMember
 from mpac.portal.selectors.hierarchy import get_merchant
+from mpac.portal.services.config_news import tell_of_regrouping, tell_of_relabelling
 
 
 def create_group(
@@ -22,6 +23,7 @@ def create_group(
     merchant_id: int | None,
     name: str,
     selector: Mapping[str, str],
+    priority: int = 0,
     livemode: bool,
     now: dt.datetime,
 ) -> DeviceGroup:
@@ -38,6 +40,7 @@ def create_group(
             merchant_id=merchant_id,
             name=name.strip(),
             selector=dict(selector),
+            priority=priority,
             livemode=livemode,
             updated_at=now,
         )
@@ -52,15 +55,19 @@ def update_group(
     group_id: uuid.UUID,
     name: str | None = None,
     selector: Mapping[str, str] | None = None,
+    priority: int | None = None,
     now: dt.datetime,
 ) -> DeviceGroup:
-    """Change a group's name or selector. Raises NotFound and GroupNameTaken."""
+    """Change a group's name, selector or priority. Raises NotFound and GroupNameTaken."""
     with atomic(scope):
         group = _lock_group(group_id)
         held = state(group)
         group.name = group.name if name is None else name.strip()
         group.selector = group.selector if selector is None else dict(selector)
+        group.priority = group.priority if priority is None else priority
         if state(group) != held:
+            if (group.selector, group.priority) != (held["selector"], held["priority"]):
+                tell_of_regrouping(group=group, now=now)
             group.updated_at = now
             _save(group, is_new=False)
             record(db, "device_group.changed", group, before=held, now=now)
@@ -77,6 +84,7 @@ def delete_group(*, scope: Scope, group_id: uuid.UUID, now: dt.datetime) -> Devi
         if DeviceGroupMember.objects.filter(group_id=group.id).exists():
             raise GroupNotEmpty
         record_removal(db, "device_group.deleted", group, now=now)
+        tell_of_regrouping(group=group, now=now)
         DeviceGroup.objects.filter(id=group.id).delete()
     return group
 
@@ -101,6 +109,7 @@ def add_members(
             for device in new
         )
         if new:
+            tell_of_regrouping(group=group, devices=new, now=now)
             record(db, "device_group.members_added", group, after={"devices": _names(new)}, now=now)
     return len(new)
 
@@ -117,6 +126,7 @@ def remove_members(
         members.delete()
         if held:
             gone = [device for device in leaving if device.id in held]
+            tell_of_regrouping(group=group, devices=gone, now=now)
             record(
                 db, "device_group.members_removed", group, before={"devices": _names(gone)}, after={}, now=now
             )
@@ -142,6 +152,8 @@ def update_device(
         if state(device) != held:
             device.updated_at = now
             device.save(update_fields=["name", "labels", "updated_at"])
+            if device.labels != held["labels"]:
+                tell_of_relabelling(device=device, now=now)
             record(db, "device.changed", device, before=held, now=now)
     return device
 

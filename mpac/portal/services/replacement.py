@@ -13,6 +13,7 @@ from mpac.portal.errors import AlreadyReplaced
 from mpac.portal.events import DeviceReplaced
 from mpac.portal.models import Device, DeviceGroupMember
 from mpac.portal.services.devices import RegisteredDevice, place_of, register_device, revoke_device
+from mpac.portal.services.settings import take_over_settings
 
 
 def replace_device(
@@ -49,6 +50,7 @@ def replace_device(
             now=now,
         )
         _join_groups(old, registered.device)
+        take_over_settings(old=old, new=registered.device, actor=actor, now=now)
         event = DeviceReplaced(
             device_id=old.public_id, replaced_by=registered.device.public_id, **place_of(old)
         )

@@ -12,11 +12,12 @@ import orjson
 
 from kernel import crypto
 from kernel.audit import record, state
-from kernel.errors import Forbidden, NotFound, ScopeMissing
+from kernel.errors import NotFound, ScopeMissing
 from kernel.outbox import publish
-from kernel.tenancy import Scope, TenantScope
+from kernel.tenancy import Scope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.settings import Held, Level, Place, Setting, resolve
+from mpac.portal.domain.places import Level, Place
+from mpac.portal.domain.settings import Held, Setting, resolve
 from mpac.portal.domain.settings_registry import SETTINGS
 from mpac.portal.errors import (
     SettingLocked,
@@ -26,7 +27,7 @@ from mpac.portal.errors import (
     VersionMismatch,
 )
 from mpac.portal.events import ConfigChanged
-from mpac.portal.models import SettingChange, SettingValue
+from mpac.portal.models import Device, SettingChange, SettingValue
 from mpac.portal.selectors.settings import Reach, count_reach, find_own, list_changes, list_held
 
 _HOLD = "SELECT pg_advisory_xact_lock(hashtextextended('portal.settings:' || %(name)s, 0))"
@@ -114,6 +115,28 @@ def roll_back_setting(
         return _change(scope, place, setting, wanted, change, now=now)
 
 
+def take_over_settings(*, old: Device, new: Device, actor: str, now: dt.datetime) -> int:
+    """Set for a terminal what was set for the one whose place it takes, in the open transaction; returns how much."""
+    place = Place(
+        level=Level.DEVICE,
+        key=new.public_id,
+        psp_id=new.psp_id,
+        merchant_id=new.merchant_id,
+        store_id=new.store_id,
+        device_id=new.id,
+    )
+    rows = SettingValue.objects.filter(psp_id=old.psp_id, device_id=old.id, is_set=True).order_by("name")
+    change = Change(actor=actor, reason=f"taken over from {old.public_id}")
+    held = [row for row in rows if row.name in SETTINGS]
+    for row in held:
+        value = row.value
+        if row.value_sealed:
+            value = orjson.loads(crypto.open_sealed(row.value_sealed, aad=row.sealed_for()))
+        copied = _write(None, place, SETTINGS[row.name], Wanted(value=value), change, now=now)
+        record(db, "setting.set", copied, reason=change.reason, now=now)
+    return len(held)
+
+
 def preview_setting(*, scope: Scope, place: Place, name: str, wanted: Wanted) -> Preview:
     """What setting or taking away a value would do. Raises NotFound, MisfitValue, SettingNotHere and SettingNotLockable."""
     setting = get_setting(name)
@@ -130,7 +153,7 @@ def _change(
     scope: Scope, place: Place, setting: Setting, wanted: Wanted, change: Change, *, now: dt.datetime
 ) -> int:
     _check(setting, place, wanted)
-    _require_reach(scope, place)
+    place.require_reach(scope)
     with atomic(scope):
         hold = _HOLD if place.psp_id is None else _HOLD_BELOW
         db.execute(hold, {"name": setting.name, "psp_id": place.psp_id})
@@ -158,17 +181,6 @@ def _check(setting: Setting, place: Place, wanted: Wanted) -> None:
         raise SettingNotHere(allowed=sorted(setting.levels))
     if wanted.locked and not (setting.lockable and place.level is not Level.DEVICE):
         raise SettingNotLockable
-
-
-def _require_reach(scope: Scope, place: Place) -> None:
-    """A value reaches everybody below its place: only who is responsible for all of them sets it. Raises Forbidden."""
-    if not isinstance(scope, TenantScope):
-        return
-    too_wide = place.psp_id != scope.psp_id
-    too_wide |= scope.merchant_id is not None and place.merchant_id != scope.merchant_id
-    too_wide |= scope.store_ids is not None and place.store_id not in scope.store_ids
-    if too_wide:
-        raise Forbidden
 
 
 def _lock_above(setting: Setting, place: Place) -> Held | None:

@@ -13,16 +13,38 @@ Device = Mapping[str, Any]
 
 def tell_config_changed(*, devices: Sequence[Device], now: dt.datetime) -> None:
     """Tell these terminals that their settings changed, in the open transaction."""
-    append_notices(notices=[_notice(each, "config.changed", now=now) for each in devices], now=now)
+    append_notices(
+        notices=[
+            _notice(each, "config.changed", "device_config", each["device_id"], now=now) for each in devices
+        ],
+        now=now,
+    )
 
 
-def _notice(device: Device, kind: str, *, now: dt.datetime, **more: Any) -> Notice:
+def tell_commands_created(*, commands: Sequence[Device], now: dt.datetime) -> None:
+    """Tell terminals what they have to do, one command each, in the open transaction. Its parameters they fetch."""
+    notices = [
+        _notice(
+            each,
+            "command.created",
+            "command",
+            each["command_id"],
+            now=now,
+            kind=each["kind"],
+            expires_at=each["expires_at"],
+        )
+        for each in commands
+    ]
+    append_notices(notices=notices, now=now)
+
+
+def _notice(device: Device, event: str, thing: str, key: str, *, now: dt.datetime, **more: Any) -> Notice:
     """The event names its object and no values, for the log may be read much later."""
-    said = {"object": "device_config", "id": device["device_id"], "created_at": rfc3339(now)} | more
+    said = {"object": thing, "id": key, "created_at": rfc3339(now)} | more
     return Notice(
         device_id=ids.decode("dev", device["device_id"]),
         psp_id=device["psp_id"],
         merchant_id=device["merchant_id"],
         store_id=device["store_id"],
-        event=NewDeviceEvent(type=kind, data=said),
+        event=NewDeviceEvent(type=event, data=said),
     )

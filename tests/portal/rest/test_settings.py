@@ -181,6 +181,7 @@ def test_need_their_permissions(api, tenant):
 
 def test_above_ones_own_reach_are_seen_and_not_changed(api, tenant):
     names = {"psp_id": tenant.psp.id, "merchant_id": tenant.merchant.id, "store_id": tenant.store.id}
+    names |= {"caller_id": 1}
     token = person_token(Place(names, []), "psp_id", "merchant_id", "store_id")
     headers = {"Authorization": f"Bearer {token}", "If-Match": "0"}
     for level, owner in (("psp", tenant.psp.id), ("merchant", tenant.merchant.id)):

@@ -6,7 +6,7 @@ from kernel import clock
 from kernel.errors import Forbidden, NotFound, ScopeMissing
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.settings import Level, Place
+from mpac.portal.domain.places import Level, Place
 from mpac.portal.domain.settings_registry import SETTINGS
 from mpac.portal.errors import (
     MisfitValue,
@@ -18,6 +18,7 @@ from mpac.portal.errors import (
 )
 from mpac.portal.models import SettingChange, SettingValue
 from mpac.portal.selectors import settings as select
+from mpac.portal.selectors.places import get_place
 from mpac.portal.services import settings
 from mpac.portal.services.settings import Change, Wanted
 from tests.portal.factories import (
@@ -36,7 +37,7 @@ COPIES = "receipt.copies"
 
 
 def place_of(level, key, scope=SEED) -> Place:
-    return select.get_place(scope=scope, level=level, key=str(key))
+    return get_place(scope=scope, level=level, key=str(key))
 
 
 def put(place, value, *, name=COPIES, locked=False, scope=SEED, version=None, may_lock=True, reason=""):
