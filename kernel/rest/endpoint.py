@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.views import APIView
 
 from kernel import clock, idempotency, origin
@@ -69,18 +70,18 @@ class Endpoint(APIView):
     # What an address may send here without credentials; the usual limits, unless a method says otherwise.
     limits_of_strangers: Callable[[str], Sequence[Limit]] | None = None
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer one request; every fault becomes a problem document."""
         self.now = clock.now()
         self.limits = Limits()
         try:
-            answer = self._answer(request, *args, **kwargs)
+            answer: HttpResponseBase = self._answer(request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  (the border: from_exception logs what it does not know)
             answer = from_exception(error)
         self.limits.annotate(answer)
         return answer
 
-    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         method = "get" if request.method == "HEAD" else (request.method or "").lower()
         function = getattr(self, method, None) if method in METHODS else None
         if function is None:
@@ -159,13 +160,13 @@ class Endpoint(APIView):
 
     def _run(
         self, function: Callable[..., Any], arguments: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         def call() -> Any:
             return function(self.request, *args, **arguments, **kwargs)
 
         if self.operation.idempotent in {False, "own"}:
             result = call()
-            return result if isinstance(result, HttpResponse) else self._render(result)
+            return result if isinstance(result, HttpResponseBase) else self._render(result)
         return (
             self.in_steps(call()) if self.operation.idempotent == "steps" else self.in_one_transaction(call)
         )

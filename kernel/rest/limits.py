@@ -12,7 +12,8 @@ The smallest remaining limit speaks in the `RateLimit` headers of every answer.
 from collections.abc import Callable, Sequence
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from kernel import ratelimit
 from kernel.addresses import client_address, network_of
@@ -60,7 +61,7 @@ class Limits:
         if not decision.allowed:
             raise RateLimited(retry_after_s=decision.retry_after_s)
 
-    def annotate(self, response: HttpResponse) -> None:
+    def annotate(self, response: HttpResponseBase) -> None:
         """Put the headers on an answer."""
         if self.decision is not None:
             for name, value in self.decision.headers().items():

@@ -88,6 +88,8 @@ class OperationSchema(AutoSchema):
         if declared.response is not None:
             schema = self._schema(declared.response, answer=True)
             success["content"] = {declared.media_type: {"schema": schema}}
+        elif declared.media_type != "application/json":
+            success["content"] = {declared.media_type: {"schema": {"type": "string", "format": "binary"}}}
         responses = {str(declared.status): success}
         if declared.if_none_match:
             responses["304"] = {"description": "Not modified", "headers": header_references(names)}

@@ -1,10 +1,11 @@
 """What other contexts may ask of portal."""
 
 import datetime as dt
+from collections.abc import Callable
 
 from kernel.errors import Unauthenticated
 from kernel.principal import Principal
-from kernel.tenancy import Scope
+from kernel.tenancy import Scope, TenantScope
 from mpac.portal.dto import (
     AnnouncementLag,
     MerchantSnapshotDTO,
@@ -16,6 +17,7 @@ from mpac.portal.dto import (
 from mpac.portal.selectors import announcements as _announcements
 from mpac.portal.selectors import hierarchy as _hierarchy
 from mpac.portal.selectors import snapshots as _snapshots
+from mpac.portal.selectors import updates as _updates
 from mpac.portal.services import verification as _verification
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "StoreSnapshotDTO",
     "Unauthenticated",
     "announcement_lag",
+    "ask_before_updates",
     "authenticate_token",
     "checksums",
     "find_psp_of_merchant",
@@ -39,6 +42,11 @@ __all__ = [
 def authenticate_token(token: str, *, now: dt.datetime) -> Principal:
     """Whose access token this is: signature, issuer, audience, times and revocations checked. Raises Unauthenticated."""
     return _verification.authenticate_token(token, now=now)
+
+
+def ask_before_updates(name: str, question: Callable[[TenantScope, int, dt.datetime], bool]) -> None:
+    """Have `question(scope, store_id, now)` asked before a terminal is told to update: whether its store is too busy for it."""
+    _updates.ask_before_updates(name, question)
 
 
 def get_store(*, scope: Scope, store_id: int) -> StoreDTO:

@@ -34,6 +34,7 @@ DomainError
     |-- OwnMembership         nobody changes their own roles
     |-- InvitationRefused     one answer for a wrong, expired, used or withdrawn link
     |-- ImpersonationRefused  not as this person, or not any more
+    |-- DownloadRefused       one answer for a wrong, expired or withdrawn address
     |-- ActivationRefused     one answer for a wrong, expired, used or blocked code
     |-- TokenRefused          rendered as RFC 6749 section 5.2 says
     |-- RecentSignInRequired  the session is too old to change what protects it
@@ -203,6 +204,12 @@ class ImpersonationRefused(Forbidden):
     """This person cannot be impersonated here."""
 
     code = "impersonation_refused"
+
+
+class DownloadRefused(Forbidden):
+    """The address of this download is not valid or has expired; ask for updates again."""
+
+    code = "download_refused"
 
 
 class ActivationRefused(Forbidden):

@@ -181,6 +181,7 @@ class ReleaseUploaded(Event):
     package: str
     version_code: int
     sha256: str
+    livemode: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,15 +195,16 @@ class RolloutChanged(Event):
     status: str
     wave: int
     reason: str
+    livemode: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpdateAvailable(Event):
-    """Terminals of a store have something to install; a hint to ask for it."""
+    """A wave has come to these terminals, each with where it stands; a hint to ask for what there is."""
 
     type: ClassVar[str] = "portal.update_available"
     rollout_id: str
-    device_ids: list[str]
+    devices: list[dict[str, Any]]
     package: str
     version_code: int
 

@@ -8,6 +8,7 @@ from mpac.portal.services.cleanup import forget_expired
 from mpac.portal.services.commands import expire_commands
 from mpac.portal.services.device_imports import run_imports
 from mpac.portal.services.heartbeats import find_silent_devices
+from mpac.portal.services.rollouts import advance_rollouts
 from mpac.portal.services.signing_keys import advance_rotation
 
 
@@ -40,3 +41,9 @@ def import_devices(*, now: dt.datetime) -> int:
 def expire_overdue_commands(*, now: dt.datetime) -> int:
     """End commands that no terminal has done in time."""
     return expire_commands(now=now)
+
+
+@job("portal.advance_rollouts", every_s=15, db=db, at_once=1)
+def lead_rollouts_on(*, now: dt.datetime) -> int:
+    """Halt rollouts that do harm, begin the waves that are due, and tell terminals of theirs."""
+    return advance_rollouts(now=now)

@@ -59,6 +59,7 @@ class PaymentCompleted(Event):
     currency: str
     payment_intent_id: str | None
     livemode: bool
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ class PaymentFailed(Event):
     currency: str
     payment_intent_id: str | None
     livemode: bool
+    device_id: str | None = None
     status: str
     failure_code: str
 

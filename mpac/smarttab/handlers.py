@@ -7,14 +7,18 @@ from kernel.handlers import handles
 from kernel.tenancy import TenantScope
 from mpac.pgw import api as pgw
 from mpac.pgw import events as gateway
+from mpac.portal import api as fleet
 from mpac.portal import events as portal
 from mpac.smarttab.db import db
 from mpac.smarttab.domain.states import LateDecision, PaymentStatus
 from mpac.smarttab.events import LatePaymentDecided
+from mpac.smarttab.selectors.orders import has_open_bills
 from mpac.smarttab.services import fleet_news, gateway_payments, outcomes
 
 SOURCE = "smarttab"
 UNDECIDED = frozenset({"", "ask"})
+
+fleet.ask_before_updates("smarttab.open_bills", has_open_bills)
 
 
 @handles(gateway.PaymentIntentSucceeded, db=db, consumer="smarttab.complete_payment")
@@ -108,6 +112,13 @@ def carry_late_decision(event: LatePaymentDecided, *, now: dt.datetime) -> None:
 def tell_config_changed(event: portal.ConfigReached, *, now: dt.datetime) -> None:
     """Terminals hold other settings than before: they are told to read them."""
     fleet_news.tell_config_changed(devices=event.devices, now=now)
+
+
+@handles(portal.UpdateAvailable, db=db, consumer="smarttab.tell_update_available", system="relay")
+def tell_update_available(event: portal.UpdateAvailable, *, now: dt.datetime) -> None:
+    """A wave of a rollout has come to terminals: they are told to ask what there is to install."""
+    update = {"id": event.rollout_id, "package": event.package, "version_code": event.version_code}
+    fleet_news.tell_update_available(devices=event.devices, update=update, now=now)
 
 
 @handles(portal.DeviceKilled, db=db, consumer="smarttab.cancel_payments_of_killed", own_transaction=False)

@@ -201,6 +201,26 @@ CASES: dict[str, Case] = {
         body=apk("v2-v3"), headers={"Content-Type": "application/vnd.android.package-archive"}
     ),
     "releases.read": READ,
+    "releases.download": Case(
+        query={"device": Name("device_id"), "expires": 2**40, "signature": "0" * 64}, refusal=403
+    ),
+    "rollouts.list": Case(query={"app_id": Name("app_id")}, refusal=200),
+    "rollouts.create": Case(
+        body={
+            "release_id": Name("release_id"),
+            "merchant_ids": [MERCHANT],
+            "store_ids": [STORE],
+            "group_ids": [Name("group_id")],
+        }
+    ),
+    "rollouts.read": READ,
+    "rollouts.devices": READ,
+    "rollouts.pause": REASON,
+    "rollouts.resume": REASON,
+    "rollouts.halt": REASON,
+    "rollouts.complete": REASON,
+    "updates.check": LIST,
+    "updates.report": Case(body={"status": "downloaded"}),
     # Smarttab
     "orders.list": Case(query={"client_reference": REFERENCE}, refusal=200),
     "orders.create": Case(body=ORDER, refusal=201),
@@ -320,6 +340,11 @@ MISSING: dict[str, Any] = {
 NAMING_FIELDS = frozenset(
     {
         "device_id",
+        "app_id",
+        "group_ids",
+        "merchant_ids",
+        "release_id",
+        "store_ids",
         "device_ids",
         "membership_id",
         "group_id",
@@ -350,6 +375,28 @@ NAMING_FILTERS = NAMING_FIELDS | {
 # Fields that name nothing: values, labels, and references that are only repeated.
 PLAIN_FIELDS = frozenset(
     {
+        "device",
+        "battery_percent",
+        "window",
+        "wifi",
+        "waves",
+        "spares_open_bills",
+        "soak_s",
+        "signature",
+        "sdk",
+        "open_bills",
+        "needs_wifi",
+        "needs_charging",
+        "min_sample",
+        "min_payment_success_bp",
+        "min_battery_percent",
+        "message",
+        "max_failure_bp",
+        "max_crash_bp",
+        "installed",
+        "gate",
+        "expires",
+        "asked",
         "account",
         "accuracy_m",
         "action",
@@ -540,6 +587,7 @@ ANONYMOUS = frozenset(
         "auth.refresh",
         "auth.token",
         "devices.activate",
+        "releases.download",
         "webhooks.receive",
         "webhooks.receive_for_account",
     }

@@ -145,6 +145,7 @@ SCOPES = {
 JOBS = {
     "portal": {
         "advance_key_rotation",
+        "advance_rollouts",
         "drop_partitions",
         "ensure_partitions",
         "expire_commands",
@@ -209,7 +210,7 @@ EVENTS: dict[str, set[str]] = {
     "portal.provider_config_changed": {"sync.copy_merchant"},
     "portal.release_uploaded": set(),
     "portal.rollout_changed": set(),
-    "portal.update_available": set(),
+    "portal.update_available": {"smarttab.tell_update_available"},
     "portal.psp_changed": {"sync.copy_provider"},
     "portal.store_changed": {"sync.copy_merchant"},
     "pgw.dispute_closed": {"pgw.tell_partner"},
@@ -236,8 +237,8 @@ EVENTS: dict[str, set[str]] = {
     "smarttab.late_payment_decided": {"smarttab.carry_late_decision"},
     "smarttab.order_created": set(),
     "smarttab.order_updated": set(),
-    "smarttab.payment_completed": set(),
-    "smarttab.payment_failed": set(),
+    "smarttab.payment_completed": {"portal.count_payments"},
+    "smarttab.payment_failed": {"portal.count_payments"},
 }
 CRASHES = {
     "pgw.answer_committed",

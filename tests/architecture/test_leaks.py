@@ -173,4 +173,7 @@ def expected_status(route: Route, visitor: Visitor, names: list[str]) -> int:
         return 401
     if route.callers and visitor.kind not in route.callers:
         return 403
+    # People who share no more than a provider or a merchant with home stand for a part of that provider.
+    if route.operation.reach == "psp" and visitor.kind == "person" and visitor.shares in {"psp", "merchant"}:
+        return 403
     return route.case.alone.get(names[0], route.case.refusal) if len(names) == 1 else route.case.refusal

@@ -82,6 +82,7 @@ LEVEL_OF = {
     # Everybody at a provider may see which apps its terminals run.
     "app_id": "psp",
     "release_id": "psp",
+    "rollout_id": "psp",
 }
 HOME_PROVIDER, OTHER_PROVIDER = "fake", "rival"
 REQUEST_ID = "leak-test"
@@ -267,7 +268,7 @@ def furnish(
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
     partner = Visitor(code, "partner", place, api_key)
     enlarge_fleet(http, partner, registered.device)
-    names |= command(http, partner) | released(http, partner, code)
+    names |= command(http, partner) | released(http, partner, device, code)
     intent = partner.made(
         http, "/v1/payment-intents", wish(names) | {"reference": names["reference"]}, key=names["key"]
     )
@@ -381,12 +382,15 @@ def sign_in(user: Any, where: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def released(http: Client, partner: Visitor, code: str) -> dict[str, Any]:
+def released(http: Client, partner: Visitor, device: Visitor, code: str) -> dict[str, Any]:
     """An app of the provider's terminals, with a release."""
     package = PACKAGE if code == "HOME" else f"com.example.{code.lower()}"
     app = partner.made(http, "/v1/apps", {"package": package, "name": f"{code} app", "signers": [SIGNER]})
     release = make_release(app["id"])
-    return {"app_id": app["id"], "release_id": release.public_id}
+    rollout = partner.made(http, "/v1/rollouts", {"release_id": release.public_id})
+    path = f"/v1/devices/me/updates/{rollout['id']}/result"
+    assert device.call(http, "POST", path, {"status": "downloaded"}).status_code == 200
+    return {"app_id": app["id"], "release_id": release.public_id, "rollout_id": rollout["id"]}
 
 
 def listen(http: Client, partner: Visitor, intent_id: str, url: str) -> dict[str, Any]:

@@ -17,13 +17,15 @@ from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.domain.rollouts import Gate, Wave
 from mpac.portal.dto import Profile
-from mpac.portal.models import App, AppRelease, Device, Merchant, Psp, Store
+from mpac.portal.models import App, AppRelease, Device, Merchant, Psp, Rollout, Store
 from mpac.portal.services import hierarchy
 from mpac.portal.services.activation import activate_device
 from mpac.portal.services.api_keys import issue_api_key
 from mpac.portal.services.apps import NewApp, create_app
 from mpac.portal.services.devices import RegisteredDevice, register_device
+from mpac.portal.services.rollouts import NewRollout, start_rollout
 from tests.portal.apks import PACKAGE, SIGNER
 
 SEED = SystemScope("seed")
@@ -185,6 +187,18 @@ def make_release(app_id: str, version_code: int = 1, **changes: Any) -> AppRelea
         return AppRelease.objects.create(
             app=app, psp_id=app.psp_id, livemode=app.livemode, version_code=version_code, **values
         )
+
+
+def make_rollout(release: AppRelease, *, shares: tuple[int, ...] = (10_000,), **changes: Any) -> Rollout:
+    """A rollout whose waves are watched for an hour each; nothing halts it by itself."""
+    values: dict[str, Any] = {
+        "release_id": release.id,
+        "channel": "stable",
+        "waves": [Wave(share, 3600) for share in shares],
+        "gate": Gate(max_failure_bp=10_000, max_crash_bp=10_000, min_payment_success_bp=0, min_sample=1),
+        "window": "any",
+    } | changes
+    return start_rollout(scope=SEED, wanted=NewRollout(**values), now=clock.now())
 
 
 def get_device(device_id: uuid.UUID) -> Device:

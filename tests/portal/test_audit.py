@@ -42,6 +42,7 @@ from mpac.portal.models import (
     Impersonation,
     Membership,
     Preregistration,
+    Rollout,
     SigningKey,
     User,
 )
@@ -68,8 +69,10 @@ from mpac.portal.services import (
     provider_configs,
     replacement,
     revocations,
+    rollouts,
     settings,
     signing_keys,
+    updates,
     users,
 )
 from mpac.portal.services.commands import Order, Result
@@ -88,6 +91,8 @@ from tests.portal.factories import (
     make_app,
     make_profile,
     make_proof,
+    make_release,
+    make_rollout,
     make_tenant,
     make_terminal,
     register,
@@ -214,6 +219,12 @@ class Stage:
     def batch(self) -> CommandBatch:
         order = Order(kind=CommandKind.LOCK, expires_in_s=60, sent_by="user:1")
         return command_batches.send_batch(scope=SEED, place=self.place(), order=order, now=clock.now())
+
+    def rollout(self, *steps: Callable[..., Rollout]) -> Rollout:
+        started = make_rollout(make_release(self.app().public_id))
+        for step in steps:
+            started = step(scope=SEED, rollout_id=started.id, now=clock.now())
+        return started
 
     def key(self) -> ApiKey:
         issued = api_keys.issue_api_key(
@@ -383,6 +394,20 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
         "app_release.uploaded",
         lambda s: (f"/v1/apps/{s.app().public_id}/releases", apk("v2")),
     ),
+    "rollouts.create": (
+        "rollout.started",
+        lambda s: ("/v1/rollouts", {"release_id": make_release(s.app().public_id).public_id}),
+    ),
+    "rollouts.pause": ("rollout.paused", lambda s: (f"/v1/rollouts/{s.rollout().public_id}/pause", {})),
+    "rollouts.resume": (
+        "rollout.resumed",
+        lambda s: (f"/v1/rollouts/{s.rollout(rollouts.pause_rollout).public_id}/resume", {}),
+    ),
+    "rollouts.halt": ("rollout.halted", lambda s: (f"/v1/rollouts/{s.rollout().public_id}/halt", {})),
+    "rollouts.complete": (
+        "rollout.completed",
+        lambda s: (f"/v1/rollouts/{s.rollout().public_id}/complete", {}),
+    ),
     "devices.register": (
         "device.registered",
         lambda s: (f"/v1/stores/{s.tenant.store.id}/devices", {"name": "T", "serial_number": "SN-9"}),
@@ -473,6 +498,7 @@ SIGNING_IN = {
 # Calls that change nothing that lasts, and why.
 CHANGE_NOTHING = {
     "devices.command_result": "leaves a record of its terminal: tests/portal/rest/test_commands.py",
+    "updates.report": "a terminal's own progress; how it ended is recorded, as the services below show",
     "settings.preview": "only counts",
     "auth.token": "a token lives for minutes; its assertion is remembered until it expires",
     "devices.heartbeat": "a terminal says how it is, every minute; its last report and samples are kept",
@@ -744,6 +770,24 @@ def call_add_release(stage: Stage) -> None:
             apps.add_release(scope=SEED, app_id=app.id, file=file, now=clock.now())
 
 
+def call_advance(stage: Stage) -> None:
+    make_rollout(make_release(stage.app().public_id), shares=(5000, 10_000))
+    for hours in (1, 2, 3):
+        rollouts.advance_rollouts(now=clock.now() + seconds(hours * 3600))
+
+
+def call_report(stage: Stage) -> None:
+    started, device = stage.rollout(), stage.active()
+    for status in ("downloaded", "failed", "installed", "installed", "downloaded"):
+        updates.report_update(
+            scope=stage.tenant.scope,
+            device_id=device.id,
+            rollout_id=started.id,
+            report=updates.Report(status=status),
+            now=clock.now(),
+        )
+
+
 def call_demo(stage: Stage) -> None:
     made = demo.seed_demo(known={}, now=clock.now())
     private = made["device"]["private_jwk"]["d"]
@@ -845,6 +889,31 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     "apps.create_app": (Stage.app, ["app.created"]),
     "apps.update_app": (call_update_app, ["app.created", "app.changed"]),
     "apps.add_release": (call_add_release, ["app.created", "app_release.uploaded"]),
+    "rollouts.start_rollout": (Stage.rollout, ["app.created", "rollout.started"]),
+    "rollouts.pause_rollout": (
+        lambda s: s.rollout(rollouts.pause_rollout),
+        ["rollout.started", "rollout.paused"],
+    ),
+    "rollouts.resume_rollout": (
+        lambda s: s.rollout(rollouts.pause_rollout, rollouts.resume_rollout),
+        ["rollout.paused", "rollout.resumed"],
+    ),
+    "rollouts.halt_rollout": (
+        lambda s: s.rollout(rollouts.halt_rollout),
+        ["rollout.started", "rollout.halted"],
+    ),
+    "rollouts.complete_rollout": (
+        lambda s: s.rollout(rollouts.complete_rollout),
+        ["rollout.started", "rollout.completed"],
+    ),
+    "rollouts.advance_rollouts": (
+        call_advance,
+        ["rollout.started", "rollout.wave_begun", "rollout.completed"],
+    ),
+    "updates.report_update": (
+        call_report,
+        ["device_update.failed", "device_update.installed"],
+    ),
     "demo.seed_demo": (
         call_demo,
         ["api_key.issued", "device.registered", "device.activated", *ALL_ACCOUNTS],
@@ -1083,6 +1152,9 @@ SILENT = {
     "command_batches.cancel_rest_of_batch": "a part of the calling off, which is recorded",
     "config_news.tell_of_regrouping": "a part of the change that asks for it, which is recorded",
     "config_news.tell_of_relabelling": "a part of the change that asks for it, which is recorded",
+    "downloads.check_download": "reads",
+    "downloads.download_address": "writes nothing",
+    "updates.count_payments": "counts what smarttab records",
     "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
     "cleanup.forget_expired": "removes what has lost its meaning by itself",
     "devices.place_of": "reads",

@@ -77,7 +77,7 @@ class Gate:
     min_sample: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Health:
     """What became of a release on the terminals of a rollout. `crashed` counts terminals, not crashes."""
 

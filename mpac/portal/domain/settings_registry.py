@@ -17,6 +17,7 @@ Amount = Annotated[int, Meta(ge=0, le=100_000_000_000)]
 Method = Literal["cash", "credit_card", "qr_code", "e_wallet"]
 Window = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Package = Annotated[str, Meta(max_length=255, pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+$")]
+Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,31}$")]
 Pin = Annotated[str, Meta(pattern="^[0-9]{4,8}$")]
 
 # Who runs the fleet decides, not who sells with it.
@@ -265,6 +266,12 @@ _ALL = (
         type=bool,
         default=True,
         meaning="whether apps are updated in the maintenance window without being told to",
+    ),
+    Setting(
+        name="updates.channel",
+        type=Channel,
+        default="stable",
+        meaning="which releases of apps the terminal gets: those of this channel and of the more careful ones",
     ),
 )
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ALL}

@@ -17,7 +17,7 @@ from mpac.portal.domain.rollouts import (
 )
 from mpac.portal.models.app import App, AppRelease, SharedModel
 
-PREFIX = "rol"
+PREFIX, UPDATE = "rol", "upd"
 LIVE = [RolloutStatus.ACTIVE, RolloutStatus.PAUSED]
 
 
@@ -40,7 +40,7 @@ class Rollout(SharedModel):
     merchant_ids = models.JSONField(default=list)
     store_ids = models.JSONField(default=list)
     group_ids = models.JSONField(default=list)
-    window = models.TextField(default="")
+    window = models.TextField(default="maintenance")
     spares_open_bills = models.BooleanField(default=True)
     min_battery_percent = models.SmallIntegerField(default=0)
     needs_charging = models.BooleanField(default=False)
@@ -139,3 +139,7 @@ class DeviceUpdate(StoreModel):
 
     def __str__(self) -> str:
         return f"{self.version_code} {self.status}"
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(UPDATE, self.id)

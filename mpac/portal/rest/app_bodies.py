@@ -20,7 +20,11 @@ Notes = Annotated[str, msgspec.Meta(max_length=2000)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 BasisPoints = Annotated[int, msgspec.Meta(ge=0, le=BUCKETS)]
 Window = Annotated[
-    str, msgspec.Meta(pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$")
+    str,
+    msgspec.Meta(
+        pattern="^(maintenance|any|([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])$",
+        examples=["maintenance", "any", "22:00-05:00"],
+    ),
 ]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
 RolloutState = Literal["active", "paused", "halted", "completed", "superseded"]
@@ -72,7 +76,9 @@ class GateBody(Body):
 
 
 class CreateRollout(Body):
-    """Empty lists mean everybody. `window` is in the store's local time, such as `02:00-05:00`."""
+    """Empty lists mean everybody. `window` is when terminals install it, in their store's local time: at `any` time, between
+    two times of day, or in the `maintenance` window of their settings.
+    """
 
     release_id: Id
     channel: Channel = "stable"
@@ -81,7 +87,8 @@ class CreateRollout(Body):
     )
     merchant_ids: Annotated[list[IntId], msgspec.Meta(max_length=1000)] = []
     store_ids: Annotated[list[IntId], msgspec.Meta(max_length=1000)] = []
-    window: Window = ""
+    group_ids: Annotated[list[Id], msgspec.Meta(max_length=50)] = []
+    window: Window = "maintenance"
     spares_open_bills: bool = True
     min_battery_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] = 30
     needs_charging: bool = False
@@ -103,7 +110,9 @@ class ListProgress(PageQuery):
 
 
 class CheckForUpdates(Query):
-    """What the terminal says of itself. `installed` names packages and version codes: `com.example.till@3,…`."""
+    """What the terminal says of itself. `installed` names packages and version codes: `com.example.till@3,…`.
+    `asked` says that a person waits for it, so that any time of day will do.
+    """
 
     installed: Annotated[
         str,
@@ -117,6 +126,7 @@ class CheckForUpdates(Query):
     charging: bool | None = None
     wifi: bool | None = None
     open_bills: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] | None = None
+    asked: bool = False
 
 
 class ReportResult(Body):

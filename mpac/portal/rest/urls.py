@@ -10,6 +10,7 @@ from mpac.portal.rest import (
     device_groups,
     device_imports,
     devices,
+    downloads,
     fleet,
     hierarchy,
     impersonations,
@@ -17,8 +18,10 @@ from mpac.portal.rest import (
     memberships,
     preregistrations,
     provider_configs,
+    rollouts,
     settings,
     token,
+    updates,
     users,
 )
 
@@ -132,4 +135,14 @@ urlpatterns = [
     path("apps/<str:app_id>", apps.AppEndpoint.as_view()),
     path("apps/<str:app_id>/releases", apps.ReleasesEndpoint.as_view()),
     path("apps/<str:app_id>/releases/<str:release_id>", apps.ReleaseEndpoint.as_view()),
+    path("rollouts", rollouts.RolloutsEndpoint.as_view()),
+    path("rollouts/<str:rollout_id>", rollouts.RolloutEndpoint.as_view()),
+    path("rollouts/<str:rollout_id>/devices", rollouts.ProgressEndpoint.as_view()),
+    path("rollouts/<str:rollout_id>/pause", rollouts.PauseEndpoint.as_view()),
+    path("rollouts/<str:rollout_id>/resume", rollouts.ResumeEndpoint.as_view()),
+    path("rollouts/<str:rollout_id>/halt", rollouts.HaltEndpoint.as_view()),
+    path("rollouts/<str:rollout_id>/complete", rollouts.CompleteEndpoint.as_view()),
+    path("devices/me/updates", updates.OwnUpdatesEndpoint.as_view()),
+    path("devices/me/updates/<str:rollout_id>/result", updates.OwnUpdateResultEndpoint.as_view()),
+    path("downloads/<str:release_id>", downloads.DownloadEndpoint.as_view()),
 ]

@@ -130,6 +130,7 @@ def add_release(
                 package=app.package,
                 version_code=release.version_code,
                 sha256=release.sha256,
+                livemode=release.livemode,
             ),
             now=now,
         )

@@ -1,18 +1,23 @@
 """Reading orders, their lines and the draft they were computed from."""
 
+import datetime as dt
 import uuid
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
 
+from kernel import ids
 from kernel.errors import NotFound
 from kernel.models import StoreModel
+from kernel.tenancy import TenantScope
+from mpac.smarttab.db import atomic
 from mpac.smarttab.domain.drafts import OrderDraft
-from mpac.smarttab.domain.states import Channel
+from mpac.smarttab.domain.states import BillStatus, Channel
 from mpac.smarttab.domain.totals import Line, Modifier, Portion
 from mpac.smarttab.models import Bill, Order, OrderLine, Payment
 
 M = TypeVar("M", bound=StoreModel)
+FORGOTTEN = dt.timedelta(days=1)
 
 
 def get_order(order_id: uuid.UUID) -> Order:
@@ -100,3 +105,14 @@ def _get(model: type[M], pk: uuid.UUID) -> M:
     if row is None:
         raise NotFound
     return row
+
+
+def has_open_bills(scope: TenantScope, store_id: int, now: dt.datetime) -> bool:
+    """Whether a guest of the store is still to pay. What was left open for a day is forgotten rather than open."""
+    with atomic(scope):
+        lately = ids.uuid7(at=now - FORGOTTEN)
+        return bool(
+            Bill.objects.filter(
+                psp_id=scope.psp_id, store_id=store_id, status=BillStatus.OPEN, id__gte=lately
+            ).exists()
+        )

@@ -134,6 +134,7 @@ def _payment_fields(payment: Payment) -> dict[str, Any]:
         "currency": payment.currency,
         "payment_intent_id": payment.payment_intent_id,
         "livemode": payment.livemode,
+        "device_id": None if payment.device_id is None else ids.encode("dev", payment.device_id),
     }
 
 

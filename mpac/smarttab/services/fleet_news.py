@@ -38,6 +38,13 @@ def tell_commands_created(*, commands: Sequence[Device], now: dt.datetime) -> No
     append_notices(notices=notices, now=now)
 
 
+def tell_update_available(*, devices: Sequence[Device], update: Mapping[str, Any], now: dt.datetime) -> None:
+    """Tell these terminals that there may be something to install, in the open transaction."""
+    more = {name: value for name, value in update.items() if name != "id"}
+    notices = [_notice(each, "update.available", "update", update["id"], now=now, **more) for each in devices]
+    append_notices(notices=notices, now=now)
+
+
 def _notice(device: Device, event: str, thing: str, key: str, *, now: dt.datetime, **more: Any) -> Notice:
     """The event names its object and no values, for the log may be read much later."""
     said = {"object": thing, "id": key, "created_at": rfc3339(now)} | more

@@ -1,0 +1,156 @@
+"""What a terminal should install now: read in the terminal's own scope, by a handful of look-ups by key."""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.db.models import Max, Q, QuerySet
+
+from kernel.tenancy import TenantScope
+from mpac.portal.db import atomic, db
+from mpac.portal.domain.rollouts import Health, RolloutStatus, UpdateStatus
+from mpac.portal.domain.updates import Candidate, Decision, Terminal, decide
+from mpac.portal.models import AppRelease, DeviceUpdate, Rollout
+from mpac.portal.selectors.device_groups import groups_of
+from mpac.portal.selectors.devices import get_device
+from mpac.portal.selectors.hierarchy import get_store
+from mpac.portal.selectors.settings import explain_device
+
+HEALTH = """
+    SELECT count(*) FILTER (WHERE status = 'downloaded'), count(*) FILTER (WHERE status = 'installing'),
+           count(*) FILTER (WHERE status = 'installed'), count(*) FILTER (WHERE status = 'failed'),
+           count(*) FILTER (WHERE crashes > 0),
+           coalesce(sum(payments_succeeded), 0), coalesce(sum(payments_failed), 0)
+    FROM device_updates WHERE rollout_id = %s
+"""
+HasOpenBills = Callable[[TenantScope, int, dt.datetime], bool]
+SEEN = [RolloutStatus.ACTIVE, RolloutStatus.PAUSED, RolloutStatus.COMPLETED]
+_questions: dict[str, HasOpenBills] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a terminal says of itself when it asks."""
+
+    installed: Mapping[str, int]
+    sdk: int | None = None
+    battery_percent: int | None = None
+    charging: bool | None = None
+    wifi: bool | None = None
+    open_bills: int | None = None
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A decision, with the release where there is one to install."""
+
+    decision: Decision
+    release: AppRelease | None
+
+
+def ask_before_updates(name: str, question: HasOpenBills) -> None:
+    """Have `question` asked whether a store is too busy; who knows it is above portal."""
+    _questions[name] = question
+
+
+def check_for_updates(
+    *, scope: TenantScope, device_id: uuid.UUID, told: Told, now: dt.datetime
+) -> list[Offer]:
+    """What this terminal should install, or why nothing, for each app. Raises NotFound."""
+    with atomic(scope):
+        rollouts = list(
+            Rollout.objects.select_related("app", "release").filter(
+                Q(psp_id=scope.psp_id) | Q(psp_id=None), status__in=SEEN
+            )
+        )
+        if not rollouts:
+            return []
+        terminal = _terminal(scope, device_id, told, rollouts)
+    releases = {rollout.release_id: rollout.release for rollout in rollouts}
+
+    def has_open_bills() -> bool:
+        return bool(told.open_bills) or any(ask(scope, terminal.store_id, now) for ask in _questions.values())
+
+    found = decide(
+        terminal, [candidate_of(each) for each in rollouts], now=now, has_open_bills=has_open_bills
+    )
+    return [
+        Offer(each, None if each.candidate is None else releases[each.candidate.release_id]) for each in found
+    ]
+
+
+def describe_terminal(*, scope: TenantScope, device_id: uuid.UUID, rollout: Rollout) -> Terminal:
+    """A terminal as a rollout sees it, in the open transaction. Raises NotFound."""
+    return _terminal(scope, device_id, Told(installed={}), [rollout])
+
+
+def candidate_of(rollout: Rollout) -> Candidate:
+    """A rollout as far as it decides about a terminal."""
+    return Candidate(
+        rollout_id=rollout.id,
+        release_id=rollout.release_id,
+        package=rollout.app.package,
+        version_code=rollout.release.version_code,
+        min_sdk=rollout.release.min_sdk,
+        channel=rollout.channel,
+        channels=rollout.app.channels,
+        status=rollout.status,
+        livemode=rollout.livemode,
+        salt=rollout.salt,
+        share=rollout.all_waves[rollout.wave].basis_points,
+        merchant_ids=rollout.merchant_ids,
+        store_ids=rollout.store_ids,
+        group_ids=rollout.group_ids,
+        window=rollout.window,
+        spares_open_bills=rollout.spares_open_bills,
+        min_battery_percent=rollout.min_battery_percent,
+        needs_charging=rollout.needs_charging,
+        needs_wifi=rollout.needs_wifi,
+    )
+
+
+def get_health(*, rollout_id: uuid.UUID) -> Health:
+    """What became of a release on the terminals of a rollout, in the scope of the open transaction."""
+    ((*counts,),) = db.execute(HEALTH, [rollout_id])
+    return Health(*map(int, counts))
+
+
+def list_progress(*, rollout_id: uuid.UUID, status: str | None = None) -> "QuerySet[DeviceUpdate]":
+    """How far terminals have come with a rollout, in the scope of the open transaction."""
+    found: QuerySet[DeviceUpdate] = DeviceUpdate.objects.filter(rollout_id=rollout_id)
+    return found if status is None else found.filter(status=status)
+
+
+def _terminal(scope: TenantScope, device_id: uuid.UUID, told: Told, rollouts: list[Rollout]) -> Terminal:
+    device = get_device(scope=scope, device_id=device_id)
+    store = get_store(scope=scope, store_id=device.store_id)
+    settings = explain_device(device_id=device_id)
+    # What it installed by us counts although it says less: whatever it says, it is not led back.
+    known = dict(
+        DeviceUpdate.objects.filter(psp_id=device.psp_id, device_id=device_id, status=UpdateStatus.INSTALLED)
+        .values_list("app__package")
+        .annotate(highest=Max("version_code"))
+    )
+    named = any(rollout.group_ids for rollout in rollouts)
+    return Terminal(
+        device_id=device.id,
+        merchant_id=device.merchant_id,
+        store_id=device.store_id,
+        livemode=device.livemode,
+        time_zone=store.time_zone,
+        channel=settings["updates.channel"].value,
+        window=settings["fleet.maintenance_window"].value,
+        automatic=settings["updates.automatic"].value,
+        groups=frozenset(group.public_id for group in groups_of(device)) if named else frozenset(),
+        installed={
+            package: max(told.installed.get(package, 0), known.get(package, 0))
+            for package in {*told.installed, *known}
+        },
+        sdk=told.sdk,
+        battery_percent=told.battery_percent,
+        charging=told.charging,
+        wifi=told.wifi,
+        asked=told.asked,
+    )

@@ -1,0 +1,289 @@
+"""Rollouts: started and steered by people, led on wave by wave by a job, halted by either."""
+
+import datetime as dt
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import IntegrityError
+from django.db.models import F, Q, QuerySet
+
+from kernel import ids
+from kernel.audit import record, state
+from kernel.errors import FieldError, Invalid, NotFound
+from kernel.origin import origin
+from kernel.outbox import publish
+from kernel.tenancy import Scope, SystemScope
+from mpac.portal.db import atomic, db
+from mpac.portal.domain.devices import DeviceStatus
+from mpac.portal.domain.rollouts import (
+    TRANSITIONS,
+    Gate,
+    RolloutStatus,
+    Wave,
+    bucket_of,
+    check_waves,
+    find_fault,
+)
+from mpac.portal.errors import IllegalTransition, RolloutUnderWay
+from mpac.portal.events import RolloutChanged, UpdateAvailable
+from mpac.portal.models import AppRelease, Device, DeviceGroup, Merchant, Rollout, Store
+from mpac.portal.models.device_group import PREFIX as GROUP
+from mpac.portal.selectors.apps import check_steered_by, get_release, get_rollout
+from mpac.portal.selectors.device_groups import devices_in
+from mpac.portal.selectors.updates import get_health
+
+UPKEEP = SystemScope("upkeep")
+AT_A_TIME = 1000  # terminals that one step tells of a wave
+ACTIONS = {
+    RolloutStatus.ACTIVE: "rollout.resumed",
+    RolloutStatus.PAUSED: "rollout.paused",
+    RolloutStatus.HALTED: "rollout.halted",
+    RolloutStatus.COMPLETED: "rollout.completed",
+    RolloutStatus.SUPERSEDED: "rollout.superseded",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRollout:
+    """A rollout to be started; empty lists mean everybody. `group_ids` are public identifiers."""
+
+    release_id: uuid.UUID
+    channel: str
+    waves: Sequence[Wave]
+    gate: Gate
+    merchant_ids: Sequence[int] = ()
+    store_ids: Sequence[int] = ()
+    group_ids: Sequence[str] = ()
+    window: str = "maintenance"
+    spares_open_bills: bool = True
+    min_battery_percent: int = 0
+    needs_charging: bool = False
+    needs_wifi: bool = False
+
+
+def start_rollout(*, scope: Scope, wanted: NewRollout, now: dt.datetime) -> Rollout:
+    """Begin with the first wave. Raises NotFound, Forbidden, Invalid and RolloutUnderWay."""
+    check_waves(wanted.waves)
+    with atomic(scope):
+        release = get_release(scope=scope, release_id=wanted.release_id)
+        check_steered_by(scope, release)
+        if wanted.channel not in release.app.channels:
+            message = f"The app's channels are {', '.join(release.app.channels)}."
+            raise Invalid(errors=[FieldError("channel", "unknown_channel", message)])
+        _check_targets(release, wanted)
+        rollout = Rollout(
+            psp_id=release.psp_id,
+            livemode=release.livemode,
+            app=release.app,
+            release=release,
+            channel=wanted.channel,
+            salt=secrets.token_hex(8),
+            waves=[asdict(wave) for wave in wanted.waves],
+            wave_at=now,
+            merchant_ids=sorted(set(wanted.merchant_ids)),
+            store_ids=sorted(set(wanted.store_ids)),
+            group_ids=sorted(set(wanted.group_ids)),
+            window=wanted.window,
+            spares_open_bills=wanted.spares_open_bills,
+            min_battery_percent=wanted.min_battery_percent,
+            needs_charging=wanted.needs_charging,
+            needs_wifi=wanted.needs_wifi,
+            gate=asdict(wanted.gate),
+            created_by=origin().id,
+            updated_at=now,
+        )
+        try:
+            rollout.save(force_insert=True)
+        except IntegrityError as error:
+            if "portal_rollout_live" in str(error):
+                raise RolloutUnderWay from None
+            raise
+        _tell(rollout, now=now)
+        record(db, "rollout.started", rollout, now=now)
+    return rollout
+
+
+def pause_rollout(*, scope: Scope, rollout_id: uuid.UUID, reason: str = "", now: dt.datetime) -> Rollout:
+    """Offer it to nobody for now. Raises NotFound, Forbidden and IllegalTransition."""
+    return _steer(RolloutStatus.PAUSED, scope=scope, rollout_id=rollout_id, reason=reason, now=now)
+
+
+def resume_rollout(*, scope: Scope, rollout_id: uuid.UUID, reason: str = "", now: dt.datetime) -> Rollout:
+    """Go on where it was paused. Raises NotFound, Forbidden and IllegalTransition."""
+    return _steer(RolloutStatus.ACTIVE, scope=scope, rollout_id=rollout_id, reason=reason, now=now)
+
+
+def halt_rollout(*, scope: Scope, rollout_id: uuid.UUID, reason: str = "", now: dt.datetime) -> Rollout:
+    """Never offer it again. Raises NotFound, Forbidden and IllegalTransition."""
+    return _steer(RolloutStatus.HALTED, scope=scope, rollout_id=rollout_id, reason=reason, now=now)
+
+
+def complete_rollout(*, scope: Scope, rollout_id: uuid.UUID, reason: str = "", now: dt.datetime) -> Rollout:
+    """Offer it to all that it is for, whatever wave it was in. Raises NotFound, Forbidden and IllegalTransition."""
+    return _steer(RolloutStatus.COMPLETED, scope=scope, rollout_id=rollout_id, reason=reason, now=now)
+
+
+def advance_rollouts(*, now: dt.datetime) -> int:
+    """Halt what is ill, begin the waves that are due, and tell terminals of theirs; returns how many steps were taken."""
+    with atomic(UPKEEP):
+        due = Q(status=RolloutStatus.ACTIVE) | Q(
+            status=RolloutStatus.COMPLETED, announced_waves__lte=F("wave")
+        )
+        found = list(Rollout.objects.filter(due).values_list("id", flat=True))
+    return sum(_advance(rollout_id, now) for rollout_id in found)
+
+
+def _advance(rollout_id: uuid.UUID, now: dt.datetime) -> int:
+    """One step of one rollout, unless somebody else is at it."""
+    with atomic(UPKEEP):
+        rollout: Rollout | None = (
+            Rollout.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("app", "release")
+            .filter(id=rollout_id)
+            .first()
+        )
+        if rollout is None:
+            return 0
+        if rollout.status == RolloutStatus.ACTIVE:
+            fault = find_fault(get_health(rollout_id=rollout.id), rollout.thresholds)
+            if fault is not None:
+                _move(rollout, RolloutStatus.HALTED, reason=fault, now=now)
+                return 1
+        told = _announce(rollout, now=now)
+        if rollout.status != RolloutStatus.ACTIVE or not rollout.is_soaked(now):
+            return told
+        if rollout.wave == len(rollout.waves) - 1:
+            _move(rollout, RolloutStatus.COMPLETED, reason="", now=now)
+        else:
+            _begin_wave(rollout, now=now)
+        return 1
+
+
+def _begin_wave(rollout: Rollout, *, now: dt.datetime) -> None:
+    before = state(rollout)
+    rollout.wave += 1
+    rollout.wave_at = rollout.updated_at = now
+    rollout.save(update_fields=["wave", "wave_at", "updated_at"])
+    _tell(rollout, now=now)
+    record(db, "rollout.wave_begun", rollout, before=before, now=now)
+
+
+def _steer(
+    target: RolloutStatus, *, scope: Scope, rollout_id: uuid.UUID, reason: str, now: dt.datetime
+) -> Rollout:
+    with atomic(scope):
+        rollout = get_rollout(scope=scope, rollout_id=rollout_id)
+        check_steered_by(scope, rollout)
+        locked: Rollout = (
+            Rollout.objects.select_for_update(of=("self",))
+            .select_related("app", "release")
+            .get(id=rollout.id)
+        )
+        if target not in TRANSITIONS[RolloutStatus(locked.status)]:
+            allowed = TRANSITIONS[RolloutStatus(locked.status)] - {RolloutStatus.SUPERSEDED}
+            raise IllegalTransition(allowed=list(allowed))
+        _move(locked, target, reason=reason, now=now)
+        return locked
+
+
+def _move(rollout: Rollout, target: RolloutStatus, *, reason: str, now: dt.datetime) -> None:
+    """A step of a locked rollout, with its event and its record. What it completes makes earlier ones of no use."""
+    before = state(rollout)
+    rollout.status, rollout.reason, rollout.updated_at = target, reason, now
+    if target is RolloutStatus.COMPLETED:
+        rollout.wave, rollout.wave_at = len(rollout.waves) - 1, now
+    rollout.save(update_fields=["status", "reason", "wave", "wave_at", "updated_at"])
+    _tell(rollout, now=now)
+    record(db, ACTIONS[target], rollout, before=before, reason=reason, now=now)
+    if target is RolloutStatus.COMPLETED and not (
+        rollout.merchant_ids or rollout.store_ids or rollout.group_ids
+    ):
+        for earlier in Rollout.objects.select_related("app", "release").filter(
+            app_id=rollout.app_id,
+            channel=rollout.channel,
+            status=RolloutStatus.COMPLETED,
+            release__version_code__lte=rollout.release.version_code,
+        ):
+            if earlier.id != rollout.id:
+                _move(earlier, RolloutStatus.SUPERSEDED, reason="", now=now)
+
+
+def _announce(rollout: Rollout, *, now: dt.datetime) -> int:
+    """Tell the next terminals of a wave that has begun; returns 1 if there were any to look at."""
+    if rollout.announced_waves > rollout.wave:
+        return 0
+    begin = rollout.all_waves[rollout.announced_waves - 1].basis_points if rollout.announced_waves else 0
+    share = rollout.all_waves[rollout.announced_waves].basis_points
+    devices = list(_targets(rollout).filter(id__gt=rollout.announced_to or uuid.UUID(int=0))[:AT_A_TIME])
+    reached = [each for each in devices if begin <= bucket_of(rollout.salt, each.id) < share]
+    if reached:
+        event = UpdateAvailable(
+            aggregate_id=rollout.public_id,
+            psp_id=rollout.psp_id,
+            rollout_id=rollout.public_id,
+            devices=[_where(each) for each in reached],
+            package=rollout.app.package,
+            version_code=rollout.release.version_code,
+        )
+        publish(db, event, now=now)
+    if len(devices) == AT_A_TIME:
+        rollout.announced_to = devices[-1].id
+    else:
+        rollout.announced_waves, rollout.announced_to = rollout.announced_waves + 1, None
+    rollout.save(update_fields=["announced_waves", "announced_to"])
+    return 1
+
+
+def _targets(rollout: Rollout) -> "QuerySet[Device]":
+    """The active terminals that a rollout is for, whatever their channels, in the order of their ids."""
+    found: QuerySet[Device] = Device.objects.filter(status=DeviceStatus.ACTIVE).order_by("id")
+    for column, value in (("psp_id", rollout.psp_id), ("livemode", rollout.livemode)):
+        if value is not None:
+            found = found.filter(**{column: value})
+    if rollout.merchant_ids:
+        found = found.filter(merchant_id__in=rollout.merchant_ids)
+    if rollout.store_ids:
+        found = found.filter(store_id__in=rollout.store_ids)
+    if rollout.group_ids:
+        groups = DeviceGroup.objects.filter(id__in=[ids.decode(GROUP, name) for name in rollout.group_ids])
+        belonging = Q(pk__in=[])
+        for group in groups:
+            belonging |= Q(id__in=devices_in(group).values("id"))
+        found = found.filter(belonging)
+    return found
+
+
+def _where(device: Device) -> dict[str, object]:
+    return {
+        "device_id": device.public_id,
+        "psp_id": device.psp_id,
+        "merchant_id": device.merchant_id,
+        "store_id": device.store_id,
+    }
+
+
+def _check_targets(release: AppRelease, wanted: NewRollout) -> None:
+    """Everything that is named must be the owner's. Raises NotFound."""
+    owned: dict[str, Any] = {} if release.psp_id is None else {"psp_id": release.psp_id}
+    groups = [ids.decode(GROUP, name) for name in wanted.group_ids]
+    for model, named in ((Merchant, wanted.merchant_ids), (Store, wanted.store_ids), (DeviceGroup, groups)):
+        if named and model.objects.filter(id__in=named, **owned).count() != len(set(named)):
+            raise NotFound
+
+
+def _tell(rollout: Rollout, *, now: dt.datetime) -> None:
+    event = RolloutChanged(
+        aggregate_id=rollout.public_id,
+        psp_id=rollout.psp_id,
+        rollout_id=rollout.public_id,
+        app_id=rollout.app.public_id,
+        version_code=rollout.release.version_code,
+        status=rollout.status,
+        wave=rollout.wave,
+        reason=rollout.reason,
+        livemode=rollout.livemode,
+    )
+    publish(db, event, now=now)
