@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from kernel import ids, origin
+from kernel import clock, ids, origin
+from kernel.admin.entrance import SESSION, entrance
 from kernel.logs import get_logger
 from kernel.metrics import observe_request
 
@@ -71,13 +73,17 @@ class ConsoleOnly:
 
 
 class ConsoleActor:
-    """Names the person behind a console's page in the records of what it changes."""
+    """Names the person behind a console's page in the records of what it changes; whose session was ended is nobody."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.user.is_authenticated:
+            return self.get_response(request)
+        key = str(request.session.get(SESSION, ""))
+        if not entrance().is_inside(key, user_id=request.user.pk, now=clock.now()):
+            logout(request)
             return self.get_response(request)
         with origin.acting("person", f"user:{request.user.pk}"):
             return self.get_response(request)

@@ -78,6 +78,7 @@ MPAC_CONSOLE_MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+MPAC_CONSOLE_ENTRANCE = "mpac.portal.services.console_entrance.ConsoleEntrance"
 MPAC_CONSOLE_PREFIXES = ("/admin/", "/static/", "/v1/docs")
 
 TEMPLATES = [

@@ -1,20 +1,17 @@
 """Signing in: address, password and one-time code at once, a limited number of times."""
 
-from typing import Any, cast
+import datetime as dt
+from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.contrib.auth import get_user_model
 from django_otp import devices_for_user
 from django_otp.admin import OTPAdminAuthenticationForm
 from django_otp.models import Device
 
-from kernel import clock, ratelimit
-from kernel.addresses import client_address, network_of
-from kernel.admin.scope import ConsoleUser
-from kernel.ratelimit import Limit
+from kernel import clock
+from kernel.admin.entrance import DEVICE, entrance
+from kernel.errors import RateLimited
 
-PERIOD_S = 300
 # One sentence for a wrong password and a wrong code: whoever guesses does not learn which half they have.
 REFUSED = "The address, the password and the one-time code do not go together. A code works once."
 
@@ -40,36 +37,25 @@ class ConsoleLoginForm(OTPAdminAuthenticationForm):
     otp_device = forms.CharField(required=False, label="Authenticator", widget=forms.Select)
 
     def clean(self) -> dict[str, Any]:
-        self._count()
+        now = clock.now()
+        counted = self._count(now)
         try:
             cleaned: dict[str, Any] = super().clean()
         except forms.ValidationError:
-            self._note(succeeded=False)
+            entrance().refuse(counted, now=now)
             raise
-        self._note(succeeded=True)
+        self.request.mpac_counted = counted
         return cleaned
 
-    def _note(self, *, succeeded: bool) -> None:
-        """Leave a record of this try."""
-        email = str(self.cleaned_data.get("username", ""))
-        people = cast("type[ConsoleUser]", get_user_model())
-        people.note_sign_in(email=email, succeeded=succeeded, now=clock.now())
-
-    def _count(self) -> None:
+    def _count(self, now: dt.datetime) -> Any:
         """Count this try against its account and its sender. Raises ValidationError when there were too many."""
-        account = str(self.cleaned_data.get("username", "")).strip().lower()
-        sender = network_of(client_address(self.request))
-        rates = settings.MPAC_RATE_LIMITS
-        decision = ratelimit.check(
-            [
-                Limit("sign-in-account", account, rates["sign_in_account"], PERIOD_S),
-                Limit("sign-in-address", sender, rates["sign_in_address"], PERIOD_S),
-            ]
-        )
-        if not decision.allowed:
-            raise forms.ValidationError(
-                f"Too many tries. Try again in {decision.retry_after_s} s.", code="too_many_tries"
-            )
+        account = str(self.cleaned_data.get("username", ""))
+        device_token = self.request.COOKIES.get(DEVICE, "")
+        try:
+            return entrance().count_try(email=account, device_token=device_token, now=now)
+        except RateLimited as refused:
+            wait = f"Too many tries. Try again in {refused.retry_after_s} s."
+            raise forms.ValidationError(wait, code="too_many_tries") from None
 
     def _update_form(self, user: Any) -> None:
         """Offer the person's authenticators, but never send a password back."""

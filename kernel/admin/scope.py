@@ -1,6 +1,5 @@
 """Whose rows a person sees in the console."""
 
-import datetime as dt
 from typing import Protocol, cast
 
 from django.core.exceptions import PermissionDenied
@@ -16,10 +15,6 @@ class ConsoleUser(Protocol):
 
     def console_scope(self) -> Scope | None:
         """Whose rows this person may see; None means no console."""
-
-    @classmethod
-    def note_sign_in(cls, *, email: str, succeeded: bool, now: dt.datetime) -> None:
-        """Leave a record of somebody who tried to sign in."""
 
 
 def console_scope(request: HttpRequest) -> Scope:

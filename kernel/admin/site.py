@@ -1,11 +1,13 @@
 """The site itself: who gets in, what stands where, and a way to anything by its identifier."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -14,10 +16,12 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.text import capfirst
 from django_otp.admin import OTPAdminSite
 
-from kernel import ids
+from kernel import clock, ids
+from kernel.admin.entrance import DEVICE, DEVICE_AGE_S, SESSION, entrance
 from kernel.admin.login import ConsoleLoginForm
 from kernel.admin.pages import ConsoleAdmin
 from kernel.admin.scope import console_scope, describe, find_console_scope
+from kernel.errors import DomainError
 
 SHOWN_AT_MOST = 99
 
@@ -88,6 +92,45 @@ class ConsoleSite(OTPAdminSite):
             return redirect(page.url_of(key))
         messages.warning(request, f"“{text}” is no identifier that has a page here.")
         return redirect("admin:index")
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Whoever shows the right password and code gets a session that can be seen and ended elsewhere, too."""
+        answer: HttpResponse = super().login(request, extra_context)
+        counted = getattr(request, "mpac_counted", None)
+        if counted is None or not request.user.is_authenticated:
+            return answer
+        try:
+            inside = entrance().let_in(counted, user=request.user, now=clock.now())
+        except DomainError:
+            logout(request)
+            return redirect("admin:login")
+        request.session[SESSION] = inside.key
+        if inside.device_token:
+            answer.set_cookie(
+                DEVICE,
+                inside.device_token,
+                max_age=DEVICE_AGE_S,
+                path=reverse("admin:index"),
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return answer
+
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        key = request.session.get(SESSION)
+        if request.method == "POST" and key and request.user.pk:
+            entrance().leave(key, user_id=request.user.pk, now=clock.now())
+        answer: HttpResponse = super().logout(request, extra_context)
+        return answer
+
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Another password ends every other session of its person."""
+        answer: HttpResponse = super().password_change(request, extra_context)
+        key = request.session.get(SESSION)
+        if request.method == "POST" and answer.status_code == HTTPStatus.FOUND and key and request.user.pk:
+            entrance().shut_out_others(key, user_id=request.user.pk, now=clock.now())
+        return answer
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """No page has choices to complete, and a search here would be outside any scope."""

@@ -56,8 +56,8 @@ def make_person(role, *, name="", **levels):
     return email, set_up_authenticator(scope=SEED, user=user, name="phone", now=clock.now()).base32_secret
 
 
-def sign_in(email, secret=None, *, password=PASSWORD):
-    client = Client()
+def sign_in(email, secret=None, *, password=PASSWORD, client=None):
+    client = client or Client()
     form = {"username": email, "password": password, "next": "/admin/"}
     if secret:
         form["otp_token"] = pyotp.TOTP(secret).now()

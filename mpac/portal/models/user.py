@@ -9,8 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from kernel import clock
-from kernel.audit import Subject, record
-from kernel.origin import acting
+from kernel.audit import record
 from kernel.schema import TableRules
 from kernel.tenancy import Scope, SystemScope, TenantScope, current_scope
 from mpac.portal.db import atomic, db
@@ -79,36 +78,6 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
             if replaced:
                 before, after = {"password": "the old one"}, {"password": self.password}
                 record(db, "user.password_set", self, before=before, after=after, now=clock.now())
-
-    @classmethod
-    def note_sign_in(cls, *, email: str, succeeded: bool, now: dt.datetime) -> None:
-        """Record that somebody signed in to the console, or that it was refused.
-
-        A refusal costs the same for people whom we know and for those whom we do not, and stays with the platform: whoever
-        guesses addresses learns nothing from the time it takes.
-        """
-        user = cls.objects.filter(email=email.strip().lower()).first()
-        with atomic(SystemScope("authentication")):
-            if user is None or not succeeded:
-                unknown = Subject(type="user", id=str(user.pk) if user else "unknown")
-                record(db, "user.sign_in_refused", unknown, now=now)
-                return
-            with acting("person", f"user:{user.pk}"):
-                record(db, "user.signed_in", user.as_subject(), now=now)
-
-    def as_subject(self) -> Subject:
-        """This person as the subject of a record in the trail of the tenant that they see in the console."""
-        scope = self.console_scope()
-        if not isinstance(scope, TenantScope):
-            return Subject(type="user", id=str(self.pk))
-        stores = scope.store_ids or ()
-        return Subject(
-            type="user",
-            id=str(self.pk),
-            psp_id=scope.psp_id,
-            merchant_id=scope.merchant_id,
-            store_id=stores[0] if len(stores) == 1 else None,
-        )
 
     def memberships_held(self) -> tuple[Membership, ...]:
         """This person's memberships, read once and kept with the object."""
