@@ -222,6 +222,10 @@ CASES: dict[str, Case] = {
     "updates.check": LIST,
     "updates.report": Case(body={"status": "downloaded"}),
     # Smarttab
+    "tax_rates.list": Case(refusal=200, public=frozenset({"code"})),
+    "tax_rates.add": Case(
+        body={"country": "CH", "code": "vat", "rate_ppm": 81000, "valid_from": "2026-01-01"}, refusal=403
+    ),
     "orders.list": Case(query={"client_reference": REFERENCE}, refusal=200),
     "orders.create": Case(body=ORDER, refusal=201),
     "orders.get": READ,
@@ -524,7 +528,10 @@ PLAIN_FIELDS = frozenset(
         "public_jwk",
         "q",
         "quantity",
+        "on",
         "rate_limit_per_minute",
+        "rate_ppm",
+        "valid_from",
         "reason",
         "records",
         "reference",

@@ -53,6 +53,7 @@ from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.users import register_user
 from mpac.portal.services.verification import token_verifier
 from mpac.smarttab.selectors import stores
+from mpac.smarttab.services.taxes import NewTaxRate, add_tax_rate
 from mpac.sync.services.mirror import copy_merchant
 from tests.delivery import deliver_all
 from tests.portal.apks import PACKAGE, SIGNER
@@ -162,6 +163,8 @@ def build(http: Client) -> World:
     for cache in (api_key_reader, token_verifier, trust_reader, tokens.client_keys):
         cache.forget()
     stores.forget_calendars()
+    seven = NewTaxRate(country="TH", code="vat", rate_ppm=70_000, valid_from=dt.date(2026, 3, 1))
+    add_tax_rate(scope=SEED, rate=seven, now=clock.now())
     psp, foreign_psp = make_psp("HOME"), make_psp("FOREIGN")
     test, live = make_api_key(psp), make_api_key(psp, mode=ApiKeyMode.LIVE)
     foreign_key = make_api_key(foreign_psp)

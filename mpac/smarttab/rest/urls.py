@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mpac.smarttab.rest import bills, device_events, orders, payments
+from mpac.smarttab.rest import bills, device_events, orders, payments, tax_rates
 
 urlpatterns = [
     path("orders", orders.OrdersEndpoint.as_view()),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("payments", payments.PaymentsEndpoint.as_view()),
     path("payments/<str:payment_id>", payments.PaymentEndpoint.as_view()),
     path("payments/<str:payment_id>/cancel", payments.CancelPaymentEndpoint.as_view()),
+    path("tax-rates", tax_rates.TaxRatesEndpoint.as_view()),
     path("sales", payments.SalesEndpoint.as_view()),
     path("devices/me/events", device_events.DeviceEventsEndpoint.as_view()),
 ]

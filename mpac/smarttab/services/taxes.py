@@ -3,11 +3,15 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from kernel.audit import record
 from kernel.errors import FieldError
 from kernel.tenancy import SystemScope
-from mpac.smarttab.db import atomic
+from mpac.smarttab.db import atomic, db
 from mpac.smarttab.errors import RateOutOfOrder
 from mpac.smarttab.models import TaxRate
+
+# The first rates of a code have no row before them to lock.
+IN_LINE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +24,19 @@ class NewTaxRate:
     valid_from: dt.date
 
 
-def add_tax_rate(*, scope: SystemScope, rate: NewTaxRate) -> TaxRate:
+def add_tax_rate(*, scope: SystemScope, rate: NewTaxRate, now: dt.datetime) -> TaxRate:
     """Add a rate and end its predecessor on the same day. Raises RateOutOfOrder."""
     with atomic(scope):
-        earlier = TaxRate.objects.select_for_update().filter(country=rate.country, code=rate.code)
+        db.execute(IN_LINE, [f"smarttab.tax_rates:{rate.country}:{rate.code}"])
+        earlier = TaxRate.objects.filter(country=rate.country, code=rate.code)
         last = earlier.order_by("-valid_from").first()
         if last is not None and last.valid_from >= rate.valid_from:
             fault = FieldError("valid_from", "out_of_order", f"The last rate begins on {last.valid_from}.")
             raise RateOutOfOrder(errors=[fault])
         if last is not None and (last.valid_to is None or last.valid_to > rate.valid_from):
             TaxRate.objects.filter(pk=last.pk).update(valid_to=rate.valid_from)
-        return TaxRate.objects.create(
+        added: TaxRate = TaxRate.objects.create(
             country=rate.country, code=rate.code, rate_ppm=rate.rate_ppm, valid_from=rate.valid_from
         )
+        record(db, "tax_rate.added", added, now=now)
+    return added

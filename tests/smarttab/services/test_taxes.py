@@ -1,13 +1,19 @@
 """Configuring tax rates."""
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 
+from kernel import clock
 from kernel.tenancy import SystemScope
 from mpac.smarttab.db import atomic
+from mpac.smarttab.errors import RateOutOfOrder
 from mpac.smarttab.selectors.taxes import list_rates_ppm
+from mpac.smarttab.services.taxes import NewTaxRate, add_tax_rate
 
 MARCH, OCTOBER = dt.date(2026, 3, 1), dt.date(2026, 10, 1)
 
@@ -35,3 +41,21 @@ def test_a_rate_does_not_begin_before_its_predecessor(database):
 def test_only_exact_percentages_are_rates(database, percent):
     with pytest.raises(CommandError, match="percentage"):
         call_command("add_tax_rate", "TH", "vat", "--", percent, "2026-10-01")
+
+
+def test_of_first_rates_that_come_at_once_none_overlap(database):
+    start = threading.Barrier(4)
+
+    def add(number):
+        rate = NewTaxRate(country="TH", code="vat", rate_ppm=70_000 + number, valid_from=MARCH)
+        start.wait()
+        try:
+            return add_tax_rate(scope=SystemScope("seed"), rate=rate, now=clock.now())
+        except RateOutOfOrder:
+            return None
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(added is not None for added in pool.map(add, range(4))) == 1
+    assert len(rates(on=MARCH)) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from kernel import clock
 from kernel.tenancy import SystemScope
 from mpac.smarttab.errors import RateOutOfOrder
 from mpac.smarttab.services.taxes import NewTaxRate, add_tax_rate
@@ -31,7 +32,7 @@ class Command(BaseCommand):
                 rate_ppm=_ppm(options["percent"]),
                 valid_from=dt.date.fromisoformat(options["valid_from"]),
             )
-            added = add_tax_rate(scope=SystemScope("upkeep"), rate=rate)
+            added = add_tax_rate(scope=SystemScope("upkeep"), rate=rate, now=clock.now())
         except RateOutOfOrder as refusal:
             raise CommandError(refusal.errors[0].message) from None
         except ValueError as error:
