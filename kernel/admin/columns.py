@@ -46,7 +46,18 @@ BAD = frozenset(
     | {"lost", "refused", "rejected", "reversed", "unconfirmed"}
 )
 WAITING = frozenset(
-    {"in_flight", "partially_paid", "pending", "preparing", "processing", "received", "registered"}
+    {
+        "acknowledged",
+        "expanding",
+        "in_flight",
+        "queued",
+        "partially_paid",
+        "pending",
+        "preparing",
+        "processing",
+        "received",
+        "registered",
+    }
     | {"requires_action", "requires_capture", "requires_confirmation", "requires_payment_method", "retiring"}
     | {"asked", "authorized", "opened", "proposed", "sent", "suspended", "under_review", "unknown", "unpaid"}
 )

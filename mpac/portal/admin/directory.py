@@ -11,7 +11,9 @@ from kernel.errors import FieldError, Invalid, NotFound
 from kernel.money import CURRENCIES
 from kernel.tenancy import Scope, SystemScope, TenantScope
 from mpac.portal.admin.base import WHERE, PortalAdmin
+from mpac.portal.admin.effective import HoldsSettings
 from mpac.portal.domain.hierarchy import COUNTRIES, DirectoryStatus
+from mpac.portal.domain.places import Level
 from mpac.portal.dto import Profile, ProfileChanges
 from mpac.portal.models import Merchant, ProviderConfig, Psp, Store
 from mpac.portal.selectors.hierarchy import get_merchant, get_psp
@@ -185,7 +187,7 @@ def _found(read: Any, name: str, person: Person) -> Any:
     return above
 
 
-class DirectoryAdmin(PortalAdmin):
+class DirectoryAdmin(HoldsSettings):
     """What the pages of providers, merchants and stores have in common."""
 
     list_display_links = ("id", "code")
@@ -199,6 +201,7 @@ class PspAdmin(DirectoryAdmin):
     """Payment service providers: the tenants."""
 
     kind = "psp"
+    level = Level.PSP
     row_actions = steps_of(OF_PLATFORM, ChangeForm)
     list_actions = (
         ListAction(
@@ -218,6 +221,7 @@ class MerchantAdmin(DirectoryAdmin):
     """Merchants."""
 
     kind = "merchant"
+    level = Level.MERCHANT
     row_actions = steps_of(WRITE, MerchantForm)
     list_actions = (
         ListAction(
@@ -237,6 +241,7 @@ class StoreAdmin(DirectoryAdmin):
     """Stores."""
 
     kind = "store"
+    level = Level.STORE
     row_actions = steps_of(WRITE, StoreForm)
     list_actions = (
         ListAction(

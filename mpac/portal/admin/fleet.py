@@ -3,6 +3,8 @@
 from django.contrib import admin
 
 from mpac.portal.admin.base import WHERE, PortalAdmin
+from mpac.portal.admin.effective import HoldsSettings
+from mpac.portal.domain.places import Level
 from mpac.portal.models import (
     Device,
     DeviceGroup,
@@ -17,10 +19,11 @@ from mpac.portal.models import (
 
 
 @admin.register(Device)
-class DeviceAdmin(PortalAdmin):
+class DeviceAdmin(HoldsSettings):
     """Terminals."""
 
     kind = "dev"
+    level = Level.DEVICE
     list_display = ("id", "name", "status", "model", "serial_number", "livemode", "activated_at", *WHERE)
     list_filter = ("status", "livemode", "created_at")
     search_fields = ("name", "serial_number")
@@ -68,10 +71,11 @@ class DeviceReportSampleAdmin(PortalAdmin):
 
 
 @admin.register(DeviceGroup)
-class DeviceGroupAdmin(PortalAdmin):
+class DeviceGroupAdmin(HoldsSettings):
     """Groups of terminals."""
 
     kind = "dgr"
+    level = Level.GROUP
     list_display = ("name", "psp_id", "merchant_id", "selector", "livemode", "created_at")
     search_fields = ("name",)
     ordering = ("-id",)
