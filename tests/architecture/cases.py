@@ -114,6 +114,21 @@ CASES: dict[str, Case] = {
         body={"role": "custom", "role_id": ROLE, "merchant_id": MERCHANT, "store_id": STORE, "psp_id": PSP}
     ),
     "memberships.withdraw": ACTION,
+    "invitations.list": Case(query={"email": Name("email")}, refusal=200),
+    "invitations.create": Case(
+        body={
+            "email": "new@example.com",
+            "role": "custom",
+            "role_id": ROLE,
+            "merchant_id": MERCHANT,
+            "store_id": STORE,
+            "psp_id": PSP,
+        }
+    ),
+    "invitations.read": READ,
+    "invitations.resend": ACTION,
+    "invitations.withdraw": ACTION,
+    "invitations.accept": Case(body={"secret": "no-such-secret-at-all"}, refusal=403),
     "impersonations.list": Case(query={"user_id": Name("user_id")}, refusal=200),
     "impersonations.request": Case(
         body={
@@ -327,6 +342,7 @@ MISSING: dict[str, Any] = {
     "group_id": ids.encode("dgr", ids.uuid7()),
     "user_id": 2_000_000_004,
     "membership_id": 2_000_000_005,
+    "invitation_id": ids.encode("inv", ids.uuid7()),
     "impersonation_id": ids.encode("imp", ids.uuid7()),
     "role_id": ids.encode("role", ids.uuid7()),
     "email": "nobody@example.org",
@@ -595,6 +611,7 @@ ANONYMOUS = frozenset(
         "auth.token",
         "devices.activate",
         "releases.download",
+        "invitations.accept",
         "webhooks.receive",
         "webhooks.receive_for_account",
     }

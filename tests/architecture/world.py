@@ -46,6 +46,8 @@ from mpac.portal.services.authenticators import begin_authenticator
 from mpac.portal.services.custom_roles import create_custom_role
 from mpac.portal.services.heartbeats import record_heartbeat
 from mpac.portal.services.impersonations import Reasons, request_impersonation
+from mpac.portal.services.invitations import invite_person
+from mpac.portal.services.memberships import Wanted
 from mpac.portal.services.people import grant_role
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.sessions import open_session
@@ -287,11 +289,10 @@ def furnish(
         **listen(http, partner, intent["id"], names["hook_url"]),
     }
     private = ("device_id", "order_id", "bill_id", "payment_id", "intent_id", "refund_id", "client_secret")
-    private += ("email",)
     private += ("command_id", "batch_id", "dispute_id", "endpoint_id", "event_id", "delivery_id", "hook_url")
     labels = ("serial_number", "reference", "account", "activation_code")
     place.texts.extend(("object", names[name]) for name in private + labels)
-    of_psp, of_store = ("api_key_id", "role_id"), ("session_id", "impersonation_id")
+    of_psp, of_store = ("api_key_id", "role_id"), ("session_id", "impersonation_id", "invitation_id", "email")
     place.texts.extend(("psp", names[name]) for name in of_psp)
     place.texts.extend(("store", text) for text in (store.code, store.name, *map(names.get, of_store)))
     return place
@@ -354,6 +355,14 @@ def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
         permissions=["devices:read"],
         now=now,
     )
+    invitation = invite_person(
+        scope=SEED,
+        by=Person(caller.pk, EVERYTHING),
+        email=email,
+        full_name="",
+        wanted=Wanted(role=Role.CASHIER, store_id=where["store_id"]),
+        now=now,
+    )
     impersonation = request_impersonation(
         scope=SEED,
         by=Person(caller.pk, EVERYTHING),
@@ -366,6 +375,7 @@ def employ(where: Mapping[str, int], code: str) -> dict[str, Any]:
         "membership_id": membership.pk,
         "role_id": role.public_id,
         "impersonation_id": impersonation.public_id,
+        "invitation_id": invitation.public_id,
         "email": email,
         "caller_id": caller.pk,
     } | sign_in(caller, where)

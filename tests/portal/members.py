@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import msgspec
 from django.http import HttpResponse
@@ -16,7 +17,7 @@ from mpac.portal.models import Membership, User
 from mpac.portal.services.people import grant_role
 from mpac.portal.services.users import register_user
 from tests.architecture.world import Place, person_token
-from tests.portal.factories import SEED, Tenant
+from tests.portal.factories import SEED, Tenant, seconds
 
 LEVELS = {
     Role.PLATFORM_OPERATOR: (),
@@ -86,3 +87,8 @@ def make_member(role: Role, tenant: Tenant, *, levels: tuple[str, ...] | None = 
     membership = grant_role(scope=SEED, user=user, role=role, now=clock.now(), **where)
     scopes = ["platform"] if role is Role.PLATFORM_OPERATOR else sorted(ROLE_PERMISSIONS[role])
     return Somebody(user, membership, person_token(Place(names, []), *levels, scopes=scopes, user_id=user.pk))
+
+
+def later(count: float) -> Any:
+    """Everything believes that it is so many seconds later."""
+    return mock.patch.object(clock, "now", lambda now=clock.now: now() + seconds(count))

@@ -16,7 +16,7 @@ import pyotp
 import pytest
 from joserfc.jwk import ECKey
 
-from kernel import clock
+from kernel import clock, crypto
 from kernel.errors import DomainError
 from kernel.tenancy import SystemScope
 from mpac.audit.db import atomic as audit_atomic
@@ -40,6 +40,8 @@ from mpac.portal.models import (
     DeviceGroup,
     DeviceImport,
     Impersonation,
+    Invitation,
+    Mail,
     Membership,
     Preregistration,
     Rollout,
@@ -62,6 +64,7 @@ from mpac.portal.services import (
     devices,
     hierarchy,
     impersonations,
+    invitations,
     killing,
     memberships,
     people,
@@ -276,6 +279,24 @@ class Stage:
             scope=SEED, by=by, user_id=self.employee().user_id, why=why, now=clock.now()
         )
 
+    def invitation(self) -> Invitation:
+        return invitations.invite_person(
+            scope=SEED,
+            by=Person(self.admin().pk, EVERYTHING),
+            email="n@example.com",
+            full_name="",
+            wanted=memberships.Wanted(role=Role.CASHIER, store_id=self.tenant.store.id),
+            now=clock.now(),
+        )
+
+    def link_of(self, _invitation: Invitation) -> str:
+        """The secret in the last mail."""
+        with atomic(SEED):
+            mail = Mail.objects.latest("created_at")
+        secret = crypto.open_sealed(mail.secret_sealed, aad=mail.sealed_for()).decode()
+        self.hide(secret)
+        return secret
+
     def role(self) -> CustomRole:
         return custom_roles.create_custom_role(
             scope=SEED,
@@ -355,6 +376,28 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     "memberships.withdraw": (
         "membership.withdrawn",
         lambda s: (f"/v1/users/{(held := s.employee()).user_id}/memberships/{held.pk}", {}),
+    ),
+    "invitations.create": (
+        "invitation.made",
+        lambda s: (
+            "/v1/invitations",
+            {"email": "n@example.com", "role": "cashier", "store_id": s.tenant.store.id},
+        ),
+    ),
+    "invitations.resend": (
+        "invitation.sent_again",
+        lambda s: (f"/v1/invitations/{s.invitation().public_id}/resend", {}),
+    ),
+    "invitations.withdraw": (
+        "invitation.withdrawn",
+        lambda s: (f"/v1/invitations/{s.invitation().public_id}/withdraw", {}),
+    ),
+    "invitations.accept": (
+        "invitation.accepted",
+        lambda s: (
+            "/v1/invitations/accept",
+            {"secret": s.link_of(s.invitation()), "full_name": "N", "password": PASSWORD},
+        ),
     ),
     "impersonations.request": (
         "impersonation.started",
@@ -560,6 +603,7 @@ def stage(database) -> Stage:
 
 # What servers' keys do not reach, and what the platform's operators do alone.
 FOR_PEOPLE = ("api_keys.", "users.", "memberships.", "roles.", "invitations.", "impersonations.")
+ANONYMOUS = ("devices.activate", "invitations.accept")
 FOR_OPERATORS = ("psps.", "users.create", "users.update", "impersonations.")
 
 
@@ -582,7 +626,7 @@ def test_is_left_by_every_write_operation(stage, api, name):
         content_type=APK if isinstance(body, bytes) else "application/json",
         headers={"User-Agent": "till/1.0", "X-Request-Id": "req-9", "If-Match": SEEN.get(name, "")}
         | {"Idempotency-Key": "key-9"}
-        | ({} if name == "devices.activate" else {"Authorization": f"Bearer {token}"}),
+        | ({} if name in ANONYMOUS else {"Authorization": f"Bearer {token}"}),
     )
     assert answer.status_code in {200, 201}, answer.content
     for shown in ("activation_code", "secret", "access_token"):
@@ -591,7 +635,7 @@ def test_is_left_by_every_write_operation(stage, api, name):
     *_, found = audited()[before:]
     assert (found["action"], found["context"], found["request_id"]) == (action, "portal", "req-9")
     assert (found["address"], found["user_agent"]) == ("127.0.0.1", "till/1.0")
-    if name != "devices.activate":
+    if name not in ANONYMOUS:
         assert (found["actor_kind"], found["actor_id"]) == person
     assert_hidden(stage)
 
@@ -695,6 +739,22 @@ def call_withdraw(stage: Stage) -> None:
 def call_remove(stage: Stage) -> None:
     by, held = stage.as_admin(), stage.employee()
     memberships.remove_user(scope=SEED, by=by, user_id=held.user_id, now=clock.now())
+
+
+def change_invitation(step: Callable[..., Any]) -> Callable[[Stage], None]:
+    return lambda s: step(scope=SEED, invitation_id=s.invitation().id, by=s.as_admin(), now=clock.now())
+
+
+def call_accept(stage: Stage) -> None:
+    secret = stage.link_of(stage.invitation())
+    for _ in range(2):  # the second changes nothing
+        invitations.accept_invitation(
+            secret=secret, password=PASSWORD, full_name="N", caller_id=None, now=clock.now()
+        )
+    with pytest.raises(DomainError):
+        invitations.accept_invitation(
+            secret=secret, password="wrong", full_name="", caller_id=None, now=clock.now()
+        )
 
 
 def decide(step: Callable[..., Any]) -> Callable[[Stage], None]:
@@ -1062,6 +1122,19 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     "memberships.withdraw_membership": (call_withdraw, ["membership.withdrawn"]),
     "memberships.remove_user": (call_remove, ["membership.withdrawn", "user.deactivated"]),
     "memberships.deactivate": (call_remove, ["membership.withdrawn", "user.deactivated"]),
+    "invitations.invite_person": (Stage.invitation, ["membership.granted", "invitation.made"]),
+    "invitations.resend_invitation": (
+        change_invitation(invitations.resend_invitation),
+        ["invitation.made", "invitation.sent_again"],
+    ),
+    "invitations.withdraw_invitation": (
+        change_invitation(invitations.withdraw_invitation),
+        ["invitation.made", "invitation.withdrawn"],
+    ),
+    "invitations.accept_invitation": (
+        call_accept,
+        ["user.created", "membership.granted", "invitation.accepted", "invitation.refused"],
+    ),
     "impersonations.request_impersonation": (
         Stage.impersonation,
         ["user.created", "membership.granted", "impersonation.started"],

@@ -1,11 +1,12 @@
-"""Invitations: how a person comes to a role, and the secret in the link that they are sent."""
+"""Invitations: how a person comes to a role."""
 
-import hashlib
-import hmac
-import secrets
 from enum import StrEnum
 
-SECRET_BYTES = 32
+LIFE_DAYS = 7
+# Whoever has the link and tries more passwords than this is not the person it was meant for.
+MOST_FAILED_TRIES = 10
+# A mailbox is not to be filled by somebody who presses a button again and again.
+MOST_MAILS = 10
 
 
 class InvitationStatus(StrEnum):
@@ -21,13 +22,3 @@ TRANSITIONS: dict[InvitationStatus, frozenset[InvitationStatus]] = {
     InvitationStatus.ACCEPTED: frozenset(),
     InvitationStatus.WITHDRAWN: frozenset(),
 }
-
-
-def new_secret() -> str:
-    """A fresh secret of 256 bits, as it stands in a link."""
-    return secrets.token_urlsafe(SECRET_BYTES)
-
-
-def hash_secret(secret: str, *, pepper: str) -> str:
-    """What is stored of a secret: a keyed hash, so that a copy of the table alone lets nobody in."""
-    return hmac.new(pepper.encode(), b"portal.invitation:" + secret.encode(), hashlib.sha256).hexdigest()

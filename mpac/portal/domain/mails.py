@@ -8,6 +8,7 @@ from enum import StrEnum
 class MailKind(StrEnum):
     """What a mail is about."""
 
+    INVITATION = "invitation"
     LOGIN_CODE = "login_code"
     NEW_DEVICE = "new_device"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  (a word)
@@ -24,6 +25,13 @@ class Letter:
 
 _FOOT = "\n\nYou get this mail because of your MPAC account at {url}.\n"
 _LETTERS: Mapping[MailKind, Letter] = {
+    MailKind.INVITATION: Letter(
+        "You are invited to MPAC",
+        "{inviter} invites you to MPAC as {role}.\n\n"
+        "With this code you accept, within {days} days: by your password if you have an account already, or else by choosing "
+        "a name and a password.\n\n{secret}\n\n"
+        "If you do not know what this is about, there is nothing to do.",
+    ),
     MailKind.LOGIN_CODE: Letter(
         "Your code to sign in",
         "Your code is {secret}. It works once, for five minutes.\n\n"

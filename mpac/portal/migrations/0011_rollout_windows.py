@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('portal', '0010_commands'),
+        ("portal", "0010_commands"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='rollout',
-            name='window',
-            field=models.TextField(default='maintenance'),
+            model_name="rollout",
+            name="window",
+            field=models.TextField(default="maintenance"),
         ),
     ]

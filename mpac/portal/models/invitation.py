@@ -21,8 +21,8 @@ PREFIX = "inv"
 class Invitation(models.Model):
     """One role at one place for whoever reads the mail of one address.
 
-    Of the link's secret a hash is kept; the secret itself lies sealed until it has been mailed. What is written here does
-    not depend on whether the address has an account.
+    Of the link's secret a hash is kept; the secret itself lies sealed with the mail until that is sent. What is written here
+    does not depend on whether the address has an account.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -37,7 +37,6 @@ class Invitation(models.Model):
     )
     status = models.TextField(choices=choices(InvitationStatus), default=InvitationStatus.PENDING)
     secret_hash = models.TextField(unique=True)
-    secret_sealed = models.TextField(default="", blank=True)
     failed_tries = models.SmallIntegerField(default=0)
     times_sent = models.SmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
@@ -55,7 +54,6 @@ class Invitation(models.Model):
     rules = TableRules(
         tenant="optional",
         transitions=TRANSITIONS,
-        sealed=("secret_sealed",),
         parents=(
             Parent("psp_id", "psps"),
             Parent("merchant_id", "merchants"),
@@ -100,7 +98,3 @@ class Invitation(models.Model):
         if self.custom_role is not None:
             return self.custom_role.allowed
         return ROLE_PERMISSIONS[Role(self.role)]
-
-    def sealed_for(self) -> str:
-        """What this row's secret is bound to."""
-        return f"portal.invitations.secret:{self.id}"

@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 
 from kernel import crypto, ids
 from kernel.outbox import publish
-from kernel.tenancy import Scope, SystemScope
+from kernel.tenancy import Scope, SystemScope, TenantScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain import mails
@@ -44,7 +44,14 @@ def post_mail(
     with atomic(scope):
         mail.save(force_insert=True)
         name = ids.encode(PREFIX, mail.id)
-        publish(db, MailPosted(aggregate_id=name, psp_id=None, mail_id=name), now=now)
+        tenant = scope if isinstance(scope, TenantScope) else None
+        event = MailPosted(
+            aggregate_id=name,
+            psp_id=tenant.psp_id if tenant else None,
+            merchant_id=tenant.merchant_id if tenant else None,
+            mail_id=name,
+        )
+        publish(db, event, now=now)
     return mail
 
 

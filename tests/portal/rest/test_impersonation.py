@@ -1,15 +1,13 @@
 """Acting as somebody else..."""
 
-from unittest import mock
-
 import pytest
 
 from kernel import clock
 from mpac.portal.domain.permissions import PERMISSIONS
 from mpac.portal.domain.roles import Role
 from mpac.portal.services.people import grant_role
-from tests.portal.factories import SEED, audited, make_psp, make_tenant, seconds
-from tests.portal.members import call, make_member
+from tests.portal.factories import SEED, audited, make_psp, make_tenant
+from tests.portal.members import call, later, make_member
 
 WHY = {"reason": "cannot see their tills", "ticket": "HELP-1"}
 
@@ -44,11 +42,6 @@ def token_of(api, by, impersonation):
     assert answer.status_code == 200, answer.content
     assert answer.headers["Cache-Control"] == "no-store"
     return answer.json()["access_token"]
-
-
-def later(count):
-    """Everything believes that it is so many seconds later."""
-    return mock.patch.object(clock, "now", lambda now=clock.now: now() + seconds(count))
 
 
 def code_of(answer):
