@@ -678,7 +678,7 @@ def make_token(stage: Stage, *, platform: bool, partner: bool) -> tuple[tuple[st
 
 
 def call_set_password(stage: Stage) -> None:
-    people.set_password(scope=SEED, user=stage.person(), password=f"{PASSWORD} 2")
+    people.set_password(scope=SEED, user=stage.person(), password=f"{PASSWORD} 2", now=clock.now())
 
 
 def call_authenticator(stage: Stage) -> None:

@@ -109,7 +109,7 @@ def _operator(known: dict[str, str], now: dt.datetime) -> dict[str, str]:
         )
     elif not password or not user.check_password(password):
         password = secrets.token_urlsafe(15)
-        people.set_password(scope=SCOPE, user=user, password=password)
+        people.set_password(scope=SCOPE, user=user, password=password, now=now)
     people.grant_role(scope=SCOPE, user=user, role=Role.PLATFORM_OPERATOR, now=now)
     return {"email": EMAIL, "password": password, "totp_secret": _totp_secret(user, known, now)}
 

@@ -7,15 +7,16 @@ A row that cannot be registered any more, because something else took its serial
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import Any
 
 from django.conf import settings
 
+from kernel import ids
 from kernel.audit import record, state
 from kernel.errors import DomainError, NotFound
+from kernel.logs import get_logger
 from kernel.origin import acting
 from kernel.tenancy import Scope, SystemScope, TenantScope
 from mpac.portal import conf
@@ -27,9 +28,12 @@ from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.hierarchy import DirectoryStatus
 from mpac.portal.errors import IllegalTransition
 from mpac.portal.models import Device, DeviceImport, Merchant, Preregistration, Store
+from mpac.portal.models.device_import import PREFIX
 from mpac.portal.selectors.hierarchy import get_merchant, get_store
 from mpac.portal.services.devices import register_device
 from mpac.portal.services.preregistrations import UNASSIGNED, Code, preregister
+
+logger = get_logger(__name__)
 
 BATCH = 200
 
@@ -88,7 +92,10 @@ def start_import(*, scope: Scope, import_id: uuid.UUID, now: dt.datetime) -> Dev
 
 
 def run_imports(*, now: dt.datetime) -> int:
-    """Go on with every list that is under way, the oldest first, to its end; returns how many rows were done."""
+    """Go on with every list that is under way, the oldest first, to its end; returns how many rows were done.
+
+    A list that cannot go on is tried again by the next run, and keeps none of the others waiting.
+    """
     done = 0
     with atomic(SystemScope("upkeep")):
         running = list(
@@ -97,11 +104,10 @@ def run_imports(*, now: dt.datetime) -> int:
             .values_list("id", "psp_id", "merchant_id")
         )
     for import_id, psp_id, merchant_id in running:
-        scope = TenantScope(psp_id, merchant_id)
-        while step := (
-            _run_batch(scope, import_id, BATCH, now=now) or _run_batch(scope, import_id, 1, now=now)
-        ):
-            done += step
+        try:
+            done += _run(TenantScope(psp_id, merchant_id), import_id, now=now)
+        except Exception:
+            logger.exception("a list of terminals could not go on", list=ids.encode(PREFIX, import_id))
     return done
 
 
@@ -129,50 +135,84 @@ def code_of(taken: DeviceImport, serial_number: str) -> str:
     return activation.derived_code(f"{taken.id}/{serial_number}", pepper=settings.SECRET_KEY)
 
 
-def _run_batch(scope: TenantScope, import_id: uuid.UUID, size: int, *, now: dt.datetime) -> int:
-    """Register the next rows, all or, of one alone, none; returns how many were done, 0 at the end or when one is refused
-    among several.
-    """
+def _run(scope: TenantScope, import_id: uuid.UUID, *, now: dt.datetime) -> int:
+    """Register the rows of a list batch by batch; one by one those of a batch of which a row is refused."""
+    with atomic(scope):
+        found = DeviceImport.objects.filter(id=import_id, status=ImportStatus.RUNNING).first()
+        rows = list(_rows(found)) if found is not None else []
+    begun = at = found.rows_done if found is not None else 0
+    while at < len(rows):
+        batch = rows[at : at + BATCH]
+        try:
+            went = _advance(scope, import_id, at, batch, now=now)
+        except DomainError:
+            went = all(
+                _advance_by_one(scope, import_id, row_at, rows[row_at], now=now)
+                for row_at in range(at, at + len(batch))
+            )
+        if not went:
+            break
+        at += len(batch)
+    return at - begun
+
+
+def _advance_by_one(
+    scope: TenantScope, import_id: uuid.UUID, at: int, row: ListedDevice, *, now: dt.datetime
+) -> bool:
+    """Register a row, or say why it is refused."""
     try:
-        with atomic(scope):
-            return _advance(scope, import_id, size, refused=None, now=now)
+        return _advance(scope, import_id, at, [row], now=now)
     except DomainError as refusal:
-        if size > 1:
-            return 0
-        with atomic(scope):
-            return _advance(scope, import_id, 1, refused=refusal, now=now)
+        return _advance(scope, import_id, at, [row], refused=refusal, now=now)
 
 
 def _advance(
-    scope: TenantScope, import_id: uuid.UUID, size: int, *, refused: DomainError | None, now: dt.datetime
-) -> int:
-    """Take the next rows of a list whose turn it is; with `refused`, only say so of the next one."""
-    taken: DeviceImport | None = (
-        DeviceImport.objects.select_for_update(skip_locked=True)
-        .filter(id=import_id, status=ImportStatus.RUNNING)
-        .first()
-    )
-    if taken is None:
-        return 0
+    scope: TenantScope,
+    import_id: uuid.UUID,
+    at: int,
+    rows: Sequence[ListedDevice],
+    *,
+    refused: DomainError | None = None,
+    now: dt.datetime,
+) -> bool:
+    """Register rows of a list, all or none, or with `refused` only say so of one; False when their turn is over, because
+    somebody else goes on with the list.
+    """
+    with atomic(scope):
+        taken: DeviceImport | None = (
+            DeviceImport.objects.select_for_update(skip_locked=True)
+            .filter(id=import_id, status=ImportStatus.RUNNING, rows_done=at)
+            .first()
+        )
+        if taken is None:
+            return False
+        if refused is None:
+            _register_all(scope, taken, rows, now=now)
+        else:
+            taken.rows_refused += 1
+            fault = Fault(rows[0].row, "serial_number", refused.code, refused.message)
+            taken.faults = [*taken.faults, asdict(fault)][:MAX_FAULTS]
+        taken.rows_done += len(rows)
+        taken.updated_at = now
+        if taken.rows_done == taken.rows_total:
+            held = _told(taken)
+            taken.status, taken.finished_at = ImportStatus.DONE, now
+            record(db, "device_import.done", taken, before=held, after=_told(taken), now=now)
+        taken.save(
+            update_fields=["rows_done", "rows_refused", "faults", "status", "finished_at", "updated_at"]
+        )
+    return True
+
+
+def _register_all(
+    scope: TenantScope, taken: DeviceImport, rows: Sequence[ListedDevice], *, now: dt.datetime
+) -> None:
+    """Register rows in the name of whoever sent the list."""
     place = Place(psp_id=taken.psp_id, merchant_id=taken.merchant_id, store_id=taken.store_id)
-    rows = list(islice(_rows(taken), taken.rows_done, taken.rows_done + size))
     stores = _stores(place, rows)
-    if refused is None:
-        with acting("person" if taken.created_by.startswith("user:") else "partner", taken.created_by):
-            for row in rows:
-                _register(scope, taken, place, stores, row, now=now)
-    else:
-        taken.rows_refused += 1
-        fault = Fault(rows[0].row, "serial_number", refused.code, refused.message)
-        taken.faults = [*taken.faults, asdict(fault)][:MAX_FAULTS]
-    taken.rows_done += len(rows)
-    taken.updated_at = now
-    if taken.rows_done == taken.rows_total:
-        held = _told(taken)
-        taken.status, taken.finished_at = ImportStatus.DONE, now
-        record(db, "device_import.done", taken, before=held, after=_told(taken), now=now)
-    taken.save(update_fields=["rows_done", "rows_refused", "faults", "status", "finished_at", "updated_at"])
-    return len(rows)
+    with acting("person" if taken.created_by.startswith("user:") else "partner", taken.created_by):
+        for row in rows:
+            _register(scope, taken, place, stores, row, now=now)
 
 
 def _register(
@@ -260,7 +300,7 @@ def _serial_faults(place: Place, rows: list[ListedDevice]) -> Iterator[Fault]:
             yield Fault(row.row, "serial_number", "serial_number_taken", "a living terminal has this number")
 
 
-def _merchants(place: Place, rows: list[ListedDevice]) -> dict[str, Merchant]:
+def _merchants(place: Place, rows: Sequence[ListedDevice]) -> dict[str, Merchant]:
     codes = {row.merchant_code for row in rows if row.merchant_code}
     if not codes:
         return {}
@@ -270,7 +310,7 @@ def _merchants(place: Place, rows: list[ListedDevice]) -> dict[str, Merchant]:
     return {merchant.code: merchant for merchant in found}
 
 
-def _stores(place: Place, rows: list[ListedDevice]) -> dict[tuple[str, str], Store]:
+def _stores(place: Place, rows: Sequence[ListedDevice]) -> dict[tuple[str, str], Store]:
     """The stores that rows name, by the codes of merchant and store as the rows write them."""
     codes = {row.store_code for row in rows if row.store_code}
     if not codes or place.store_id is not None:

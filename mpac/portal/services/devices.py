@@ -23,9 +23,10 @@ from mpac.portal.selectors.devices import get_device
 from mpac.portal.selectors.hierarchy import get_store
 from mpac.portal.selectors.imports import get_preregistration
 from mpac.portal.services.preregistrations import (
-    UNASSIGNED,
     Code,
     announce_activation,
+    hold_serial_number,
+    hold_unassigned,
     set_code,
     take_announced,
 )
@@ -84,6 +85,7 @@ def register_device(
             replaces_id=replaces_id,
             updated_at=now,
         )
+        hold_serial_number(store.psp_id, serial_number)
         announced = take_announced(device, now=now)
         activation_code = None if device.status == DeviceStatus.ACTIVE else _new_code(device, now, code)
         try:
@@ -104,9 +106,7 @@ def assign_device(
 ) -> RegisteredDevice:
     """Give a terminal that its vendor announced a store. Raises NotFound, IllegalTransition and ParentNotActive."""
     with atomic(scope):
-        entry = get_preregistration(scope=scope, entry_id=entry_id)
-        if entry.status not in UNASSIGNED:
-            raise IllegalTransition(allowed=[])
+        entry = hold_unassigned(get_preregistration(scope=scope, entry_id=entry_id))
         if entry.merchant_id not in (None, get_store(scope=scope, store_id=store_id).merchant_id):
             raise NotFound
         return register_device(

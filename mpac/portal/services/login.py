@@ -25,7 +25,7 @@ from mpac.portal.selectors.authority import list_held
 from mpac.portal.selectors.factors import get_demand
 from mpac.portal.services.authentication_log import Try, account_digest, log_try
 from mpac.portal.services.known_devices import find_device
-from mpac.portal.services.sessions import SignedIn, open_session
+from mpac.portal.services.sessions import SignedIn, hold_person, open_session
 from mpac.portal.services.throttling import Counter, count_tries, counters, give_back
 
 SCOPE = SystemScope("authentication")
@@ -131,7 +131,7 @@ def _ask_for_factor(user: User, counted: Counted, demand: Demand, *, now: dt.dat
     token = new_token("mfa")
     with atomic(SCOPE):
         challenge = LoginChallenge.objects.create(
-            user=user,
+            user=hold_person(user),
             token_hash=digest(token),
             enrols=not demand.methods,
             known_device=counted.known_device,

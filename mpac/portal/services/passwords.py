@@ -56,6 +56,9 @@ def change_password(*, user_id: int, session_id: uuid.UUID, current: str, new: s
         raise WrongPassword
     check_new_password(new, user=user)
     with atomic(SCOPE):
+        # Somebody may have chosen another one meanwhile, perhaps to shut out who knows this one.
+        if User.objects.select_for_update(no_key=True).get(pk=user_id).password != user.password:
+            raise WrongPassword
         _replace(user, new, keep=session_id, now=now)
         give_back([counter], tries=1)
         log(outcome=Outcome.SUCCEEDED)

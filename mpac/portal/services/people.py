@@ -12,9 +12,11 @@ from kernel.audit import record, record_removal
 from kernel.errors import FieldError, Invalid, NotFound
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
+from mpac.portal.domain.login import EndedBecause
 from mpac.portal.domain.roles import Role, fits
 from mpac.portal.errors import EmailTaken
 from mpac.portal.models import Authenticator, Membership, User
+from mpac.portal.services.sessions import end_sessions
 
 SECRET_BYTES = 20
 
@@ -41,12 +43,13 @@ def create_user(*, scope: Scope, email: str, password: str, full_name: str, now:
     return user
 
 
-def set_password(*, scope: Scope, user: User, password: str) -> None:
-    """Give a person a new password. Raises Invalid for a weak one."""
+def set_password(*, scope: Scope, user: User, password: str, now: dt.datetime) -> None:
+    """Give a person a new password and end all their sessions. Raises Invalid for a weak one."""
     _check_password(password, email=user.email)
     with atomic(scope):
         user.set_password(password)
         user.save(update_fields=["password"])
+        end_sessions(scope=scope, user_id=user.pk, why=EndedBecause.PASSWORD_CHANGED, now=now)
 
 
 def admit_operator(
@@ -62,7 +65,7 @@ def admit_operator(
             user = User.objects.filter(email__iexact=email).first()
             if user is None:
                 raise NotFound
-            set_password(scope=scope, user=user, password=password)
+            set_password(scope=scope, user=user, password=password, now=now)
         else:
             user = create_user(scope=scope, email=email, password=password, full_name=full_name, now=now)
             grant_role(scope=scope, user=user, role=Role.PLATFORM_OPERATOR, now=now)

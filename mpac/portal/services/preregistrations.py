@@ -26,6 +26,8 @@ from mpac.portal.events import DeviceActivated
 from mpac.portal.models import Device, DeviceStatusChange, Preregistration
 from mpac.portal.selectors.hierarchy import get_merchant
 
+# A number is announced or registered by one at a time: neither is in the other's table, so no index keeps them apart.
+_HOLD = "SELECT pg_advisory_xact_lock(hashtextextended('portal.serial_number:' || %s || ':' || %s, 0))"
 UNASSIGNED = (PreregistrationStatus.WAITING, PreregistrationStatus.ACTIVATED)
 
 
@@ -65,6 +67,7 @@ def preregister(
             psp_id = get_merchant(scope=scope, merchant_id=merchant_id).psp_id
         if psp_id is None:
             raise NotFound
+        hold_serial_number(psp_id, serial_number)
         living = Device.objects.filter(psp_id=psp_id, serial_number=serial_number)
         if living.exclude(status=DeviceStatus.REVOKED).exists():
             raise SerialNumberTaken
@@ -116,6 +119,20 @@ def withdraw_preregistration(
         entry.updated_at = now
         entry.save(update_fields=["status", "activation_code_hash", "updated_at"])
         record(db, "device_preregistration.withdrawn", entry, before=held, reason=reason, now=now)
+    return entry
+
+
+def hold_serial_number(psp_id: int, serial_number: str) -> None:
+    """Let nobody else announce or register this number until the open transaction ends. Take it before the entry's row."""
+    db.execute(_HOLD, [str(psp_id), serial_number])
+
+
+def hold_unassigned(entry: Preregistration) -> Preregistration:
+    """An entry that has no store, as it is now and stays until the open transaction ends. Raises IllegalTransition."""
+    hold_serial_number(entry.psp_id, entry.serial_number)
+    entry = _lock(entry.id)
+    if entry.status not in UNASSIGNED:
+        raise IllegalTransition(allowed=[])
     return entry
 
 

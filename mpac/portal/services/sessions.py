@@ -63,9 +63,7 @@ def open_session(
     Raises SignInRefused when the password was changed or the person deactivated meanwhile, and NoMembership.
     """
     with atomic(SCOPE), acting("person", f"user:{user.pk}"):
-        current = User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        if current.password != user.password or not current.is_active:
-            raise SignInRefused
+        current = hold_person(user)
         memberships = list_held(user_id=user.pk)
         if not memberships:
             raise NoMembership
@@ -95,6 +93,17 @@ def open_session(
             refresh_token=refresh_token,
             device_token=device_token,
         )
+
+
+def hold_person(user: User) -> User:
+    """A person who has just shown their password, as they are now and stay until the open transaction ends.
+
+    Raises SignInRefused when the password was changed or the person deactivated since `user` was read.
+    """
+    current: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if current.password != user.password or not current.is_active:
+        raise SignInRefused
+    return current
 
 
 def refresh_session(*, refresh_token: str, now: dt.datetime) -> SignedIn:

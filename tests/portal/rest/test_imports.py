@@ -207,11 +207,11 @@ def test_go_on_where_they_were_cut_off_and_refuse_what_was_taken_meanwhile(
     def dies(*args, **named):
         calls.append(args)
         if len(calls) == 4:
-            raise MemoryError
+            raise SystemExit
         return real(*args, **named)
 
     monkeypatch.setattr(device_imports, "_register", dies)
-    with pytest.raises(MemoryError):
+    with pytest.raises(SystemExit):
         device_imports.run_imports(now=clock.now())
     assert partner.get(f"/v1/device-imports/{taken['id']}").json()["rows_done"] == 2
     done = run(partner, taken)
@@ -220,6 +220,51 @@ def test_go_on_where_they_were_cut_off_and_refuse_what_was_taken_meanwhile(
     told = list(published("portal.device_registered"))
     assert len(told) == 7
     assert serials() == set(names)
+
+
+def test_refuse_one_row_once_when_two_go_on_with_them(partner, tenant, path, monkeypatch):
+    taken = send(partner, path, "serial_number\nSN-A\nSN-B\nSN-C\n").json()
+    register(tenant.store, serial_number="SN-B")
+    advance = device_imports._advance
+
+    def twice(*args, **kwargs):
+        if kwargs.get("refused") is not None:
+            assert advance(*args, **kwargs)  # somebody else was quicker
+        return advance(*args, **kwargs)
+
+    monkeypatch.setattr(device_imports, "_advance", twice)
+    assert run(partner, taken)["rows_refused"] == 1
+    device_imports.run_imports(now=clock.now())
+    done = partner.get(f"/v1/device-imports/{taken['id']}").json()
+    assert (done["status"], done["rows_done"], done["rows_refused"]) == ("done", 3, 1)
+    assert serials() == {"SN-A", "SN-B", "SN-C"}
+
+
+def test_that_cannot_go_on_keep_no_others_waiting(partner, path, monkeypatch):
+    stuck = send(partner, path, "serial_number\nSN-A\n").json()
+    partner.post(f"/v1/device-imports/{stuck['id']}/start", {}, content_type=JSON)
+    taken = send(partner, path, "serial_number\nSN-B\n").json()
+    go_on = device_imports._register
+
+    def fails(scope, taken, place, stores, row, **kwargs):
+        if row.serial_number == "SN-A":
+            raise RuntimeError
+        go_on(scope, taken, place, stores, row, **kwargs)
+
+    monkeypatch.setattr(device_imports, "_register", fails)
+    assert run(partner, taken)["status"] == "done"
+    assert partner.get(f"/v1/device-imports/{stuck['id']}").json()["status"] == "running"
+
+
+def test_are_read_once_a_run_however_many_rows_are_refused(partner, tenant, path, monkeypatch):
+    taken = send(partner, path, "serial_number\n" + "".join(f"SN-{n}\n" for n in range(4))).json()
+    for number in range(4):
+        register(tenant.store, serial_number=f"SN-{number}")
+    monkeypatch.setattr(device_imports, "BATCH", 2)
+    reads, read = [], device_imports.read_list
+    monkeypatch.setattr(device_imports, "read_list", lambda *a, **kw: reads.append(1) or read(*a, **kw))
+    assert run(partner, taken)["rows_refused"] == 4
+    assert len(reads) == 1
 
 
 def test_hold_no_formulas_for_the_spreadsheet_of_who_reads_the_report(partner, path):

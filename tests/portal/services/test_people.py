@@ -45,7 +45,7 @@ def test_is_known_by_one_address_whatever_its_capitals(user):
 @pytest.mark.parametrize("password", ["short", "password1234", "somchai@example"])
 def test_needs_a_password_worth_the_name(user, password):
     with pytest.raises(Invalid) as refused:
-        set_password(scope=SEED, user=user, password=password)
+        set_password(scope=SEED, user=user, password=password, now=clock.now())
     assert refused.value.errors[0].field == "password"
     assert reread(user).check_password(PASSWORD)
 

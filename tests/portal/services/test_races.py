@@ -1,6 +1,7 @@
 """Several at once ..."""
 
 import threading
+from functools import partial
 
 from django.db import connections
 from joserfc.jwk import ECKey
@@ -10,9 +11,10 @@ from kernel.errors import DomainError
 from mpac.portal.db import atomic
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import ActivationRefused, IllegalTransition, TokenRefused
-from mpac.portal.models import DeviceStatusChange, SigningKey, Store
+from mpac.portal.models import Device, DeviceStatusChange, Preregistration, SigningKey, Store
 from mpac.portal.services import devices, hierarchy
 from mpac.portal.services.activation import activate_device
+from mpac.portal.services.preregistrations import preregister, withdraw_preregistration
 from mpac.portal.services.signing_keys import ensure_signing_key, publish_next_key
 from mpac.portal.services.tokens import exchange_assertion
 from tests.portal.factories import SEED, get_device, make_proof, published, register
@@ -125,3 +127,50 @@ def test_registrations_of_one_serial_number_leave_one(tenant):
 
     results = at_once(*[announce] * MANY)
     assert sum(not isinstance(result, DomainError) for result in results) == 1
+
+
+def test_announcing_and_registering_a_terminal_make_one_of_it(tenant):
+    serials = [f"SN-{number}" for number in range(MANY)]
+
+    def announce(serial_number):
+        return lambda: preregister(
+            scope=SEED,
+            psp_id=tenant.psp.id,
+            merchant_id=None,
+            serial_number=serial_number,
+            livemode=False,
+            now=clock.now(),
+        )
+
+    def enter(serial_number):
+        return lambda: register(tenant.store, serial_number=serial_number)
+
+    at_once(*(call(serial) for serial in serials for call in (announce, enter)))
+    with atomic(SEED):
+        assert Device.objects.count() == MANY
+        assert not Preregistration.objects.exclude(status="assigned").exists()
+
+
+def test_a_terminal_that_was_withdrawn_is_assigned_to_no_store(tenant):
+    entries = [
+        preregister(
+            scope=SEED,
+            psp_id=tenant.psp.id,
+            merchant_id=None,
+            serial_number=f"SN-{number}",
+            livemode=False,
+            now=clock.now(),
+        ).entry.id
+        for number in range(MANY)
+    ]
+    results = at_once(
+        *(
+            partial(
+                devices.assign_device, scope=SEED, entry_id=key, store_id=tenant.store.id, now=clock.now()
+            )
+            for key in entries
+        ),
+        *(partial(withdraw_preregistration, scope=SEED, entry_id=key, now=clock.now()) for key in entries),
+    )
+    refused = [isinstance(result, IllegalTransition) for result in results]
+    assert [not each for each in refused[:MANY]] == refused[MANY:]
