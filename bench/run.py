@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import psycopg
 
-from bench import pgbench
+from bench import devices, pgbench
 from bench.load import Result, drive
 from bench.report import Report, Target
 from bench.scenarios import Partner, Till, notices_sent
@@ -26,7 +26,7 @@ PUSHES_S = 5.0
 NOTICE_TERMINALS = 8
 NOTICES_PER_S = 8.0
 DRAIN_S = 60.0
-PARTS = ("create intent", "cash sale", "QR sale", "push", "notice")
+PARTS = ("create intent", "cash sale", "QR sale", "push", "notice", "fleet")
 UNDELIVERED = "SELECT count(*) FROM pgw.outbox WHERE delivered_at IS NULL AND parked_at IS NULL"
 PUBLISHED = "SELECT last_value FROM pgw.outbox_position_seq"
 ASK_S = 0.1
@@ -51,6 +51,15 @@ class Bench:
             await self._create_intents()
         if any(map(self._wanted, ("cash sale", "QR sale", "push", "notice"))):
             await self._sell()
+        if self._wanted("fleet") and self._admin_url:
+            self.results += await devices.measure(
+                self._demo,
+                self._admin_url,
+                self._report,
+                seconds=chosen.seconds,
+                warm_up_s=chosen.warm_up,
+                connections=chosen.connections,
+            )
         self._report.end()
         return 1 if any(result.errors for result in self.results) else 0
 

@@ -17,10 +17,10 @@ class Lost(ConnectionError):
 class Connection(asyncio.Protocol):
     """One connection to one server, one request at a time, opened again when it was lost."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, head: bytes = b"Content-Type: application/json\r\n") -> None:
         parts = urlsplit(base_url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._head = f"Host: {parts.netloc}\r\nContent-Type: application/json\r\n".encode()
+        self._head = f"Host: {parts.netloc}\r\n".encode() + head
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
         self._buffer = b""

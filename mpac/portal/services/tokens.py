@@ -130,14 +130,17 @@ class ClientKeys:
         self._keys: OrderedDict[uuid.UUID, ClientKey] = OrderedDict()
         self._lock = Lock()
 
-    def find(self, device_id: uuid.UUID, kid: str | None) -> ClientKey | None:
-        """The terminal's key if it goes by `kid`; a key that is not known by it yet is read from the database."""
+    def find_cached(self, device_id: uuid.UUID, kid: str | None) -> ClientKey | None:
+        """The terminal's key if it has been met and goes by `kid`."""
         with self._lock:
             known = self._keys.get(device_id)
             if known is not None:
                 self._keys.move_to_end(device_id)
-        if known is None or kid not in {known.key_id, known.kid, None}:
-            known = self._read(device_id)
+        return known if known is not None and kid in {known.key_id, known.kid, None} else None
+
+    def read(self, device_id: uuid.UUID, kid: str | None) -> ClientKey | None:
+        """The terminal's key if it goes by `kid`, from the database."""
+        known = self._read(device_id)
         return known if known is not None and kid in {known.key_id, known.kid, None} else None
 
     def forget(self, device_id: uuid.UUID | None = None) -> None:
@@ -179,7 +182,20 @@ def _authenticate(assertion: str, now: dt.datetime) -> Client:
         device_id = ids.decode("dev", statement.subject)
     except NotFound:
         device_id = None
-    known = client_keys.find(device_id, statement.kid) if device_id is not None else None
+    known = client_keys.find_cached(device_id, statement.kid) if device_id is not None else None
+    if device_id is None or known is not None:
+        return _believe(statement, claims, device_id, known)
+    with atomic(SCOPE):  # one transaction reads the key and spends the assertion
+        return _believe(statement, claims, device_id, client_keys.read(device_id, statement.kid))
+
+
+def _believe(
+    statement: assertions.Statement,
+    claims: assertions.Claims,
+    device_id: uuid.UUID | None,
+    known: ClientKey | None,
+) -> Client:
+    """The terminal, if it is there and signed the statement. Raises Refused."""
     signed = assertions.is_signed_by(statement, known.key if known is not None else NOBODYS_KEY)
     if device_id is None or known is None or not signed:
         msg = "no such client or key, or the signature does not verify"
