@@ -17,6 +17,7 @@ from schemathesis import Case
 from kernel import signing
 from simulator.terminal.client import Terminal
 from simulator.terminal.fleet import Fleet
+from tests.portal.apks import PACKAGE, SIGNER, apk
 
 # These can end what the callers live on; aimed at it, they go to its twin.
 HURTFUL = frozenset(
@@ -44,6 +45,8 @@ class Callers:
         self._terminal = Terminal(own)
         self._device = own["device"]
         self._client_secrets: dict[str, str] = {}
+        self._own_app: dict[str, Any] = {}
+        self._rollout = ""
         self._store_id = own["store_id"]
         by_qr = {"method": "qr_code", "provider": None}
         place = {"merchant_id": demo["merchant_id"], "store_id": own["store_id"], "currency": "THB"}
@@ -96,6 +99,8 @@ class Callers:
             case.headers["If-Match"] = "1"
         if isinstance(case.body, dict):
             case.body |= self._fitting(name)
+        elif name == "releases_upload":
+            case.body = apk("v2-v3")
         elif name.startswith("webhooks_"):
             case.body = json.dumps(
                 {"transactionId": uuid.uuid4().hex, "billPaymentRef1": secrets.token_hex(8)}
@@ -112,6 +117,8 @@ class Callers:
             "payment_id": lambda: till.pay_qr(till.open_bill())["id"],
             "device_id": lambda: self._new_device(suspended=name == "devices_resume"),
         }
+        makers |= {parameter: lambda: self._released()[parameter] for parameter in ("app_id", "release_id")}
+        makers["rollout_id"] = self._new_rollout
         return makers[parameter]() if parameter in makers else None
 
     def _fitting(self, name: str) -> dict[str, Any]:
@@ -121,6 +128,9 @@ class Callers:
             return {"client_assertion": self._statement(key, self._device["client_id"])}
         if name == "devices_activate":
             return self._claim()
+        if name == "rollouts_create":
+            everybody: dict[str, Any] = {"merchant_ids": [], "store_ids": [], "group_ids": []}
+            return everybody | {"release_id": self._released()["release_id"], "channel": "beta"}
         return self._sales.get(name, {})
 
     def _token(self, request: requests.PreparedRequest, *, kind: str) -> str:
@@ -161,6 +171,36 @@ class Callers:
         intent = self._post("/v1/payment-intents", wish)
         self._client_secrets[intent["id"]] = intent["client_secret"]
         return str(intent["id"])
+
+    def _released(self) -> dict[str, Any]:
+        """The app that the package of the tests belongs to, and a release of it."""
+        if not self._own_app:
+            app = self._post("/v1/apps", {"package": PACKAGE, "name": "Till", "signers": [SIGNER]})
+            answer = self._api.post(
+                f"{self._demo['base_url']}/v1/apps/{app['id']}/releases",
+                data=apk("v2"),
+                headers={
+                    "Authorization": f"Bearer {self._demo['psp']['api_key']}",
+                    "Content-Type": "application/vnd.android.package-archive",
+                },
+                timeout=30,
+            )
+            answer.raise_for_status()
+            self._own_app = {"app_id": app["id"], "release_id": answer.json()["id"]}
+        return self._own_app
+
+    def _new_rollout(self) -> str:
+        """A rollout of that release; whatever was under way before is halted."""
+        if self._rollout:
+            self._api.post(
+                f"{self._demo['base_url']}/v1/rollouts/{self._rollout}/halt",
+                json={},
+                headers={"Authorization": f"Bearer {self._demo['psp']['api_key']}"},
+                timeout=30,
+            )
+        release_id = self._released()["release_id"]
+        self._rollout = str(self._post("/v1/rollouts", {"release_id": release_id})["id"])
+        return self._rollout
 
     def _new_device(self, *, suspended: bool) -> str:
         """A registered terminal, or one that is active no more."""

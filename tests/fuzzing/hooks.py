@@ -19,7 +19,10 @@ from schemathesis.generation import GenerationMode
 from tests.fuzzing.callers import Callers
 from tests.fuzzing.inexpressible import is_inexpressible
 
+APK = "application/vnd.android.package-archive"
 CALLERS = Callers(json.loads(Path(os.environ["MPAC_DEMO_FILE"]).read_text()))
+
+schemathesis.serializer.alias(APK, "application/octet-stream")
 
 
 class InTurn(requests.auth.AuthBase):

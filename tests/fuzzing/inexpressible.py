@@ -28,9 +28,17 @@ RULES = {
     "setting_value_invalid": "which values there are depends on the setting",
     # What a kind of command takes.
     "command_parameters_invalid": "which parameters there are depends on the kind",
+    "unknown_channel": "the app's own channels decide",
+    "waves_not_growing": "compares each wave with the one before",
+    "repeated": "whether two values are the same",
     # What was called before.
     "idempotency_key_reused": "the generator draws the same key for another payload",
     # What bytes mean.
+    "apk_malformed": "what an Android package looks like",
+    "apk_not_signed": "what an Android package looks like",
+    "apk_package_mismatch": "what the package says of itself",
+    "apk_signature_invalid": "a signature",
+    "apk_signer_not_allowed": "who signed the package",
     "card_number_refused": "a check digit tells a card number from another number",
     "invalid_proof": "a signature",
     "invalid_public_key": "whether a point lies on the curve",
