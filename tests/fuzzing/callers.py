@@ -116,9 +116,10 @@ class Callers:
             "bill_id": lambda: till.open_bill()["id"],
             "payment_id": lambda: till.pay_qr(till.open_bill())["id"],
             "device_id": lambda: self._new_device(suspended=name == "devices_resume"),
+            "app_id": lambda: self._released()["app_id"],
+            "release_id": lambda: self._released()["release_id"],
+            "rollout_id": self._new_rollout,
         }
-        makers |= {parameter: lambda: self._released()[parameter] for parameter in ("app_id", "release_id")}
-        makers["rollout_id"] = self._new_rollout
         return makers[parameter]() if parameter in makers else None
 
     def _fitting(self, name: str) -> dict[str, Any]:
