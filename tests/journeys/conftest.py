@@ -22,7 +22,10 @@ from tests.receiver import Receiver
 ROOT = Path(__file__).parent.parent.parent
 START_S = 120.0
 POLL_S = 0.1
-GENEROUS = {f"MPAC_RATE_LIMIT_{name}": "1000000" for name in ("MERCHANT", "GLOBAL", "PARTNER", "ADDRESS")}
+GENEROUS = {
+    f"MPAC_RATE_LIMIT_{name}": "1000000"
+    for name in ("MERCHANT", "GLOBAL", "PARTNER", "ADDRESS", "SIGN_IN_ADDRESS")
+}
 
 
 class RunningPlatform:
