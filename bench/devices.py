@@ -36,7 +36,10 @@ COLUMNS = (
     "id, psp_id, merchant_id, store_id, created_at, name, model, serial_number, status, livemode, public_jwk, key_id,"
     " activation_code_hash, activation_attempts, activated_at, labels, updated_at"
 )
-REPORTED = "device_id, psp_id, merchant_id, store_id, received_at, sampled_at, app_version, os_version, printer, network, report"
+REPORTED = (
+    "device_id, psp_id, merchant_id, store_id, received_at, sampled_at, app_version, os_version, printer, network,"
+    " report"
+)
 REPORT = {
     "model": "A920",
     "os": {"name": "Android", "version": "10"},

@@ -1231,6 +1231,7 @@ SILENT = {
     "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
     "cleanup.forget_expired": "removes what has lost its meaning by itself",
     "devices.place_of": "reads",
+    "devices.whole_provider": "reads",
     "device_imports.code_of": "reads",
     "device_imports.place_of_merchant": "reads",
     "device_imports.place_of_store": "reads",

@@ -101,11 +101,11 @@ def run_imports(*, now: dt.datetime) -> int:
         running = list(
             DeviceImport.objects.filter(status=ImportStatus.RUNNING)
             .order_by("id")
-            .values_list("id", "psp_id", "merchant_id")
+            .values_list("id", "psp_id")
         )
-    for import_id, psp_id, merchant_id in running:
-        try:
-            done += _run(TenantScope(psp_id, merchant_id), import_id, now=now)
+    for import_id, psp_id in running:
+        try:  # a terminal may have been announced to the whole provider
+            done += _run(TenantScope(psp_id), import_id, now=now)
         except Exception:
             logger.exception("a list of terminals could not go on", list=ids.encode(PREFIX, import_id))
     return done

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from kernel.audit import record, state
 from kernel.errors import FieldError, Invalid, NotFound
 from kernel.outbox import publish
-from kernel.tenancy import Scope
+from kernel.tenancy import Scope, SystemScope, TenantScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain import activation
@@ -71,6 +71,7 @@ def register_device(
         raise Invalid(errors=[FieldError("serial_number", "required", "a serial number is required")])
     with atomic(scope):
         store = get_store(scope=scope, store_id=store_id)
+    with atomic(whole_provider(scope, store.psp_id)):  # its vendor may have announced it to the provider
         if not store.is_active:
             raise ParentNotActive
         device = Device(
@@ -109,15 +110,15 @@ def assign_device(
         entry = hold_unassigned(get_preregistration(scope=scope, entry_id=entry_id))
         if entry.merchant_id not in (None, get_store(scope=scope, store_id=store_id).merchant_id):
             raise NotFound
-        return register_device(
-            scope=scope,
-            store_id=store_id,
-            name=name,
-            model=entry.model,
-            serial_number=entry.serial_number,
-            livemode=entry.livemode,
-            now=now,
-        )
+    return register_device(
+        scope=scope,
+        store_id=store_id,
+        name=name,
+        model=entry.model,
+        serial_number=entry.serial_number,
+        livemode=entry.livemode,
+        now=now,
+    )
 
 
 def reissue_activation_code(*, scope: Scope, device_id: uuid.UUID, now: dt.datetime) -> RegisteredDevice:
@@ -209,6 +210,11 @@ def _allowed_moves(status: DeviceStatus) -> frozenset[DeviceStatus]:
 def _new_code(device: Device, now: dt.datetime, wanted: Code | None = None) -> str:
     """Give a terminal a code: the one that is wanted, or any."""
     return set_code(device, wanted or Code(activation.new_code(), conf.activation_code_ttl_s()), now=now)
+
+
+def whole_provider(scope: Scope, psp_id: int) -> Scope:
+    """The scope of the whole provider of somebody who was found to be allowed what they ask for below it."""
+    return scope if isinstance(scope, SystemScope) else TenantScope(psp_id, livemode=scope.livemode)
 
 
 def place_of(device: Device) -> dict[str, Any]:

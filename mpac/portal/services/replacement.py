@@ -4,7 +4,6 @@ import datetime as dt
 import uuid
 
 from kernel.audit import record
-from kernel.errors import NotFound
 from kernel.outbox import publish
 from kernel.tenancy import Scope
 from mpac.portal.db import atomic, db
@@ -12,7 +11,14 @@ from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.errors import AlreadyReplaced
 from mpac.portal.events import DeviceReplaced
 from mpac.portal.models import Device, DeviceGroupMember
-from mpac.portal.services.devices import RegisteredDevice, place_of, register_device, revoke_device
+from mpac.portal.selectors.devices import get_device
+from mpac.portal.services.devices import (
+    RegisteredDevice,
+    place_of,
+    register_device,
+    revoke_device,
+    whole_provider,
+)
 from mpac.portal.services.settings import take_over_settings
 
 
@@ -30,10 +36,9 @@ def replace_device(
 
     Raises Invalid, NotFound, AlreadyReplaced, ParentNotActive and SerialNumberTaken, and then nothing has changed.
     """
+    scope = whole_provider(scope, get_device(scope=scope, device_id=device_id).psp_id)
     with atomic(scope):
-        old: Device | None = Device.objects.select_for_update().filter(id=device_id).first()
-        if old is None:
-            raise NotFound
+        old: Device = Device.objects.select_for_update().get(id=device_id)
         if Device.objects.filter(replaces_id=old.id).exists():
             raise AlreadyReplaced
         if old.status != DeviceStatus.REVOKED:

@@ -12,6 +12,7 @@ from kernel.errors import DomainError
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.models import Device, DeviceKill, DeviceReport, DeviceReportSample
+from mpac.portal.selectors.settings import explain_device, open_secret
 from mpac.portal.services import heartbeats, killing, replacement
 from mpac.portal.services.tokens import exchange_assertion
 from tests.portal.factories import (
@@ -237,6 +238,26 @@ def test_that_break_hand_their_place_to_another(partner, tenant, terminal):
     assert new["id"] in {device["id"] for device in partner.get(members).json()["data"]}
     again = partner.post(path, {"serial_number": "SN-OTHER"}, content_type=JSON)
     assert (again.status_code, again.json()["code"]) == (409, "already_replaced")
+
+
+def test_that_take_over_have_the_settings_of_the_broken_one(partner, tenant, terminal):
+    for name, value in (("receipt.copies", 2), ("network.wifi_password", "the secret")):
+        answer = partner.put(
+            f"/v1/settings/device/{terminal.client_id}/{name}",
+            {"value": value},
+            content_type=JSON,
+            headers={"If-Match": "0"},
+        )
+        assert answer.status_code == 200, answer.content
+    path = f"/v1/devices/{terminal.client_id}/replace"
+    answer = partner.post(path, {"serial_number": "SN-NEW"}, content_type=JSON)
+    assert answer.status_code == 201, answer.content
+    new = answer.json()
+    with atomic(SEED):
+        found = explain_device(device_id=ids.decode("dev", new["id"]))
+        held = {name: found[name].source for name in ("receipt.copies", "network.wifi_password")}
+        assert held["receipt.copies"].value == 2
+        assert open_secret(held["network.wifi_password"]) == "the secret"
 
 
 def test_that_cannot_be_replaced_stay_as_they_are(partner, tenant, terminal):

@@ -8,12 +8,14 @@ import pytest
 from joserfc.jwk import ECKey
 
 from kernel import clock
+from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic
 from mpac.portal.domain import device_lists
 from mpac.portal.domain.device_lists import Fault, ListedDevice, decode_list, read_list, safe_cell
 from mpac.portal.errors import TokenRefused
 from mpac.portal.models import Device, Preregistration
 from mpac.portal.services import device_imports
+from mpac.portal.services.devices import register_device
 from mpac.portal.services.tokens import exchange_assertion
 from tests.portal.factories import (
     SEED,
@@ -339,6 +341,21 @@ def test_that_are_registered_in_a_store_are_what_their_vendor_announced(partner,
     assert device["id"] == entry["id"]
     assert activate(partner, entry["activation_code"], "SN-1", key).status_code == 403
     assert activate(partner, device["activation_code"], "SN-1", key).status_code == 200
+    assert get_entry("SN-1").status == "assigned"
+
+
+def test_that_a_provider_announced_are_taken_by_whoever_has_a_store_for_them(partner, tenant):
+    entry = partner.post("/v1/device-preregistrations", {"serial_number": "SN-1"}, content_type=JSON).json()
+    registered = register_device(
+        scope=TenantScope(tenant.psp.id, tenant.merchant.id, (tenant.store.id,)),
+        store_id=tenant.store.id,
+        name="Till",
+        model="",
+        serial_number="SN-1",
+        livemode=False,
+        now=clock.now(),
+    )
+    assert registered.device.public_id == entry["id"]
     assert get_entry("SN-1").status == "assigned"
 
 
