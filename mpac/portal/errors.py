@@ -37,6 +37,7 @@ DomainError
     |-- DownloadRefused       one answer for a wrong, expired or withdrawn address
     |-- ActivationRefused     one answer for a wrong, expired, used or blocked code
     |-- TokenRefused          rendered as RFC 6749 section 5.2 says
+    |-- FactorNotShown        a role came after the sign-in, and needs more than it showed
     |-- RecentSignInRequired  the session is too old to change what protects it
     |-- WrongPassword         the present password is another one
     `-- NoMembership          the person may sign in, but has nothing to do here
@@ -292,6 +293,12 @@ class RecentSignInRequired(Forbidden):
     """This needs a session that signed in within the last 15 minutes; sign in again."""
 
     code = "recent_sign_in_required"
+
+
+class FactorNotShown(Forbidden):
+    """A role of yours needs a second factor that this session has not shown; sign in again."""
+
+    code = "second_factor_not_shown"
 
 
 class NoMembership(Forbidden):

@@ -55,6 +55,14 @@ class Demand:
     methods: tuple[Method, ...]
 
 
+def suffices(parts: Iterable[Part], *, method: Method | None) -> bool:
+    """Whether somebody with these roles has shown enough by `method`, the second factor of their sign-in, if any."""
+    needing = [part for part in parts if part.needs_factor()]
+    if method is None:
+        return not needing
+    return method is not Method.EMAIL or all(part.takes_mail() for part in needing)
+
+
 def demand(parts: Iterable[Part], *, held: Held) -> Demand:
     """What somebody with these roles has to show: the strictest role counts, and whoever has an authenticator shows more
     than a password, whether they must or not.

@@ -9,7 +9,6 @@ from msgspec import UNSET, UnsetType
 
 from kernel.clock import rfc3339
 from kernel.rest import Instant, View
-from mpac.portal import conf
 from mpac.portal.domain.roles import Role
 from mpac.portal.domain.second_factors import Policy
 from mpac.portal.models import Authenticator, LoginPolicy, Membership, Session
@@ -153,7 +152,7 @@ def signed_in(found: SignedIn) -> SignedInView:
     """The tokens of a session."""
     return SignedInView(
         access_token=found.access_token,
-        expires_in=conf.PERSON_TOKEN_TTL_S,
+        expires_in=found.expires_in,
         session_id=found.session.public_id,
         memberships=[membership(held, current=found.session.membership_id) for held in found.memberships],
         refresh_token=found.refresh_token or UNSET,

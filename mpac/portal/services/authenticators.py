@@ -46,6 +46,9 @@ def enrol(*, challenge_token: str, name: str, now: dt.datetime) -> NewAuthentica
         if challenge is None or not challenge.enrols:
             raise CodeRefused
         user = User.objects.select_for_update(no_key=True).get(pk=challenge.user_id)
+        # Whoever knows the password may have begun before its owner set theirs up.
+        if Authenticator.objects.filter(user=user, confirmed=True).exists():
+            raise CodeRefused
         Authenticator.objects.filter(user=user, confirmed=False).delete()
         return _new(user, name=name, challenge_id=challenge.id, now=now)
 

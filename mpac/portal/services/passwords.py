@@ -22,7 +22,7 @@ from mpac.portal.domain.throttling import Rule
 from mpac.portal.errors import ResetRefused, WrongPassword
 from mpac.portal.models import PasswordReset, User
 from mpac.portal.services.authentication_log import Try, account_digest, log_try
-from mpac.portal.services.known_devices import remember_device
+from mpac.portal.services.known_devices import remember_mailbox
 from mpac.portal.services.mails import post_mail
 from mpac.portal.services.sessions import end_sessions
 from mpac.portal.services.throttling import Counter, address_counter, count_tries, give_back
@@ -118,7 +118,7 @@ def confirm_reset(*, reset_token: str, new: str, now: dt.datetime) -> str:
             outcome=Outcome.SUCCEEDED,
             now=now,
         )
-        return remember_device(user=user, now=now)[1]
+        return remember_mailbox(user=user, now=now)
 
 
 def check_new_password(password: str, *, user: User) -> None:

@@ -15,7 +15,7 @@ from mpac.portal.db import atomic, db
 from mpac.portal.domain.login import EndedBecause
 from mpac.portal.domain.roles import Role, fits
 from mpac.portal.errors import EmailTaken
-from mpac.portal.models import Authenticator, Membership, User
+from mpac.portal.models import Authenticator, Membership, RecoveryCode, User
 from mpac.portal.services.sessions import end_sessions
 
 SECRET_BYTES = 20
@@ -55,7 +55,8 @@ def set_password(*, scope: Scope, user: User, password: str, now: dt.datetime) -
 def admit_operator(
     *, email: str, password: str, full_name: str, reset: bool, now: dt.datetime
 ) -> NewAuthenticator:
-    """A platform operator with a password and a new second factor; `reset` gives both to one who exists.
+    """A platform operator with a password and a new second factor; `reset` gives both to one who exists, whose sessions
+    and recovery codes end.
 
     Raises EmailTaken, NotFound when there is nobody to reset, and Invalid for a weak password.
     """
@@ -66,6 +67,7 @@ def admit_operator(
             if user is None:
                 raise NotFound
             set_password(scope=scope, user=user, password=password, now=now)
+            RecoveryCode.objects.filter(user=user).delete()
         else:
             user = create_user(scope=scope, email=email, password=password, full_name=full_name, now=now)
             grant_role(scope=scope, user=user, role=Role.PLATFORM_OPERATOR, now=now)

@@ -12,7 +12,9 @@ from mpac.portal.selectors.authority import Standing
 from mpac.portal.services.trust import trust_reader
 
 
-def issue_person_token(session: Session, standing: Standing, *, now: dt.datetime) -> str:
+def issue_person_token(
+    session: Session, standing: Standing, *, lifetime_s: int = conf.PERSON_TOKEN_TTL_S, now: dt.datetime
+) -> str:
     """Sign an access token of a session; it speaks for one standing alone, and `sid` ends it with the session."""
     signer = trust_reader.at(now).signer
     iat = int(now.timestamp())
@@ -23,7 +25,7 @@ def issue_person_token(session: Session, standing: Standing, *, now: dt.datetime
         "aud": conf.issuer(),
         "iat": iat,
         "nbf": iat,
-        "exp": iat + conf.PERSON_TOKEN_TTL_S,
+        "exp": iat + lifetime_s,
         "jti": str(ids.uuid7(at=now)),
         "client_id": subject,
         "kind": "person",

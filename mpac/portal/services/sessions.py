@@ -17,9 +17,16 @@ from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.login import EndedBecause, Entrance, Method, Outcome, Step
 from mpac.portal.domain.secrets import digest, new_token
-from mpac.portal.errors import NoMembership, RecentSignInRequired, RefreshRefused, SignInRefused
-from mpac.portal.models import KnownDevice, Membership, RefreshToken, Session, User
+from mpac.portal.errors import (
+    FactorNotShown,
+    NoMembership,
+    RecentSignInRequired,
+    RefreshRefused,
+    SignInRefused,
+)
+from mpac.portal.models import KnownDevice, LoginChallenge, Membership, RefreshToken, Session, User
 from mpac.portal.selectors.authority import Standing, find_standing, list_held
+from mpac.portal.selectors.factors import has_shown_enough
 from mpac.portal.services.authentication_log import Try, log_try, user_agent
 from mpac.portal.services.known_devices import notice_device
 from mpac.portal.services.person_tokens import issue_person_token
@@ -45,6 +52,7 @@ class SignedIn:
     standing: Standing
     memberships: Sequence[Membership]
     access_token: str
+    expires_in: int = conf.PERSON_TOKEN_TTL_S
     refresh_token: str = ""
     device_token: str = ""
     recovery_codes: tuple[str, ...] = ()
@@ -122,7 +130,9 @@ def refresh_session(*, refresh_token: str, now: dt.datetime) -> SignedIn:
 def switch_membership(
     *, user_id: int, session_id: uuid.UUID | None, membership_id: int, now: dt.datetime
 ) -> SignedIn:
-    """Let a session speak for another membership of its person. Raises NotFound."""
+    """Let a session speak for another membership of its person, for as long as its token would have lasted: only a refresh
+    token makes it last longer. Raises NotFound, and FactorNotShown when what they hold now needs more than they showed.
+    """
     with atomic(SCOPE):
         User.objects.select_for_update(no_key=True).get(pk=user_id)
         found = Session.objects.select_for_update().filter(id=session_id, user_id=user_id)
@@ -130,16 +140,20 @@ def switch_membership(
         memberships = list_held(user_id=user_id)
         if session is None or not session.is_open(now) or membership_id not in _keys(memberships):
             raise NotFound
+        if not has_shown_enough(method=session.method, memberships=memberships):
+            raise FactorNotShown
         before, after = {"membership_id": session.membership_id}, {"membership_id": membership_id}
         session.membership_id, session.last_used_at = membership_id, now
         session.save(update_fields=["membership_id", "last_used_at"])
         standing = find_standing(user_id=user_id, membership_id=membership_id)
         record(db, "session.switched", _subject(session, standing), before=before, after=after, now=now)
+        lifetime_s = _left_s(session, now)
         return SignedIn(
             session=session,
             standing=standing,
             memberships=memberships,
-            access_token=issue_person_token(session, standing, now=now),
+            access_token=issue_person_token(session, standing, lifetime_s=lifetime_s, now=now),
+            expires_in=lifetime_s,
         )
 
 
@@ -169,7 +183,8 @@ def end_session(
 def end_sessions(
     *, scope: Scope, user_id: int, why: EndedBecause, keep: uuid.UUID | None = None, now: dt.datetime
 ) -> int:
-    """End all sessions of a person but `keep`, at once for every access token; returns how many there were.
+    """End all sessions of a person but `keep`, at once for every access token, and the sign-ins that wait for a second
+    factor; returns how many sessions there were.
 
     Joins the transaction of the change that asks for it: of a password, of roles, of the account itself. A session that is
     just being opened waits for that transaction and then sees the change.
@@ -178,6 +193,7 @@ def end_sessions(
         User.objects.select_for_update(no_key=True).get(pk=user_id)
         found = Session.objects.select_for_update().filter(user_id=user_id, ended_at__isnull=True)
         sessions = list(found.exclude(id=keep).order_by("id"))
+        LoginChallenge.objects.filter(user_id=user_id, used_at__isnull=True).update(used_at=now)
         _end(sessions, why, now, scope=scope)
     return len(sessions)
 
@@ -190,7 +206,8 @@ def _go_on(session_id: uuid.UUID, now: dt.datetime) -> SignedIn | None:
     if not session.is_open(now):
         return None
     memberships = list_held(user_id=user_id)
-    if not user.is_active or session.membership_id not in _keys(memberships):
+    proven = has_shown_enough(method=session.method, memberships=memberships)
+    if not (user.is_active and proven and session.membership_id in _keys(memberships)):
         _end([session], EndedBecause.RIGHTS_CHANGED, now)
         return None
     session.last_used_at, session.address, session.user_agent = now, origin().address, user_agent()
@@ -243,6 +260,13 @@ def _new_refresh_token(session: Session, now: dt.datetime) -> str:
         session=session, token_hash=digest(token), created_at=now, expires_at=expires_at
     )
     return token
+
+
+def _left_s(session: Session, now: dt.datetime) -> int:
+    """How long the access token lasts that the session got when it began, or with its last refresh token."""
+    issued = RefreshToken.objects.filter(session=session).order_by("-created_at")
+    since = issued.values_list("created_at", flat=True).first() or session.authenticated_at
+    return max(1, conf.PERSON_TOKEN_TTL_S - int((now - since).total_seconds()))
 
 
 def _keys(memberships: Sequence[Membership]) -> set[int]:
