@@ -5,8 +5,9 @@ own tenant, records what happened, and refuses what is not allowed.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, Self
 
 from django.forms import Form
@@ -23,7 +24,8 @@ class RowAction:
 
     With a `form`, what it was answered goes to `run` by name; `begin(row, now)` says what its fields begin with, read in the
     viewer's scope. A refusal leaves what was typed where it is. `fits` says whether a row as it stands is one for it: its
-    button is offered there alone, while `run` has the last word, for the row may have changed meanwhile.
+    button is offered there alone, while `run` has the last word, for the row may have changed meanwhile. `needs` names
+    further permissions that this row asks for.
     """
 
     name: str
@@ -34,10 +36,12 @@ class RowAction:
     form: type[Form] | None = None
     begin: Callable[[Any, dt.datetime], Mapping[str, Any]] | None = None
     fits: Callable[[Any], bool] | None = None
+    needs: Callable[[Any], Sequence[str]] | None = None
 
     def is_open_to(self, request: HttpRequest, row: Any = None) -> bool:
         """Whether this person may do it at all, or to this row."""
-        return bool(request.user.has_perm(self.permission, row))
+        further = self.needs(row) if self.needs is not None and row is not None else ()
+        return all(request.user.has_perm(permission, row) for permission in (self.permission, *further))
 
     def is_offered(self, request: HttpRequest, row: Any) -> bool:
         """Whether the page of this row has a button for it."""
@@ -65,11 +69,14 @@ class ShownOnce(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who acts on a list: as records name them, what they see, and whether they may do it to a row."""
+    """Who acts on a list: as records name them, what they see, whether they may do it to a row, and whether they hold a
+    permission there.
+    """
 
     name: str
     scope: Scope
     may: Callable[[Any], bool]
+    holds: Callable[[str, Any], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +100,10 @@ class ListAction:
     def person(self, request: HttpRequest, scope: Scope) -> Person:
         """Who does it."""
 
-        def may(row: Any) -> bool:
-            return bool(request.user.has_perm(self.permission, row))
+        def holds(permission: str, row: Any) -> bool:
+            return bool(request.user.has_perm(permission, row))
 
-        return Person(name=actor_of(request), scope=scope, may=may)
+        return Person(name=actor_of(request), scope=scope, may=partial(holds, self.permission), holds=holds)
 
 
 class Journal(Protocol):

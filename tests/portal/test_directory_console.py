@@ -8,11 +8,16 @@ from django.urls import reverse
 from kernel import clock
 from kernel.tenancy import SystemScope
 from mpac.portal.db import atomic
+from mpac.portal.domain.api_keys import ApiKeyMode
+from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
-from mpac.portal.models import ApiKey, Merchant, ProviderConfig, SigningKey, Store
-from mpac.portal.services.api_keys import api_key_reader, authenticate_api_key
+from mpac.portal.models import ApiKey, Membership, Merchant, ProviderConfig, SigningKey, Store, User
+from mpac.portal.services.api_keys import api_key_reader, authenticate_api_key, issue_api_key
+from mpac.portal.services.custom_roles import create_custom_role
+from mpac.portal.services.memberships import Wanted, grant_membership
 from mpac.portal.services.provider_configs import create_provider_config
 from mpac.portal.services.signing_keys import ensure_signing_key
+from mpac.portal.services.users import register_user
 from tests.portal.factories import SEED, audited, make_tenant
 from tests.portal.test_admin import make_person, sign_in
 
@@ -141,6 +146,39 @@ def test_issue_a_key_whose_secret_is_on_one_page_alone(staff, tenant, superuser)
     for table in ("portal.django_session", "portal.outbox"):
         found = superuser.execute(f"SELECT count(*) FROM {table} t WHERE strpos(t::text, %s) > 0", [secret])
         assert found.fetchone() == (0,)
+
+
+def test_hand_out_with_a_key_only_what_its_maker_holds(tenant):
+    """Whoever may issue keys and little else would otherwise make one that may do everything."""
+    now, where = clock.now(), {"psp_id": tenant.psp.id}
+    admin = Person(register_user(scope=SEED, email="a@example.com", full_name="", now=now).pk, EVERYTHING)
+    email, secret = make_person(Role.AUDITOR, name="clerk", **where)
+    clerk = find_user(email)
+    role = create_custom_role(
+        scope=SEED,
+        by=admin,
+        name="keys",
+        description="",
+        permissions=["console:enter", "api_keys:read", "api_keys:write", "devices:read"],
+        now=now,
+        **where,
+    )
+    wanted = Wanted(role=Role.CUSTOM, custom_role_id=role.id, **where)
+    grant_membership(scope=SEED, by=admin, user_id=clerk.pk, wanted=wanted, now=now)
+    with atomic(SEED):
+        Membership.objects.filter(user=clerk, role=Role.AUDITOR).delete()
+    client = sign_in(email, secret)[0]
+    form = {"psp_id": tenant.psp.id, "name": "server", "mode": "live"}
+    refused = act(client, "apikey", "issue", **form, scopes=["devices:read", "payments:write"])
+    assert "you do not hold: payments:write" in refused.content.decode()
+    assert "sk_live_" in act(client, "apikey", "issue", **form, scopes=["devices:read"]).content.decode()
+    wide = issue_api_key(scope=SEED, psp_id=tenant.psp.id, name="wide", mode=ApiKeyMode.LIVE, now=now).api_key
+    assert act(client, "apikey", "roll", wide.pk, overlap_hours=0).status_code == 403
+
+
+def find_user(email):
+    with atomic(SEED):
+        return User.objects.get(email=email)
 
 
 def test_rotate_the_signing_keys(operator, staff):

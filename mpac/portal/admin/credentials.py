@@ -48,6 +48,8 @@ def _issue(person: Person, now: dt.datetime, *, psp_id: int, name: str, mode: st
         psp = None
     if psp is None or not person.may(psp):
         raise Invalid(errors=[FieldError("psp_id", "not_found", "there is none with this number")])
+    if beyond := [name for name in scopes if not person.holds(name, psp)]:
+        raise Invalid(errors=[FieldError("scopes", "not_held", f"you do not hold: {', '.join(beyond)}")])
     issued = api_keys.issue_api_key(
         scope=TenantScope(psp.pk), psp_id=psp.pk, name=name, mode=ApiKeyMode(mode), scopes=scopes, now=now
     )
@@ -82,6 +84,7 @@ class ApiKeyAdmin(PortalAdmin):
             run=_roll,
             form=RollForm,
             fits=lambda row: row.revoked_at is None and row.replaced_by is None,
+            needs=lambda row: row.scopes,
         ),
         RowAction(
             name="revoke",
