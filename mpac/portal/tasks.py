@@ -31,13 +31,13 @@ def report_silent_devices(*, now: dt.datetime) -> int:
     return find_silent_devices(now=now)
 
 
-@job("portal.import_devices", every_s=5, db=db)
+@job("portal.import_devices", every_s=5, db=db, at_once=1)
 def import_devices(*, now: dt.datetime) -> int:
     """Register the terminals of lists that were started."""
     return run_imports(now=now)
 
 
-@job("portal.expire_commands", every_s=30, db=db)
+@job("portal.expire_commands", every_s=30, db=db, at_once=1)
 def expire_overdue_commands(*, now: dt.datetime) -> int:
     """End commands that no terminal has done in time."""
     return expire_commands(now=now)

@@ -18,13 +18,14 @@ EXPIRED = {
         "expires_at < %s AND NOT EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.session_id = sessions.id)",
         dt.timedelta(days=30),
     ),
+    # Whoever is just signing in may still name one that has expired.
     "known_devices": (
         "expires_at < %s AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.known_device_id = known_devices.id)",
-        dt.timedelta(0),
+        dt.timedelta(hours=1),
     ),
     "password_resets": ("expires_at < %s", dt.timedelta(days=30)),
     "login_throttles": ("last_try_at < %s", dt.timedelta(days=2)),
-    "mails": ("sent_at < %s", dt.timedelta(days=30)),
+    "mails": ("created_at < %s", dt.timedelta(days=30)),
 }
 
 

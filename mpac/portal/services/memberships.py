@@ -6,6 +6,7 @@ of a provider, or of the platform, stays.
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernel.audit import record, record_removal
@@ -135,7 +136,7 @@ def deactivate(*, user: User, scope: Scope, by: Person, now: dt.datetime) -> Non
     """End an account; joins the open transaction. Raises OwnMembership and LastAdministrator."""
     if user.pk == by.user_id:
         raise OwnMembership
-    for membership in list_memberships(user_id=user.pk):
+    for membership in _in_order(list_memberships(user_id=user.pk)):
         _require_another(membership)
     if user.is_active:
         before = {"is_active": True, "deactivated_at": None}
@@ -148,7 +149,10 @@ def deactivate(*, user: User, scope: Scope, by: Person, now: dt.datetime) -> Non
 
 
 def _withdraw(memberships: list[Membership], *, scope: Scope, by: Person, now: dt.datetime) -> None:
-    for membership in memberships:
+    # The person first, then their roles, then the rest: everybody who changes what a person holds locks in this order.
+    whose = sorted({membership.user_id for membership in memberships})
+    list(User.objects.select_for_update(no_key=True).filter(pk__in=whose).order_by("pk"))
+    for membership in _in_order(memberships):
         if membership.user_id == by.user_id:
             raise OwnMembership
         if not by.authority.allows(membership.permissions, membership.place):
@@ -156,9 +160,14 @@ def _withdraw(memberships: list[Membership], *, scope: Scope, by: Person, now: d
         _require_another(membership)
         record_removal(db, "membership.withdrawn", membership, now=now)
         Membership.objects.filter(pk=membership.pk).delete()
-    for user_id in {membership.user_id for membership in memberships}:
+    for user_id in whose:
         end_impersonations_with(scope=scope, user_id=user_id, now=now)
         refuse_earlier_tokens_of(scope=scope, user_id=user_id, now=now)
+
+
+def _in_order(memberships: Iterable[Membership]) -> list[Membership]:
+    """In the order in which everybody locks the administrators of several places, so that nobody waits in a circle."""
+    return sorted(memberships, key=lambda each: (each.psp_id or 0, each.pk))
 
 
 def _require_another(membership: Membership) -> None:

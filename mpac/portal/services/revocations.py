@@ -30,7 +30,7 @@ def refuse_earlier_tokens_of(*, scope: Scope, user_id: int, now: dt.datetime) ->
     the change or is refused.
     """
     with atomic(scope):
-        db.execute("SELECT 1 FROM users WHERE id = %s FOR UPDATE", [user_id])
+        db.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", [user_id])
         (row,) = db.execute("SELECT greatest(%s, clock_timestamp())", [now])
         Revocation.objects.create(
             psp_id=scope.psp_id if isinstance(scope, TenantScope) else None,

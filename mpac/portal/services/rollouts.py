@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from kernel import ids
 from kernel.audit import record, state
 from kernel.errors import FieldError, Invalid, NotFound
+from kernel.logs import get_logger
 from kernel.origin import origin
 from kernel.outbox import publish
 from kernel.tenancy import Scope, SystemScope
@@ -31,9 +32,12 @@ from mpac.portal.errors import IllegalTransition, RolloutUnderWay
 from mpac.portal.events import RolloutChanged, UpdateAvailable
 from mpac.portal.models import AppRelease, Device, DeviceGroup, Merchant, Rollout, Store
 from mpac.portal.models.device_group import PREFIX as GROUP
+from mpac.portal.models.rollout import PREFIX
 from mpac.portal.selectors.apps import check_steered_by, get_release, get_rollout
 from mpac.portal.selectors.device_groups import devices_in
 from mpac.portal.selectors.updates import get_health
+
+logger = get_logger(__name__)
 
 UPKEEP = SystemScope("upkeep")
 AT_A_TIME = 1000  # terminals that one step tells of a wave
@@ -133,7 +137,16 @@ def advance_rollouts(*, now: dt.datetime) -> int:
             status=RolloutStatus.COMPLETED, announced_waves__lte=F("wave")
         )
         found = list(Rollout.objects.filter(due).values_list("id", flat=True))
-    return sum(_advance(rollout_id, now) for rollout_id in found)
+    return sum(_try_to_advance(rollout_id, now) for rollout_id in found)
+
+
+def _try_to_advance(rollout_id: uuid.UUID, now: dt.datetime) -> int:
+    """One step of one rollout; what keeps it from going on keeps no other from being halted."""
+    try:
+        return _advance(rollout_id, now)
+    except Exception:
+        logger.exception("a rollout could not go on", rollout=ids.encode(PREFIX, rollout_id))
+        return 0
 
 
 def _advance(rollout_id: uuid.UUID, now: dt.datetime) -> int:
@@ -195,18 +208,22 @@ def _move(rollout: Rollout, target: RolloutStatus, *, reason: str, now: dt.datet
     rollout.status, rollout.reason, rollout.updated_at = target, reason, now
     if target is RolloutStatus.COMPLETED:
         rollout.wave, rollout.wave_at = len(rollout.waves) - 1, now
+    if target is RolloutStatus.ACTIVE:  # while it was paused nobody could see whether the wave does harm
+        rollout.wave_at = now
     rollout.save(update_fields=["status", "reason", "wave", "wave_at", "updated_at"])
     _tell(rollout, now=now)
     record(db, ACTIONS[target], rollout, before=before, reason=reason, now=now)
     if target is RolloutStatus.COMPLETED and not (
         rollout.merchant_ids or rollout.store_ids or rollout.group_ids
     ):
-        for earlier in Rollout.objects.select_related("app", "release").filter(
+        earlier_ones = Rollout.objects.select_related("app", "release").filter(
             app_id=rollout.app_id,
             channel=rollout.channel,
             status=RolloutStatus.COMPLETED,
             release__version_code__lte=rollout.release.version_code,
-        ):
+        )
+        # Locked, for somebody may be halting one of them.
+        for earlier in earlier_ones.select_for_update(of=("self",)).order_by("id"):
             if earlier.id != rollout.id:
                 _move(earlier, RolloutStatus.SUPERSEDED, reason="", now=now)
 

@@ -35,8 +35,10 @@ UPDATE = """
     WHERE t.key = n.key
 """
 GIVE_BACK = """
-    UPDATE login_throttles SET tries = CASE WHEN key = %s THEN greatest(tries - %s, 0) ELSE 0 END, locked_until = NULL
-    WHERE key = ANY (%s)
+    WITH held AS (SELECT key FROM login_throttles WHERE key = ANY (%(keys)s) ORDER BY key FOR UPDATE)
+    UPDATE login_throttles AS t
+    SET tries = CASE WHEN t.key = %(address)s THEN greatest(t.tries - %(tries)s, 0) ELSE 0 END, locked_until = NULL
+    FROM held WHERE t.key = held.key
 """
 
 
@@ -90,7 +92,9 @@ def count_tries(found: Sequence[Counter], *, now: dt.datetime) -> None:
 def give_back(found: Sequence[Counter], *, tries: int) -> None:
     """Forget the tries of somebody who turned out to be right. An address only gets its own ones back: it may be shared."""
     with atomic(SCOPE):
-        db.execute(GIVE_BACK, [_address_key(), tries, [each.key for each in found]])
+        db.execute(
+            GIVE_BACK, {"address": _address_key(), "tries": tries, "keys": [each.key for each in found]}
+        )
 
 
 def _write(counts: dict[str, Count]) -> None:

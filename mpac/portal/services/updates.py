@@ -20,11 +20,17 @@ from mpac.portal.selectors.updates import candidate_of, describe_terminal
 CRASHED = "crashed"
 # Only how it ended is worth a record.
 RECORDED = {UpdateStatus.INSTALLED: "device_update.installed", UpdateStatus.FAILED: "device_update.failed"}
+# Rows are locked in the order of their ids, so that two who count at once wait for each other and no more than that.
 _COUNT = """
+    WITH held AS (
+        SELECT id, device_id FROM device_updates
+        WHERE psp_id = %(psp_id)s AND device_id = ANY(%(devices)s::uuid[]) AND is_current
+        ORDER BY id FOR UPDATE
+    )
     UPDATE device_updates u
     SET payments_succeeded = u.payments_succeeded + n.succeeded, payments_failed = u.payments_failed + n.failed
-    FROM unnest(%(devices)s::uuid[], %(succeeded)s::int[], %(failed)s::int[]) AS n (device_id, succeeded, failed)
-    WHERE u.psp_id = %(psp_id)s AND u.device_id = n.device_id AND u.is_current
+    FROM held, unnest(%(devices)s::uuid[], %(succeeded)s::int[], %(failed)s::int[]) AS n (device_id, succeeded, failed)
+    WHERE u.id = held.id AND n.device_id = held.device_id
 """
 
 
@@ -52,7 +58,7 @@ def report_update(
             raise NotFound
         # One report of a terminal after the other, so that it runs one version of an app.
         device: Device = Device.objects.select_for_update().get(id=device_id)
-        update = _find(device_id, rollout) or DeviceUpdate(
+        update = _find(device_id, rollout, locked=True) or DeviceUpdate(
             psp_id=device.psp_id,
             merchant_id=device.merchant_id,
             store_id=device.store_id,
@@ -79,10 +85,10 @@ def count_payments(*, psp_id: int, outcomes: Mapping[uuid.UUID, tuple[int, int]]
     db.execute(_COUNT, values)
 
 
-def _find(device_id: uuid.UUID, rollout: Rollout) -> DeviceUpdate | None:
-    found: DeviceUpdate | None = DeviceUpdate.objects.filter(
-        device_id=device_id, rollout_id=rollout.id
-    ).first()
+def _find(device_id: uuid.UUID, rollout: Rollout, *, locked: bool = False) -> DeviceUpdate | None:
+    """What is known of a terminal in a rollout; who writes it back locks it, for payments are counted in it meanwhile."""
+    rows = DeviceUpdate.objects.select_for_update() if locked else DeviceUpdate.objects
+    found: DeviceUpdate | None = rows.filter(device_id=device_id, rollout_id=rollout.id).first()
     return found
 
 

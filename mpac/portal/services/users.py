@@ -89,7 +89,7 @@ def get_preferences(*, user_id: int, now: dt.datetime) -> UserPreferences:
 
 
 def _locked(user_id: int) -> User:
-    user = User.objects.select_for_update().filter(pk=user_id).first()
+    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None:
         raise NotFound
     return user

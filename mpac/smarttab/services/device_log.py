@@ -40,6 +40,7 @@ _OPEN_MANY = """
     SELECT device_id, psp_id, merchant_id, store_id, 0, 1, 0, %(now)s
     FROM unnest(%(device_ids)s::uuid[], %(psp_ids)s::int[], %(merchant_ids)s::int[], %(store_ids)s::int[])
          AS new (device_id, psp_id, merchant_id, store_id)
+    ORDER BY device_id
     ON CONFLICT DO NOTHING
 """
 _ADVANCE_MANY = """

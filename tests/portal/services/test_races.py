@@ -7,17 +7,31 @@ from django.db import connections
 from joserfc.jwk import ECKey
 
 from kernel import clock
-from kernel.errors import DomainError
+from kernel.errors import DomainError, NotFound
 from mpac.portal.db import atomic
+from mpac.portal.domain.authority import Person
+from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.errors import ActivationRefused, IllegalTransition, TokenRefused
-from mpac.portal.models import Device, DeviceStatusChange, Preregistration, SigningKey, Store
+from mpac.portal.models import (
+    Device,
+    DeviceStatusChange,
+    Membership,
+    Preregistration,
+    SigningKey,
+    Store,
+    User,
+)
+from mpac.portal.selectors.authority import get_authority
 from mpac.portal.services import devices, hierarchy
 from mpac.portal.services.activation import activate_device
+from mpac.portal.services.memberships import withdraw_membership
 from mpac.portal.services.preregistrations import preregister, withdraw_preregistration
 from mpac.portal.services.signing_keys import ensure_signing_key, publish_next_key
 from mpac.portal.services.tokens import exchange_assertion
+from mpac.portal.services.users import update_user
 from tests.portal.factories import SEED, get_device, make_proof, published, register
+from tests.portal.members import make_member
 
 MANY = 8
 
@@ -174,3 +188,21 @@ def test_a_terminal_that_was_withdrawn_is_assigned_to_no_store(tenant):
     )
     refused = [isinstance(result, IllegalTransition) for result in results]
     assert [not each for each in refused[:MANY]] == refused[MANY:]
+
+
+def test_taking_roles_and_accounts_away_waits_in_no_circle(tenant):
+    people = [make_member(Role.PSP_ADMIN, tenant) for _ in range(MANY)]
+    make_member(Role.PSP_ADMIN, tenant)
+    operator = make_member(Role.PLATFORM_OPERATOR, tenant)
+    by = Person(operator.id, get_authority(user_id=operator.id))
+    step = {"scope": SEED, "by": by, "now": clock.now()}
+    results = at_once(
+        *(partial(update_user, user_id=each.id, changes={"is_active": False}, **step) for each in people),
+        *(
+            partial(withdraw_membership, user_id=each.id, membership_id=each.membership.pk, **step)
+            for each in people
+        ),
+    )
+    assert all(isinstance(result, (User, Membership, NotFound)) for result in results)
+    with atomic(SEED):
+        assert Membership.objects.filter(role=Role.PSP_ADMIN).count() == 1
