@@ -13,7 +13,7 @@ INTENTS ?= 10000000
 BENCH := MPAC_RATE_LIMIT_GLOBAL=10000000 MPAC_RATE_LIMIT_MERCHANT=10000000 MPAC_RATE_LIMIT_ADDRESS=10000000 MPAC_SIM_QR_IMAGE=0
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint format types borders generated generate migrations-check bench bench-seed bench-grown bench-statement fuzz lock clean-state
+.PHONY: help run demo test check lint format types borders generated generate migrations-check bench bench-seed bench-grown bench-statement bench-login fuzz lock clean-state
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-grown: $(READY) ## create intents on an empty platform and on the filled o
 
 bench-statement: $(READY) ## take in and compare a statement of 1,000,000 lines (ARGS="--lines 10000 --kill" chooses)
 	@$(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench.reconciliation $(ARGS)
+
+bench-login: $(READY) ## ask whether the time of a refused sign-in tells which accounts there are (ARGS="--tries 1000" chooses)
+	@$(BENCH) MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT=10000000 MPAC_RATE_LIMIT_SIGN_IN_ADDRESS=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench.login_timing $(ARGS)
 
 fuzz: $(READY) ## call every operation of a throw-away platform with odd data for 5 minutes (ARGS="--max-time 60" chooses)
 	@$(BENCH) MPAC_RATE_LIMIT_PARTNER=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m tests.fuzzing $(ARGS)
