@@ -32,7 +32,14 @@ IN_REACH = {
     Level.PSP: "d.psp_id = %(psp_id)s",
     Level.MERCHANT: "d.psp_id = %(psp_id)s AND d.merchant_id = %(merchant_id)s",
     Level.STORE: "d.psp_id = %(psp_id)s AND d.merchant_id = %(merchant_id)s AND d.store_id = %(store_id)s",
-    Level.GROUP: f"EXISTS (SELECT 1 FROM device_groups g WHERE g.id = %(group_id)s AND {BELONGS})",
+    # Like BELONGS for one group, whose row is looked up once and not for every terminal.
+    Level.GROUP: """
+        d.psp_id = %(psp_id)s AND (%(merchant_id)s::int IS NULL OR d.merchant_id = %(merchant_id)s)
+        AND d.livemode = (SELECT g.livemode FROM device_groups g WHERE g.id = %(group_id)s)
+        AND (d.id IN (SELECT m.device_id FROM device_group_members m
+                      WHERE m.psp_id = %(psp_id)s AND m.group_id = %(group_id)s)
+             OR d.labels @> (SELECT nullif(g.selector, '{}'::jsonb) FROM device_groups g WHERE g.id = %(group_id)s))
+    """,
     Level.DEVICE: "d.id = %(device_id)s",
 }
 
