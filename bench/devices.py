@@ -52,6 +52,11 @@ REPORT = {
     "unsent": {"records": 0, "last_sequence": 77},
 }
 
+# What a terminal calls again and again: method, path and body.
+Call = tuple[str, str, bytes]
+HEARTBEAT: Call = ("POST", "/v1/devices/me/heartbeat", json.dumps(REPORT).encode())
+CONFIG: Call = ("GET", "/v1/devices/me/config?explain=true", b"")
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -114,7 +119,7 @@ async def measure(
     warm_up_s: float,
     connections: int,
 ) -> list[Result]:
-    """Tokens and heartbeats of a small fleet, then of a large one, and what the large one costs more."""
+    """Tokens, heartbeats and settings of a small fleet, then of a large one, and what the large one costs more."""
     key = ECKey.generate_key("P-256", private=True)
     found: dict[str, list[Result]] = {}
     for count in SIZES:
@@ -122,7 +127,8 @@ async def measure(
         fleet = Fleet(devices, key, key.thumbprint(), demo["issuer"])
         for name, works in (
             ("token", token_works(fleet, demo, connections=connections, seconds=seconds + warm_up_s)),
-            ("heartbeat", await heartbeat_works(fleet, demo, connections=connections)),
+            ("heartbeat", await own_works(fleet, demo, HEARTBEAT, connections=connections)),
+            ("settings", await own_works(fleet, demo, CONFIG, connections=connections)),
         ):
             result = Result(f"{name}, {count:,} devices")
             await drive(result, works, seconds=seconds, warm_up_s=warm_up_s)
@@ -146,9 +152,8 @@ def token_works(fleet: Fleet, demo: dict[str, Any], *, connections: int, seconds
     return [_token_work(Connection(demo["base_url"], head=FORM), forms) for _ in range(connections)]
 
 
-async def heartbeat_works(fleet: Fleet, demo: dict[str, Any], *, connections: int) -> list[Any]:
-    """One work a connection, each of some terminals in turn."""
-    body = json.dumps(REPORT).encode()
+async def own_works(fleet: Fleet, demo: dict[str, Any], call: Call, *, connections: int) -> list[Any]:
+    """One work a connection, each the same call of some terminals in turn."""
     works = []
     for _ in range(connections):
         asking = Connection(demo["base_url"], head=FORM)
@@ -156,7 +161,7 @@ async def heartbeat_works(fleet: Fleet, demo: dict[str, Any], *, connections: in
             await _token(asking, fleet.assertion(device)) for device in random.sample(fleet.devices, 20)
         ]
         asking.close()
-        works.append(_heartbeat_work(Connection(demo["base_url"]), itertools.cycle(tokens), body))
+        works.append(_own_work(Connection(demo["base_url"]), itertools.cycle(tokens), call))
     return works
 
 
@@ -167,12 +172,14 @@ def _token_work(connection: Connection, forms: Iterator[bytes]) -> Any:
     return work
 
 
-def _heartbeat_work(connection: Connection, tokens: Iterator[str], body: bytes) -> Any:
+def _own_work(connection: Connection, tokens: Iterator[str], call: Call) -> Any:
+    method, path, body = call
+
     async def work() -> None:
         headers = f"Authorization: Bearer {next(tokens)}\r\n".encode()
-        status, answer = await connection.call("POST", "/v1/devices/me/heartbeat", body, headers)
+        status, answer = await connection.call(method, path, body, headers)
         if status != 200:
-            raise Wrong(f"heartbeat: {status} {answer[:120].decode(errors='replace')}")
+            raise Wrong(f"{method} {path}: {status} {answer[:120].decode(errors='replace')}")
 
     return work
 

@@ -84,10 +84,10 @@ def shown(effective: Effective) -> str:
 
 
 def _row(each: Effective, *, link: Link, shows_operators: bool) -> tuple[Any, ...]:
-    held = each.source
+    held, name = each.source, format_html('<span class="id">{}</span>', each.setting.name)
     if held is None:
         return (
-            each.setting.name,
+            name,
             shown(each),
             badge("default", tone_name="neutral"),
             "",
@@ -98,7 +98,7 @@ def _row(each: Effective, *, link: Link, shows_operators: bool) -> tuple[Any, ..
     by = held.set_by if shows_operators or held.level != Level.PLATFORM else "platform"
     where = _where(held, link=link)
     return (
-        each.setting.name,
+        name,
         shown(each),
         format_html("{} {}", where, badge("locked", tone_name="waiting")) if held.locked else where,
         by,
@@ -116,7 +116,7 @@ def _where(held: Held, *, link: Link) -> SafeString | str:
     prefix = KINDS[Level(held.level)]
     is_uuid = held.level in {Level.GROUP, Level.DEVICE}
     name = ids.encode(prefix, uuid.UUID(key)) if is_uuid else key
-    address = link(prefix, name if is_uuid else key)
+    address = link(prefix, name if is_uuid else int(key))
     if not address:
         return f"{held.level} {name}"
     return format_html('{} <a class="id" href="{}">{}</a>', held.level, address, name)
