@@ -75,6 +75,7 @@ MPAC_CONSOLE_MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "kernel.middleware.ConsoleActor",
+    "mpac.portal.admin.impersonating.ImpersonationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

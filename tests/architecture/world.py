@@ -483,9 +483,13 @@ def operator_token(place: Place) -> str:
 
 
 def person_token(
-    place: Place | None = None, *levels: str, scopes: list[str] | None = None, user_id: int = 0
+    place: Place | None = None,
+    *levels: str,
+    scopes: list[str] | None = None,
+    user_id: int = 0,
+    actor: int = 0,
 ) -> str:
-    """An access token of a person who may do everything down to the named levels of a place."""
+    """An access token of a person who may do everything down to the named levels of a place; of an `actor` in their name."""
     user_id = user_id or (place.names.get("caller_id", 1) if place else 1)
     now, signer = clock.now(), trust_reader.at(clock.now()).signer
     where = {level: place.names[level] for level in levels} if place else {}
@@ -503,6 +507,7 @@ def person_token(
         "device_id": None,
         "scope": " ".join(scopes or PERMISSIONS),
         "livemode": False,
+        "act": {"sub": f"user:{actor}"} if actor else None,
         "sid": place.names.get("own_session_id") if place else None,
     }
     header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}

@@ -772,6 +772,16 @@ def call_end_all(stage: Stage) -> None:
         impersonations.end_impersonations_with(scope=SEED, user_id=target_id, now=clock.now())
 
 
+def call_stop(stage: Stage) -> None:
+    by = Person(stage.caller().pk, EVERYTHING)
+    why = impersonations.Reasons(reason="trouble", ticket="T-1", minutes=5, in_console=True)
+    impersonations.request_impersonation(
+        scope=SEED, by=by, user_id=stage.employee().user_id, why=why, now=clock.now()
+    )
+    for _ in range(2):  # the second changes nothing
+        impersonations.stop_own_impersonation(user_id=by.user_id, now=clock.now())
+
+
 def call_token(stage: Stage) -> None:
     signing_keys.ensure_signing_key(now=clock.now())
     begun = stage.impersonation()
@@ -1155,6 +1165,7 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
         call_end_all,
         ["impersonation.started", "impersonation.ended"],
     ),
+    "impersonations.stop_own_impersonation": (call_stop, ["impersonation.started", "impersonation.ended"]),
     "impersonation_tokens.issue_impersonation_token": (
         call_token,
         ["impersonation.started", "impersonation.token_issued"],

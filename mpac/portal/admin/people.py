@@ -3,10 +3,13 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 
 from kernel.admin import console_scope
 from kernel.tenancy import SystemScope
+from mpac.portal.admin import people_actions as acts
 from mpac.portal.admin.base import WHERE, PortalAdmin, PortalPlatformAdmin
+from mpac.portal.admin.impersonating import stop_impersonating
 from mpac.portal.models import (
     Authenticator,
     CustomRole,
@@ -23,6 +26,7 @@ from mpac.portal.models import (
 class UserAdmin(PortalAdmin):
     """People; a tenant's staff see only those who are members of it."""
 
+    row_actions = (acts.GRANT, acts.IMPERSONATE, acts.DEACTIVATE)
     list_display = ("email", "full_name", "is_active", "last_login", "created_at")
     list_filter = ("is_active",)
     search_fields = ("email", "full_name")
@@ -39,8 +43,9 @@ class UserAdmin(PortalAdmin):
 class MembershipAdmin(PortalAdmin):
     """Who may do what, and where."""
 
-    list_display = ("user", "role", "created_at", *WHERE)
-    list_select_related = ("user",)
+    row_actions = (acts.WITHDRAW,)
+    list_display = ("user", "role", "custom_role", "created_at", *WHERE)
+    list_select_related = ("user", "custom_role")
     list_filter = ("role",)
     search_fields = ("user__email", "merchant_id__exact", "store_id__exact")
     ordering = ("-id",)
@@ -71,6 +76,8 @@ class InvitationAdmin(PortalAdmin):
     """Roles that wait for somebody to take them."""
 
     kind = "inv"
+    row_actions = (acts.RESEND, acts.CALL_BACK)
+    list_actions = (acts.INVITE,)
     list_display = ("id", "email", "role", "status", "expires_at", "sent_at", "invited_by", *WHERE)
     list_select_related = ("invited_by",)
     list_filter = ("status", "role", "created_at")
@@ -83,11 +90,19 @@ class ImpersonationAdmin(PortalAdmin):
     """Who acted as whom, and why."""
 
     kind = "imp"
+    row_actions = (acts.APPROVE, acts.REFUSE, acts.END)
+    attention = {"requests to act as somebody wait": {"status__exact": "requested"}}
     list_display = ("id", "impersonator", "target", "ticket", "writes", "status", "expires_at", *WHERE)
     list_select_related = ("impersonator", "target")
     list_filter = ("status", "writes", "in_console", "created_at")
     search_fields = ("ticket", "reason", "impersonator__email", "target__email")
     ordering = ("-id",)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("stop/", self.admin_site.admin_view(stop_impersonating), name="stop_impersonating"),
+            *super().get_urls(),
+        ]
 
 
 @admin.register(UserProfile)

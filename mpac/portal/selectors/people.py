@@ -1,5 +1,6 @@
 """People and their roles, as far as a caller may see them: a tenant's callers see who is a member of it."""
 
+import datetime as dt
 import uuid
 
 from django.db.models import Prefetch, QuerySet
@@ -7,6 +8,7 @@ from django.db.models import Prefetch, QuerySet
 from kernel.errors import NotFound
 from kernel.tenancy import Scope, SystemScope, current_scope
 from mpac.portal.db import atomic, db
+from mpac.portal.domain.impersonations import ImpersonationStatus
 from mpac.portal.models import CustomRole, Impersonation, Invitation, Membership, User
 
 
@@ -91,6 +93,16 @@ def get_impersonation(*, scope: Scope, impersonation_id: uuid.UUID) -> Impersona
         found: Impersonation | None = Impersonation.objects.filter(id=impersonation_id).first()
     if found is None:
         raise NotFound
+    return found
+
+
+def find_console_impersonation(*, user_id: int, now: dt.datetime) -> Impersonation | None:
+    """Whom this person sees the console as just now, or None for themselves."""
+    with atomic(SystemScope("authentication")):
+        active = Impersonation.objects.filter(
+            impersonator_id=user_id, status=ImpersonationStatus.ACTIVE, in_console=True, expires_at__gt=now
+        )
+        found: Impersonation | None = active.select_related("target").order_by("-id").first()
     return found
 
 

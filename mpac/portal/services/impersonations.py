@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from kernel.audit import record, state
 from kernel.errors import NotFound
-from kernel.tenancy import Scope
+from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.authority import Authority, Person
 from mpac.portal.domain.impersonations import REQUEST_LIFE_MINUTES, TRANSITIONS, ImpersonationStatus
@@ -115,6 +115,16 @@ def end_impersonation(
         _require_step(impersonation, ImpersonationStatus.ENDED)
         _end([impersonation], scope=scope, ended_by=by.user_id, now=now)
     return impersonation
+
+
+def stop_own_impersonation(*, user_id: int, now: dt.datetime) -> None:
+    """End what somebody sees the console as, all of it, and be oneself again."""
+    scope = SystemScope("authentication")
+    with atomic(scope):
+        found = Impersonation.objects.select_for_update().filter(
+            impersonator_id=user_id, status=ImpersonationStatus.ACTIVE, in_console=True
+        )
+        _end(list(found.order_by("id")), scope=scope, ended_by=user_id, now=now)
 
 
 def end_impersonations_with(*, scope: Scope, user_id: int, now: dt.datetime) -> None:
