@@ -38,11 +38,6 @@ class LoginChallenge(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
-    @classmethod
-    def void(cls, user_id: int, *, now: dt.datetime) -> None:
-        """End the sign-ins that a person's former password began, in the open transaction."""
-        cls.objects.filter(user_id=user_id, used_at__isnull=True).update(used_at=now)
-
 
 class RecoveryCode(models.Model):
     """A code to sign in once with, when the authenticator is lost."""

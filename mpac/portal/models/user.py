@@ -14,7 +14,7 @@ from kernel.schema import TableRules
 from kernel.tenancy import Scope, SystemScope, TenantScope, current_scope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.roles import Role
-from mpac.portal.models.login import FormerPassword, LoginChallenge
+from mpac.portal.models.login import FormerPassword
 from mpac.portal.models.membership import Membership
 
 
@@ -76,7 +76,6 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
             if chosen:
                 FormerPassword.remember(self.pk, self.password, now=clock.now())
             if replaced:
-                LoginChallenge.void(self.pk, now=clock.now())
                 before, after = {"password": "the old one"}, {"password": self.password}
                 record(db, "user.password_set", self, before=before, after=after, now=clock.now())
 

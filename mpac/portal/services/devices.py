@@ -106,19 +106,22 @@ def assign_device(
     *, scope: Scope, entry_id: uuid.UUID, store_id: int, name: str = "", now: dt.datetime
 ) -> RegisteredDevice:
     """Give a terminal that its vendor announced a store. Raises NotFound, IllegalTransition and ParentNotActive."""
-    with atomic(scope):
-        entry = hold_unassigned(get_preregistration(scope=scope, entry_id=entry_id))
-        if entry.merchant_id not in (None, get_store(scope=scope, store_id=store_id).merchant_id):
+    entry = get_preregistration(scope=scope, entry_id=entry_id)
+    store = get_store(scope=scope, store_id=store_id)
+    whole = whole_provider(scope, entry.psp_id)
+    with atomic(whole):
+        entry = hold_unassigned(entry)
+        if store.psp_id != entry.psp_id or entry.merchant_id not in (None, store.merchant_id):
             raise NotFound
-    return register_device(
-        scope=scope,
-        store_id=store_id,
-        name=name,
-        model=entry.model,
-        serial_number=entry.serial_number,
-        livemode=entry.livemode,
-        now=now,
-    )
+        return register_device(
+            scope=whole,
+            store_id=store_id,
+            name=name,
+            model=entry.model,
+            serial_number=entry.serial_number,
+            livemode=entry.livemode,
+            now=now,
+        )
 
 
 def reissue_activation_code(*, scope: Scope, device_id: uuid.UUID, now: dt.datetime) -> RegisteredDevice:

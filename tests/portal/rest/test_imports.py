@@ -8,6 +8,7 @@ import pytest
 from joserfc.jwk import ECKey
 
 from kernel import clock
+from kernel.errors import NotFound
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic
 from mpac.portal.domain import device_lists
@@ -15,7 +16,8 @@ from mpac.portal.domain.device_lists import Fault, ListedDevice, decode_list, re
 from mpac.portal.errors import TokenRefused
 from mpac.portal.models import Device, Preregistration
 from mpac.portal.services import device_imports
-from mpac.portal.services.devices import register_device
+from mpac.portal.services.devices import assign_device, register_device
+from mpac.portal.services.preregistrations import preregister
 from mpac.portal.services.tokens import exchange_assertion
 from tests.portal.factories import (
     SEED,
@@ -386,3 +388,17 @@ def test_get_no_key_by_guessing(partner, tenant, key):
 def get_entry(serial_number):
     with atomic(SEED):
         return Preregistration.objects.get(serial_number=serial_number)
+
+
+def test_go_to_no_store_of_another_provider(tenant):
+    announced = preregister(
+        scope=SEED,
+        psp_id=tenant.psp.id,
+        merchant_id=None,
+        serial_number="SN-1",
+        livemode=False,
+        now=clock.now(),
+    )
+    store_id = make_tenant().store.id
+    with pytest.raises(NotFound):
+        assign_device(scope=SEED, entry_id=announced.entry.id, store_id=store_id, now=clock.now())
