@@ -1,9 +1,21 @@
 """Terminals in the console."""
 
-from django.contrib import admin
+import datetime as dt
+from typing import Any
 
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+
+from kernel import clock
+from kernel.admin import Panel
+from kernel.admin.columns import badge
+from mpac.portal import conf
 from mpac.portal.admin.base import WHERE, PortalAdmin
 from mpac.portal.admin.effective import HoldsSettings
+from mpac.portal.admin.fleet_actions import list_actions, row_actions
+from mpac.portal.admin.fleet_health import health_panels, position_of
+from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.places import Level
 from mpac.portal.models import (
     Device,
@@ -24,11 +36,47 @@ class DeviceAdmin(HoldsSettings):
 
     kind = "dev"
     level = Level.DEVICE
-    list_display = ("id", "name", "status", "model", "serial_number", "livemode", "activated_at", *WHERE)
+    list_display = (
+        *("id", "name", "status", "heard_of", "model", "serial_number", "livemode", "activated_at"),
+        *WHERE,
+    )
     list_filter = ("status", "livemode", "created_at")
     search_fields = ("name", "serial_number")
     search_help_text = "a terminal's identifier, name or serial number"
+    list_select_related = ("report",)
     ordering = ("-id",)
+    row_actions = row_actions()
+    list_actions = list_actions()
+
+    def heard_of(self, row: Device) -> Any:
+        """Whether it is online, and when it was heard of last."""
+        report = getattr(row, "report", None)
+        if report is None:
+            return "never"
+        since = clock.now() - dt.timedelta(seconds=conf.ONLINE_WITHIN_S)
+        is_on = row.status == DeviceStatus.ACTIVE and report.received_at > since
+        words = badge("online" if is_on else "offline", tone_name="good" if is_on else "waiting")
+        return format_html("{} {}", words, f"{report.received_at:%Y-%m-%d %H:%M} UTC")
+
+    def panels(self, request: HttpRequest, row: Device) -> list[Panel]:
+        """What it said last, where it is, what is set for it."""
+        report = getattr(row, "report", None)
+        if report is None:
+            return super().panels(request, row)
+        said = [
+            (name.replace("_", " "), value) for name, value in report.report.items() if name != "position"
+        ]
+        last = Panel(
+            title="What it said last",
+            heads=("", "by its own word"),
+            rows=[
+                ("heard of", self.heard_of(row)),
+                ("position", position_of(report.report)),
+                ("clock", f"{report.clock_drift_ms or 0} ms off"),
+                *said,
+            ],
+        )
+        return [last, *super().panels(request, row)]
 
 
 @admin.register(DeviceStatusChange)
@@ -57,6 +105,10 @@ class DeviceReportAdmin(PortalAdmin):
     search_fields = ("app_version", "store_id__exact")
     search_help_text = "a terminal's identifier, a version of the app or a store"
     ordering = ("-received_at",)
+
+    def list_panels(self, request: HttpRequest) -> list[Panel]:
+        """The health of the viewer's fleet."""
+        return [*super().list_panels(request), *health_panels(now=clock.now())]
 
 
 @admin.register(DeviceReportSample)
