@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 from django.db.models import Max, Q, QuerySet
 
+from kernel import ids
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
+from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.rollouts import Health, RolloutStatus, UpdateStatus
 from mpac.portal.domain.updates import Candidate, Decision, Terminal, decide
-from mpac.portal.models import AppRelease, DeviceUpdate, Rollout
-from mpac.portal.selectors.device_groups import groups_of
+from mpac.portal.models import AppRelease, Device, DeviceGroup, DeviceUpdate, Rollout
+from mpac.portal.models.device_group import PREFIX as GROUP
+from mpac.portal.selectors.device_groups import devices_in, groups_of
 from mpac.portal.selectors.devices import get_device
 from mpac.portal.selectors.hierarchy import get_store
 from mpac.portal.selectors.settings import explain_device
@@ -121,6 +124,27 @@ def list_progress(*, rollout_id: uuid.UUID, status: str | None = None) -> "Query
     """How far terminals have come with a rollout, in the scope of the open transaction."""
     found: QuerySet[DeviceUpdate] = DeviceUpdate.objects.filter(rollout_id=rollout_id)
     return found if status is None else found.filter(status=status)
+
+
+def list_targets(rollout: Rollout) -> "QuerySet[Device]":
+    """The active terminals that a rollout is for, whatever their channels, in the order of their ids; in the scope of the
+    open transaction.
+    """
+    found: QuerySet[Device] = Device.objects.filter(status=DeviceStatus.ACTIVE).order_by("id")
+    for column, value in (("psp_id", rollout.psp_id), ("livemode", rollout.livemode)):
+        if value is not None:
+            found = found.filter(**{column: value})
+    if rollout.merchant_ids:
+        found = found.filter(merchant_id__in=rollout.merchant_ids)
+    if rollout.store_ids:
+        found = found.filter(store_id__in=rollout.store_ids)
+    if rollout.group_ids:
+        groups = DeviceGroup.objects.filter(id__in=[ids.decode(GROUP, name) for name in rollout.group_ids])
+        belonging = Q(pk__in=[])
+        for group in groups:
+            belonging |= Q(id__in=devices_in(group).values("id"))
+        found = found.filter(belonging)
+    return found
 
 
 def _terminal(scope: TenantScope, device_id: uuid.UUID, told: Told, rollouts: list[Rollout]) -> Terminal:

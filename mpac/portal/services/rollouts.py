@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from kernel import ids
 from kernel.audit import record, state
@@ -18,7 +18,6 @@ from kernel.origin import origin
 from kernel.outbox import publish
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.rollouts import (
     TRANSITIONS,
     Gate,
@@ -34,8 +33,7 @@ from mpac.portal.models import AppRelease, Device, DeviceGroup, Merchant, Rollou
 from mpac.portal.models.device_group import PREFIX as GROUP
 from mpac.portal.models.rollout import PREFIX
 from mpac.portal.selectors.apps import check_steered_by, get_release, get_rollout
-from mpac.portal.selectors.device_groups import devices_in
-from mpac.portal.selectors.updates import get_health
+from mpac.portal.selectors.updates import get_health, list_targets
 
 logger = get_logger(__name__)
 
@@ -234,7 +232,7 @@ def _announce(rollout: Rollout, *, now: dt.datetime) -> int:
         return 0
     begin = rollout.all_waves[rollout.announced_waves - 1].basis_points if rollout.announced_waves else 0
     share = rollout.all_waves[rollout.announced_waves].basis_points
-    devices = list(_targets(rollout).filter(id__gt=rollout.announced_to or uuid.UUID(int=0))[:AT_A_TIME])
+    devices = list(list_targets(rollout).filter(id__gt=rollout.announced_to or uuid.UUID(int=0))[:AT_A_TIME])
     reached = [each for each in devices if begin <= bucket_of(rollout.salt, each.id) < share]
     if reached:
         event = UpdateAvailable(
@@ -252,25 +250,6 @@ def _announce(rollout: Rollout, *, now: dt.datetime) -> int:
         rollout.announced_waves, rollout.announced_to = rollout.announced_waves + 1, None
     rollout.save(update_fields=["announced_waves", "announced_to"])
     return 1
-
-
-def _targets(rollout: Rollout) -> "QuerySet[Device]":
-    """The active terminals that a rollout is for, whatever their channels, in the order of their ids."""
-    found: QuerySet[Device] = Device.objects.filter(status=DeviceStatus.ACTIVE).order_by("id")
-    for column, value in (("psp_id", rollout.psp_id), ("livemode", rollout.livemode)):
-        if value is not None:
-            found = found.filter(**{column: value})
-    if rollout.merchant_ids:
-        found = found.filter(merchant_id__in=rollout.merchant_ids)
-    if rollout.store_ids:
-        found = found.filter(store_id__in=rollout.store_ids)
-    if rollout.group_ids:
-        groups = DeviceGroup.objects.filter(id__in=[ids.decode(GROUP, name) for name in rollout.group_ids])
-        belonging = Q(pk__in=[])
-        for group in groups:
-            belonging |= Q(id__in=devices_in(group).values("id"))
-        found = found.filter(belonging)
-    return found
 
 
 def _where(device: Device) -> dict[str, object]:
