@@ -127,6 +127,16 @@ def test_take_new_credentials_and_never_show_them(staff, tenant):
         assert read(ProviderConfig, config.pk).enabled is enabled
 
 
+def test_are_closed_to_the_people_of_a_provider_that_does_no_business(staff, operator, tenant):
+    assert staff.get(reverse("admin:portal_store_changelist")).status_code == 200
+    assert act(operator, "psp", "suspend", tenant.psp.id).status_code == 302
+    assert staff.get(reverse("admin:portal_store_changelist")).status_code != 200
+    assert act(staff, "store", "close", tenant.store.id).status_code != 200
+    assert read(Store, tenant.store.id).status == "active"
+    assert act(operator, "psp", "resume", tenant.psp.id).status_code == 302
+    assert staff.get(reverse("admin:portal_store_changelist")).status_code == 200
+
+
 def test_issue_a_key_whose_secret_is_on_one_page_alone(staff, tenant, superuser):
     answer = act(
         staff, "apikey", "issue", psp_id=tenant.psp.id, name="till", mode="test", scopes=["devices:read"]

@@ -7,6 +7,8 @@ LIFE_DAYS = 7
 MOST_FAILED_TRIES = 10
 # A mailbox is not to be filled by somebody who presses a button again and again.
 MOST_MAILS = 10
+# Nor by somebody who takes each invitation back and makes it again: so many a day of one tenant to one address.
+MOST_A_DAY = 10
 
 
 class InvitationStatus(StrEnum):

@@ -9,9 +9,13 @@ from kernel import clock
 from kernel.models import TenantManager, choices, choices_check
 from kernel.schema import Parent, TableRules
 from mpac.portal.domain.authority import Grant, Place
+from mpac.portal.domain.hierarchy import DirectoryStatus
 from mpac.portal.domain.permissions import ROLE_PERMISSIONS
 from mpac.portal.domain.roles import Role
 from mpac.portal.models.custom_role import CustomRole
+from mpac.portal.models.merchant import Merchant
+from mpac.portal.models.psp import Psp
+from mpac.portal.models.store import Store
 
 _PLATFORM = models.Q(psp_id__isnull=True, merchant_id__isnull=True, store_id__isnull=True)
 _PSP = models.Q(psp_id__isnull=False, merchant_id__isnull=True, store_id__isnull=True)
@@ -87,6 +91,15 @@ class Membership(models.Model):
         if self.custom_role is not None:
             return self.custom_role.allowed
         return ROLE_PERMISSIONS[Role(self.role)]
+
+    def does_business(self) -> bool:
+        """Whether the place where it holds, and all above it, is active."""
+        levels = ((Psp, self.psp_id), (Merchant, self.merchant_id), (Store, self.store_id))
+        return all(
+            model.objects.filter(pk=key, status=DirectoryStatus.ACTIVE).exists()
+            for model, key in levels
+            if key is not None
+        )
 
     def as_grant(self) -> Grant:
         """What it allows, and where."""

@@ -80,12 +80,12 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
                 record(db, "user.password_set", self, before=before, after=after, now=clock.now())
 
     def memberships_held(self) -> tuple[Membership, ...]:
-        """This person's memberships, read once and kept with the object."""
+        """This person's memberships at places that do business, read once and kept with the object."""
         held: tuple[Membership, ...] | None = self.__dict__.get("_memberships_held")
         if held is None:
             with atomic(SystemScope("authentication")):
                 rows = Membership.objects.filter(user_id=self.pk).select_related("custom_role")
-                held = tuple(rows.order_by("id"))
+                held = tuple(each for each in rows.order_by("id") if each.does_business())
             self.__dict__["_memberships_held"] = held
         return held
 

@@ -6,9 +6,8 @@ from kernel.principal import PLATFORM
 from kernel.tenancy import SystemScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.authority import Authority
-from mpac.portal.domain.hierarchy import DirectoryStatus
 from mpac.portal.domain.roles import Role
-from mpac.portal.models import Membership, Merchant, Psp, Store
+from mpac.portal.models import Membership
 
 SCOPE = SystemScope("authentication")
 
@@ -32,7 +31,7 @@ def list_held(*, user_id: int) -> list[Membership]:
     """An active person's memberships whose place, and all above it, is active; the oldest first."""
     with atomic(SCOPE):
         held = Membership.objects.filter(user_id=user_id, user__is_active=True).select_related("custom_role")
-        return [each for each in held.order_by("id") if _does_business(each)]
+        return [each for each in held.order_by("id") if each.does_business()]
 
 
 def find_standing(*, user_id: int, membership_id: int | None = None) -> Standing:
@@ -63,12 +62,3 @@ def _stores(
     beside = [each for each in held if each.merchant_id == chosen.merchant_id]
     stores = {each.store_id for each in beside if authority.allows(scopes, each.place)}
     return tuple(sorted(store_id for store_id in stores if store_id is not None))
-
-
-def _does_business(membership: Membership) -> bool:
-    levels = ((Psp, membership.psp_id), (Merchant, membership.merchant_id), (Store, membership.store_id))
-    return all(
-        model.objects.filter(pk=key, status=DirectoryStatus.ACTIVE).exists()
-        for model, key in levels
-        if key is not None
-    )

@@ -6,17 +6,19 @@ finds out, by the password that it asks for. The secret of a link counts once an
 
 import datetime as dt
 import uuid
+from math import ceil
 
 from django.db import IntegrityError
 
 from kernel.audit import record, state
-from kernel.errors import FieldError, Invalid, NotFound
+from kernel.errors import FieldError, Invalid, NotFound, RateLimited
 from kernel.origin import acting
 from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.authority import Person
 from mpac.portal.domain.invitations import (
     LIFE_DAYS,
+    MOST_A_DAY,
     MOST_FAILED_TRIES,
     MOST_MAILS,
     TRANSITIONS,
@@ -47,11 +49,13 @@ def invite_person(
 ) -> Invitation:
     """Offer a role to whoever reads the mail of `email`.
 
-    Raises what granting it would (`memberships.grant_membership`), and AlreadyInvited.
+    Raises what granting it would (`memberships.grant_membership`), AlreadyInvited, and RateLimited when the same address
+    was invited again and again.
     """
     with atomic(scope):
         appointment = appoint(scope=scope, by=by, wanted=wanted)
         place = appointment.place
+        _require_patience(email.strip().lower(), now)
         invitation = Invitation(
             psp_id=place.psp_id,
             merchant_id=place.merchant_id,
@@ -229,6 +233,16 @@ def _locked(by: Person, invitation_id: uuid.UUID) -> Invitation:
     if invitation.status != InvitationStatus.PENDING:
         raise IllegalTransition(allowed=list(TRANSITIONS[InvitationStatus(invitation.status)]))
     return invitation
+
+
+def _require_patience(email: str, now: dt.datetime) -> None:
+    """Raises RateLimited. Only what the inviter sees counts, so it tells nothing of other tenants."""
+    since = now - dt.timedelta(days=1)
+    recent = Invitation.objects.filter(email=email, created_at__gt=since).order_by("-created_at")
+    made = recent.values_list("created_at", flat=True)[MOST_A_DAY - 1 : MOST_A_DAY]
+    for oldest in made:
+        wait_s = ceil((oldest - since).total_seconds())
+        raise RateLimited("This address was invited too often; wait.", retry_after_s=max(1, wait_s))
 
 
 def _renew(invitation: Invitation, now: dt.datetime) -> str:

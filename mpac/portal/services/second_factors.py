@@ -107,18 +107,17 @@ def find_challenge(*, challenge_token: str, now: dt.datetime) -> LoginChallenge 
 
 
 def _begin(challenge_token: str, method: Method, now: dt.datetime) -> Attempt:
-    """Count the try, at the challenge and at the account. Raises CodeRefused and RateLimited."""
-    with atomic(SCOPE):
-        counted = db.execute(COUNT, [digest(challenge_token), now, conf.LOGIN_CHALLENGE_TRIES])
-        if counted:
-            challenge = LoginChallenge.objects.select_related("user", "known_device").get(id=counted[0][0])
-    if not counted:
-        raise CodeRefused
-    user = challenge.user
-    tried = Try(account=user.email, user_id=user.pk, known_device=challenge.known_device is not None)
-    found = counters(account=account_digest(user.email), known_device_id=challenge.known_device_id)
+    """Count the try, at the challenge and at the account. Raises CodeRefused, and RateLimited when it counts nowhere."""
     try:
-        count_tries(found, now=now)
+        with atomic(SCOPE):
+            counted = db.execute(COUNT, [digest(challenge_token), now, conf.LOGIN_CHALLENGE_TRIES])
+            if not counted:
+                raise CodeRefused
+            challenge = LoginChallenge.objects.select_related("user", "known_device").get(id=counted[0][0])
+            user = challenge.user
+            tried = Try(account=user.email, user_id=user.pk, known_device=challenge.known_device is not None)
+            found = counters(account=account_digest(user.email), known_device_id=challenge.known_device_id)
+            count_tries(found, now=now)
     except RateLimited:
         log_try(tried, step=Step(method.value), outcome=Outcome.THROTTLED, now=now)
         raise

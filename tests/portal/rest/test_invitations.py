@@ -7,6 +7,7 @@ from django.core import mail
 
 from kernel import clock
 from mpac.portal.db import atomic, db
+from mpac.portal.domain.invitations import MOST_A_DAY
 from mpac.portal.domain.roles import Role
 from mpac.portal.models import Invitation, Mail, Membership, User
 from mpac.portal.services.people import create_user
@@ -175,3 +176,12 @@ def test_gives_nothing_when_who_invited_has_lost_the_role(api, tenant, admin):
     assert code_of(accept(api, secret)) == (403, "invitation_refused")
     with atomic(SEED):
         assert not User.objects.filter(email=EMAIL).exists()
+
+
+def test_does_not_fill_a_mailbox_by_being_taken_back_and_made_again(api, tenant, admin):
+    answers = []
+    for _ in range(MOST_A_DAY + 1):
+        answers.append(invite(api, admin, tenant))
+        admin.call(api, "POST", f"invitations/{answers[-1].json().get('id')}/withdraw")
+    assert [answer.status_code for answer in answers] == [201] * MOST_A_DAY + [429]
+    assert answers[-1].json()["code"] == "rate_limited"

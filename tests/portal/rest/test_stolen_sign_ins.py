@@ -12,7 +12,7 @@ from mpac.portal.db import atomic
 from mpac.portal.domain.login import Method
 from mpac.portal.domain.roles import Role
 from mpac.portal.errors import CodeRefused, WrongPassword
-from mpac.portal.models import Mail
+from mpac.portal.models import LoginChallenge, Mail
 from mpac.portal.services import login, passwords, second_factors
 from mpac.portal.services.people import admit_operator, grant_role
 from mpac.portal.services.sessions import open_session
@@ -155,6 +155,16 @@ def test_guesses_no_more_codes_by_resetting_the_password_again_and_again(tenant,
         except RateLimited:
             continue
     assert tried == 3
+
+
+def test_gets_back_no_tries_that_never_counted(api, tenant, settings):
+    """What succeeds gives the shared address its tries back: those refused because of a lock were none."""
+    settings.MPAC_RATE_LIMITS = settings.MPAC_RATE_LIMITS | {"sign_in_account": 2}
+    begun = try_to_log_in(api, cashier_of(tenant, factor=True)).json()["mfa_token"]
+    body = {"mfa_token": begun, "method": "totp", "code": "000000"}
+    assert [post(api, "mfa/verify", body).status_code for _ in range(4)] == [401, 429, 429, 429]
+    with atomic(SEED):
+        assert LoginChallenge.objects.get().tries == 1
 
 
 def last_secret(person):

@@ -17,7 +17,7 @@ from kernel.origin import Origin, from_origin
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.login import Method
 from mpac.portal.errors import CodeRefused, SignInRefused
-from mpac.portal.models import AuthenticationLog, User
+from mpac.portal.models import AuthenticationLog, LoginChallenge, User
 from mpac.portal.services import login, passwords, second_factors
 from mpac.portal.services.sessions import SignedIn
 from tests.portal.factories import SEED, seconds
@@ -179,8 +179,9 @@ def test_has_five_codes_a_sign_in_and_not_many_sign_ins(tenant):
             break
         code = {"challenge_token": found.challenge_token, "method": Method.TOTP, "code": "000000"}
         told = [outcome(lambda code=code: second_factors.verify_factor(**code, now=now)) for _ in range(6)]
-        assert told[5][0] is CodeRefused
+        assert told[5][0] in {CodeRefused, RateLimited}
     with atomic(SEED):
+        assert list(LoginChallenge.objects.order_by("id").values_list("tries", flat=True)) == [5, FREE - 7]
         assert AuthenticationLog.objects.filter(reason="wrong_code").count() == FREE - 2
     with pytest.raises(RateLimited):
         sign_in(person.email, PASSWORD, now=now)
