@@ -138,12 +138,3 @@ class Activation:
     created_at: dt.datetime
     activated_at: dt.datetime
     key_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """What waits for a terminal."""
-
-    config_etag: str | None
-    commands_waiting: int
-    update_waiting: bool

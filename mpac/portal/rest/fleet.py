@@ -18,6 +18,7 @@ from mpac.portal.rest.fleet_views import FleetDeviceView, HeartbeatView, KilledD
 from mpac.portal.rest.views import RegisteredDeviceView
 from mpac.portal.selectors.device_groups import get_group
 from mpac.portal.selectors.devices import DeviceFilter, get_device, list_devices, list_reports
+from mpac.portal.selectors.pending import get_pending
 from mpac.portal.services import heartbeats, killing, replacement
 
 READ, WRITE, KILL = "devices:read", "devices:write", "devices:kill"
@@ -134,9 +135,9 @@ class HeartbeatEndpoint(Endpoint):
         device_id = request.user.device_id
         if device_id is None:
             raise NotFound
-        pending = heartbeats.record_heartbeat(
-            scope=request.user.scope(), device_id=device_id, report=said(body), now=self.now
-        )
+        scope, report = request.user.scope(), said(body)
+        heartbeats.record_heartbeat(scope=scope, device_id=device_id, report=report, now=self.now)
+        pending = get_pending(scope=scope, device_id=device_id, report=report, now=self.now)
         return fleet_views.heartbeat(pending, device_id=request.user.subject, now=self.now)
 
 

@@ -9,12 +9,13 @@ from kernel import ids
 from kernel.clock import rfc3339
 from kernel.rest import Instant, View
 from mpac.portal import conf
-from mpac.portal.dto import Pending
 from mpac.portal.models import Device, DeviceGroup, DeviceKill, DeviceReport, DeviceReportSample
 from mpac.portal.models.device import PREFIX as DEVICE
 from mpac.portal.models.device_group import PREFIX as GROUP
 from mpac.portal.rest import views
+from mpac.portal.rest.settings_views import config_etag
 from mpac.portal.rest.views import DeviceView
+from mpac.portal.selectors.pending import Pending
 
 
 class LastReportView(View):
@@ -135,7 +136,7 @@ def heartbeat(pending: Pending, *, device_id: str, now: dt.datetime) -> Heartbea
         created_at=rfc3339(now),
         server_time=rfc3339(now),
         next_heartbeat_s=conf.HEARTBEAT_EVERY_S,
-        config_etag=pending.config_etag,
+        config_etag=config_etag(pending.settings),
         commands_waiting=pending.commands_waiting,
         update_waiting=pending.update_waiting,
     )

@@ -14,7 +14,6 @@ from kernel.rest import (
     Page,
     PageQuery,
     Request,
-    entity_tag,
     expected_version,
     is_known,
     operation,
@@ -244,7 +243,7 @@ class OwnConfigEndpoint(Endpoint):
             raise NotFound
         with atomic(scope):
             found = select.explain_device(device_id=device_id)
-        headers = PRIVATE | {"ETag": entity_tag(query.explain, views.fingerprint(found))}
+        headers = PRIVATE | {"ETag": views.config_etag(found, explain=query.explain)}
         if is_known(request, headers["ETag"]):
             return HttpResponse(status=304, headers=headers)
         return Answer(views.config(device_id, found, explain=query.explain == "true"), headers=headers)

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from kernel import ids
 from kernel.clock import rfc3339
-from kernel.rest import Instant, View
+from kernel.rest import Instant, View, entity_tag
 from mpac.portal.domain.places import Level, Place
 from mpac.portal.domain.settings import Effective, Held, Setting
 from mpac.portal.models import SettingChange, SettingValue
@@ -208,6 +208,11 @@ def fingerprint(found: dict[str, Effective]) -> list[Any]:
         else [name, each.value, each.source.place, each.source.version, each.source.locked]
         for name, each in found.items()
     ]
+
+
+def config_etag(found: dict[str, Effective], *, explain: str = "false") -> str:
+    """The entity tag of a terminal's settings, as it reads them."""
+    return entity_tag(explain, fingerprint(found))
 
 
 def owner_of(held: Held) -> str:

@@ -1,29 +1,57 @@
-"""What waits for a terminal: the answer to its heartbeat tells it what to fetch. Each function is one cheap look-up."""
+"""What waits for a terminal: the answer to its heartbeat tells it what to fetch."""
 
+import datetime as dt
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from mpac.portal.dto import Pending
+from kernel.tenancy import TenantScope
+from mpac.portal.db import atomic
+from mpac.portal.domain.commands import OPEN
+from mpac.portal.domain.settings import Effective
+from mpac.portal.models import Command
+from mpac.portal.selectors.settings import explain_device
+from mpac.portal.selectors.updates import Told, check_for_updates
 
 
-def get_pending(*, device_id: uuid.UUID) -> Pending:
-    """What waits for a terminal. Runs in the open transaction, in the terminal's own scope."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What waits for a terminal."""
+
+    settings: dict[str, Effective]
+    commands_waiting: int
+    update_waiting: bool
+
+
+def get_pending(
+    *, scope: TenantScope, device_id: uuid.UUID, report: Mapping[str, Any], now: dt.datetime
+) -> Pending:
+    """What waits for a terminal that says this about itself: its settings as they are, commands that it has not ended, and
+    whether there is a release that it should install now. Raises NotFound.
+    """
+    with atomic(scope):
+        settings = explain_device(device_id=device_id)
+        open_commands = Command.objects.filter(
+            device_id=device_id, status__in=OPEN, expires_at__gt=now
+        ).count()
+    offers = check_for_updates(scope=scope, device_id=device_id, told=told_by(report), now=now)
     return Pending(
-        config_etag=find_config_etag(device_id=device_id),
-        commands_waiting=count_commands(device_id=device_id),
-        update_waiting=has_update(device_id=device_id),
+        settings=settings,
+        commands_waiting=open_commands,
+        update_waiting=any(offer.release is not None for offer in offers),
     )
 
 
-def find_config_etag(*, device_id: uuid.UUID) -> str | None:  # noqa: ARG001  (filled by its topic)
-    """The ETag of the terminal's settings as they are now; None when nobody has set any."""
-    return None
-
-
-def count_commands(*, device_id: uuid.UUID) -> int:  # noqa: ARG001  (filled by its topic)
-    """How many commands the terminal has not acknowledged."""
-    return 0
-
-
-def has_update(*, device_id: uuid.UUID) -> bool:  # noqa: ARG001  (filled by its topic)
-    """Whether a release waits for the terminal."""
-    return False
+def told_by(report: Mapping[str, Any]) -> Told:
+    """What a report says that decides about updates."""
+    battery, network = report.get("battery", {}), report.get("network", {})
+    apps = [*report.get("apps", []), report.get("app", {})]
+    return Told(
+        installed={
+            app["package"]: app["version_code"] for app in apps if app.get("version_code") is not None
+        },
+        battery_percent=battery.get("percent"),
+        charging=battery.get("charging"),
+        wifi=network["type"] == "wifi" if network else None,
+    )

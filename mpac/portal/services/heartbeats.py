@@ -18,9 +18,7 @@ from kernel.tenancy import Scope, SystemScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.reports import figures_of
-from mpac.portal.dto import Pending
 from mpac.portal.events import DeviceHeardAgain, DeviceSilent
-from mpac.portal.selectors.pending import get_pending
 
 BATCH = 500
 
@@ -75,8 +73,8 @@ _FIND_SILENT = """
 
 def record_heartbeat(
     *, scope: Scope, device_id: uuid.UUID, report: Mapping[str, Any], now: dt.datetime
-) -> Pending:
-    """Keep what a terminal says about itself; returns what waits for it. Raises NotFound."""
+) -> None:
+    """Keep what a terminal says about itself. Raises NotFound."""
     sample_id = ids.uuid7(at=now)
     values = figures_of(report, now=now) | {
         "device_id": device_id,
@@ -101,7 +99,6 @@ def record_heartbeat(
                 **_place(device_id, psp_id, merchant_id, store_id),
             )
             publish(db, again, now=now)
-        return get_pending(device_id=device_id)
 
 
 def find_silent_devices(*, now: dt.datetime) -> int:

@@ -18,6 +18,9 @@ from mpac.portal.services.tokens import exchange_assertion
 from tests.portal.factories import (
     SEED,
     get_device,
+    make_app,
+    make_release,
+    make_rollout,
     make_store,
     make_tenant,
     make_terminal,
@@ -89,6 +92,26 @@ def test_say_how_they_are_and_learn_what_waits(beat, partner, terminal):
     assert last["report"]["position"] == {"latitude": 13.75, "longitude": 100.5}
     (kept,) = partner.get(f"/v1/devices/{terminal.client_id}/reports").json()["data"]
     assert kept["report"] == last["report"]
+
+
+def test_learn_of_new_settings_of_commands_and_of_releases(api, beat, partner, tenant, terminal):
+    own = {"Authorization": f"Bearer {token_of(terminal)}"}
+    first = beat().json()
+    assert first["config_etag"] == api.get("/v1/devices/me/config", headers=own).headers["ETag"]
+    assert (first["commands_waiting"], first["update_waiting"]) == (0, False)
+    path = f"/v1/settings/store/{tenant.store.id}/receipt.copies"
+    headers = {"If-Match": "0", "Idempotency-Key": "heartbeat"}
+    partner.put(path, {"value": 2}, content_type=JSON, headers=headers)
+    order = {"kind": "restart", "device_id": terminal.client_id}
+    partner.post("/v1/commands", order, content_type=JSON, headers=headers)
+    app = make_app(tenant.psp, livemode=False)
+    make_rollout(make_release(app.public_id, 7))
+    second = beat(REPORT | {"apps": [{"package": app.package, "version_code": 6}]}).json()
+    assert second["config_etag"] != first["config_etag"]
+    assert second["config_etag"] == api.get("/v1/devices/me/config", headers=own).headers["ETag"]
+    assert (second["commands_waiting"], second["update_waiting"]) == (1, True)
+    newest = beat(REPORT | {"apps": [{"package": app.package, "version_code": 7}]}).json()
+    assert newest["update_waiting"] is False
 
 
 @pytest.mark.parametrize(
