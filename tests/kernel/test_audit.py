@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.test import RequestFactory
 
-from kernel import clock, jobs, origin
+from kernel import clock, jobs, middleware, origin
 from kernel.audit import AuditRecorded, Subject, record, record_removal, state
 from kernel.db import ContextDb
 from kernel.handlers import Handler
@@ -152,10 +152,13 @@ def test_names_the_job_or_the_handler_that_did_it_by_itself(database, monkeypatc
     assert [(by.kind, by.id) for by in seen] == [("system", "test.job"), ("system", "test.react")]
 
 
-def test_names_the_person_behind_a_page_of_the_console():
+def test_names_the_person_behind_a_page_of_the_console(monkeypatch):
     seen = []
+    inside = SimpleNamespace(is_inside=lambda *_key, **_whose: True)
+    monkeypatch.setattr(middleware, "entrance", lambda: inside)
     page = ConsoleActor(lambda request: seen.append(origin.origin()))
     request = RequestFactory().get("/admin/")
+    request.session = {}
     for user in (SimpleNamespace(is_authenticated=True, pk=7), SimpleNamespace(is_authenticated=False)):
         request.user = user
         page(request)

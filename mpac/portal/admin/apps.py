@@ -74,7 +74,7 @@ class AppReleaseAdmin(PortalAdmin):
         *("created_at", "uploaded_by", "psp_id", "livemode"),
     )
     list_select_related = ("app",)
-    list_filter = ("signature_scheme", "created_at")
+    list_filter = ("created_at",)
     search_fields = ("app__package", "sha256__exact")
     ordering = ("-id",)
 
@@ -90,7 +90,7 @@ class RolloutAdmin(PortalAdmin):
         *("psp_id", "livemode"),
     )
     list_select_related = ("app", "release")
-    list_filter = ("status", "channel", "created_at")
+    list_filter = ("status", "created_at")
     search_fields = ("app__package",)
     ordering = ("-id",)
     in_panels = ("waves", "gate", "salt", "announced_waves", "announced_to")
