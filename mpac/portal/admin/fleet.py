@@ -101,7 +101,7 @@ class DeviceReportAdmin(PortalAdmin):
         *("printer", "network", "unsent_records", "clock_drift_ms", "silent_since"),
         *WHERE,
     )
-    list_filter = ("silent_since", admin.EmptyFieldListFilter)
+    list_filter = (("silent_since", admin.EmptyFieldListFilter),)
     search_fields = ("app_version", "store_id__exact")
     search_help_text = "a terminal's identifier, a version of the app or a store"
     ordering = ("-received_at",)
