@@ -102,13 +102,7 @@ _STORE = frozenset(
     }
 )
 _MERCHANT = _STORE | {
-    "hierarchy:write",
-    "provider_configs:write",
-    "settings:lock",
-    "rollouts:write",
-    "people:write",
-    "audit:read",
-    *("hierarchy:write", "settings:lock", "rollouts:write", "people:write", "audit:read"),
+    *("hierarchy:write", "provider_configs:write", "settings:lock", "people:write", "audit:read"),
     *("pgw.publish_routing", "pgw.move_money", "pgw.import_statements", "pgw.settle_exceptions"),
 }
 

@@ -206,7 +206,7 @@ def _take(
     with acting("person", f"user:{user.pk}"):
         if user.email_verified_at is None:  # whoever has the link reads the mail
             User.objects.filter(pk=user.pk).update(email_verified_at=now, updated_at=now)
-        admit(user=user, appointment=appointment, now=now)
+        admit(scope=SCOPE, user=user, appointment=appointment, now=now)
         before = state(invitation)
         invitation.status, invitation.accepted_by, invitation.updated_at = (
             InvitationStatus.ACCEPTED,

@@ -62,7 +62,7 @@ def grant_membership(
         appointment = appoint(scope=scope, by=by, wanted=wanted)
         if user.pk == by.user_id:
             raise OwnMembership
-        return admit(user=user, appointment=appointment, now=now)
+        return admit(scope=scope, user=user, appointment=appointment, now=now)
 
 
 def appoint(*, scope: Scope, by: Person, wanted: Wanted) -> Appointment:
@@ -85,8 +85,11 @@ def appoint(*, scope: Scope, by: Person, wanted: Wanted) -> Appointment:
     return Appointment(role=wanted.role, custom_role=custom_role, place=place, permissions=permissions)
 
 
-def admit(*, user: User, appointment: Appointment, now: dt.datetime) -> Membership:
-    """Make a person a member, once; joins the open transaction."""
+def admit(*, scope: Scope, user: User, appointment: Appointment, now: dt.datetime) -> Membership:
+    """Make a person a member, once; joins the open transaction.
+
+    Whoever acts as this person was let do so as the person was: that ends.
+    """
     place = appointment.place
     membership: Membership
     membership, granted = Membership.objects.get_or_create(
@@ -100,6 +103,7 @@ def admit(*, user: User, appointment: Appointment, now: dt.datetime) -> Membersh
     )
     if granted:
         record(db, "membership.granted", membership, now=now)
+        end_impersonations_with(scope=scope, user_id=user.pk, now=now)
     return membership
 
 

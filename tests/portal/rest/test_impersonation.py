@@ -176,6 +176,16 @@ def test_ends_when_who_impersonates_loses_their_role(api, tenant, operator, admi
         assert manager.call(api, "GET", "users/me").status_code == 200
 
 
+def test_ends_when_who_is_impersonated_may_do_more(api, tenant, operator, admin, manager):
+    begun = begin(api, admin, manager)
+    token = token_of(api, admin, begun)
+    more = {"role": "merchant_admin", "merchant_id": tenant.merchant.id}
+    assert operator.call(api, "POST", f"users/{manager.id}/memberships", more).status_code == 201
+    assert admin.call(api, "GET", f"impersonations/{begun['id']}").json()["status"] == "ended"
+    with later(5):
+        assert call(api, token, "GET", "users/me").status_code == 401
+
+
 def test_is_decided_once_in_time_and_by_who_may(api, tenant, operator, admin, manager):
     asked = begin(api, operator, manager, writes=True)
     assert code_of(operator.call(api, "POST", f"impersonations/{asked['id']}/approve")) == (
