@@ -103,6 +103,7 @@ CASES: dict[str, Case] = {
     "users.read": READ,
     "users.update": Case(body={"full_name": "New"}, refusal=403),
     "users.delete": ACTION,
+    "users.end_sessions": ACTION,
     "users.me": LIST,
     "users.update_me": Case(body={"full_name": "New"}, refusal=200),
     "users.profile": LIST,

@@ -73,6 +73,7 @@ from mpac.portal.services import (
     replacement,
     revocations,
     rollouts,
+    sessions,
     settings,
     signing_keys,
     updates,
@@ -271,6 +272,12 @@ class Stage:
             user, Role.CASHIER, psp_id=store.psp_id, merchant_id=store.merchant_id, store_id=store.id
         )
 
+    def signed_in(self) -> Membership:
+        """Somebody who is signed in here."""
+        employee = self.employee()
+        sessions.open_session(user=employee.user, method=None, known_device=None, now=clock.now())
+        return employee
+
     def impersonation(self, *, writes: bool = False) -> Impersonation:
         """Somebody is acted as: by the caller, or, where a second person is asked for, by the administrator."""
         by = self.as_admin() if writes else Person(self.caller().pk, EVERYTHING)
@@ -357,6 +364,7 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
     ),
     "users.update": ("user.changed", lambda s: (f"/v1/users/{s.person().pk}", {"full_name": "New"})),
     "users.delete": ("membership.withdrawn", lambda s: (f"/v1/users/{s.employee().user_id}", {})),
+    "users.end_sessions": ("session.ended", lambda s: (f"/v1/users/{s.signed_in().user_id}/sessions", {})),
     "users.update_me": ("user.changed", lambda _s: ("/v1/users/me", {"full_name": "New"})),
     "users.update_profile": (
         "user_profile.changed",

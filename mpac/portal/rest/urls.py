@@ -52,6 +52,7 @@ urlpatterns = [
         "users/<id:user_id>/memberships/<id:membership_id>",
         memberships.MembershipEndpoint.as_view(),
     ),
+    path("users/<id:user_id>/sessions", users.UserSessionsEndpoint.as_view()),
     path("users/<id:user_id>", users.UserEndpoint.as_view()),
     path("roles", memberships.RolesEndpoint.as_view()),
     path("roles/<str:role_id>", memberships.RoleEndpoint.as_view()),

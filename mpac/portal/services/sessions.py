@@ -6,7 +6,7 @@ the whole session ends. Ending a session refuses its access tokens within second
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kernel.audit import Subject, record
@@ -181,10 +181,16 @@ def end_session(
 
 
 def end_sessions(
-    *, scope: Scope, user_id: int, why: EndedBecause, keep: uuid.UUID | None = None, now: dt.datetime
+    *,
+    scope: Scope,
+    user_id: int,
+    why: EndedBecause,
+    keep: uuid.UUID | None = None,
+    membership_ids: Collection[int] | None = None,
+    now: dt.datetime,
 ) -> int:
     """End all sessions of a person but `keep`, at once for every access token, and the sign-ins that wait for a second
-    factor; returns how many sessions there were.
+    factor; returns how many sessions there were. With `membership_ids` only those that speak for one of them end.
 
     Joins the transaction of the change that asks for it: of a password, of roles, of the account itself. A session that is
     just being opened waits for that transaction and then sees the change.
@@ -192,6 +198,8 @@ def end_sessions(
     with atomic(scope):
         User.objects.select_for_update(no_key=True).get(pk=user_id)
         found = Session.objects.select_for_update().filter(user_id=user_id, ended_at__isnull=True)
+        if membership_ids is not None:
+            found = found.filter(membership_id__in=membership_ids)
         sessions = list(found.exclude(id=keep).order_by("id"))
         LoginChallenge.objects.filter(user_id=user_id, used_at__isnull=True).update(used_at=now)
         _end(sessions, why, now, scope=scope)
