@@ -72,7 +72,8 @@ class OperationSchema(AutoSchema):
             file = {"type": "string", "format": "binary"}
             return {"required": True, "content": {declared.request_media_type: {"schema": file}}}
         if declared.raw and declared.body is None:
-            return {"required": False, "content": {"*/*": {"schema": {"type": "string"}}}}
+            told = "*/*" if declared.request_media_type == "application/json" else declared.request_media_type
+            return {"required": False, "content": {told: {"schema": {"type": "string"}}}}
         kind = declared.body or Nothing
         required = any(field.required for field in msgspec.structs.fields(kind))
         return {

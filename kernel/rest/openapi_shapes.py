@@ -42,7 +42,7 @@ def refuse_nul(schema: Any) -> Any:
         return schema | {"pattern": NO_NUL}
     refused = {name: refuse_nul(part) for name, part in schema.items()}
     if isinstance(schema.get("additionalProperties"), dict):
-        refused["propertyNames"] = schema.get("propertyNames", {}) | {"pattern": NO_NUL}
+        refused["propertyNames"] = {"pattern": NO_NUL} | schema.get("propertyNames", {})
     return refused
 
 

@@ -38,6 +38,7 @@ class CommandsEndpoint(PortalEndpoint):
         summary="List commands",
         query=ListCommands,
         response=Page[CommandView],
+        errors=(404,),
         permission=READ,
     )
     def get(self, request: Request, query: ListCommands) -> Page[CommandView]:

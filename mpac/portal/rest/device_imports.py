@@ -88,6 +88,7 @@ class StoreImportsEndpoint(TakingEndpoint):
         status=201,
         permission=WRITE,
         raw=True,
+        errors=(415,),
         request_media_type=CSV,
         max_body_bytes=MAX_BYTES,
     )
@@ -118,6 +119,7 @@ class ImportsEndpoint(TakingEndpoint):
         permission=WRITE,
         reach="merchant",
         raw=True,
+        errors=(415,),
         request_media_type=CSV,
         max_body_bytes=MAX_BYTES,
     )

@@ -33,6 +33,7 @@ class DevicesEndpoint(PortalEndpoint):
         summary="List terminals by status, place, model, version, labels, group, name or whether they are online",
         query=FilterDevices,
         response=Page[FleetDeviceView],
+        errors=(404,),
         permission=READ,
     )
     def get(self, request: Request, query: FilterDevices) -> Page[FleetDeviceView]:

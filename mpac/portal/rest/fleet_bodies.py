@@ -12,9 +12,15 @@ from mpac.portal.rest.bodies import IntId, Reason, Text
 
 SerialNumber = Annotated[str, msgspec.Meta(pattern="^[!-~]([ -~]*[!-~])?$", max_length=64)]
 Model = Annotated[str, msgspec.Meta(max_length=100)]
-LabelName = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_.-]*$", max_length=63)]
+LABEL = "^[a-z0-9][a-z0-9_.-]*$"
+LabelName = Annotated[str, msgspec.Meta(pattern=LABEL, max_length=63)]
 LabelValue = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f,]*$", max_length=63)]
-Labels = Annotated[dict[LabelName, LabelValue], msgspec.Meta(max_length=MAX_LABELS)]
+Labels = Annotated[
+    dict[LabelName, LabelValue],
+    msgspec.Meta(
+        max_length=MAX_LABELS, extra_json_schema={"propertyNames": {"pattern": LABEL, "maxLength": 63}}
+    ),
+]
 LABELS = "^[a-z0-9][a-z0-9_.-]*:[^,]*(,[a-z0-9][a-z0-9_.-]*:[^,]*)*$"
 DeviceId = Annotated[str, msgspec.Meta(max_length=64)]
 DeviceIds = Annotated[list[DeviceId], msgspec.Meta(min_length=1, max_length=500)]

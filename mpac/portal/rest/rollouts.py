@@ -30,6 +30,7 @@ class RolloutsEndpoint(PortalEndpoint):
         summary="List rollouts",
         query=ListRollouts,
         response=Page[RolloutView],
+        errors=(404,),
         permission=READ,
         reach="psp",
     )
