@@ -63,9 +63,9 @@ class TableRules:
 
     `tenant` says how far row-level security narrows; None needs a `reason`. Rows of an `inherited` or a `provider` table
     that belong to a level above are seen and not written.
-    `transitions` is the table of legal steps of `status_field`. `append_only` rows are never changed; only `deletable`
-    rows may be removed by the runtime role. `sealed` names the columns with sealed secrets, which the model's
-    `sealed_for()` binds to its row.
+    `transitions` is the table of legal steps of `status_field`. `append_only` rows are never changed, but for the `editable`
+    columns; only `deletable` rows may be removed by the runtime role. `sealed` names the columns with sealed secrets, which
+    the model's `sealed_for()` binds to its row.
     Rows of a `shared` table that have no provider are the platform's, and may be read by every tenant.
     A partition whose every row is older than `keep` is dropped, but for one with a row that meets `keep_while`.
     """
@@ -74,6 +74,7 @@ class TableRules:
     reason: str = ""
     shared: bool = False
     append_only: bool = False
+    editable: tuple[str, ...] = ()
     deletable: bool = False
     partitioned: bool = False
     identity: str = ""
@@ -92,6 +93,9 @@ class TableRules:
             raise ValueError(msg)
         if self.keep is not None and not self.partitioned:
             msg = "only partitions can be dropped"
+            raise ValueError(msg)
+        if self.editable and not self.append_only:
+            msg = "only rows that are append-only have columns that are an exception"
             raise ValueError(msg)
 
 
@@ -133,7 +137,7 @@ def grant(cursor: Cursor, schema: str, table: str, role: str, rules: TableRules 
     if rules is None:
         wanted = {"SELECT", "INSERT", "UPDATE", "DELETE"}
     elif rules.append_only:
-        wanted = {"SELECT", "INSERT"}
+        wanted = {"SELECT", "INSERT"} | ({"UPDATE"} if rules.editable else set())
     else:
         wanted = {"SELECT", "INSERT", "UPDATE"} | ({"DELETE"} if rules.deletable else set())
     cursor.execute(
@@ -232,6 +236,10 @@ def _trigger(cursor: Cursor, schema: str, table: str, name: str, *, when: str, b
 def _append_only(cursor: Cursor, schema: str, table: str, rules: TableRules) -> None:
     if rules.append_only:
         body = f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = 'check_violation';"
+        if rules.editable:
+            kept = "".join(f" - '{column}'" for column in rules.editable)
+            same = f"TG_OP = 'UPDATE' AND to_jsonb(OLD){kept} = to_jsonb(NEW){kept}"
+            body = f"IF {same} THEN RETURN NEW; END IF; {body}"
         _trigger(cursor, schema, table, f"{table}_append_only", when="BEFORE UPDATE OR DELETE", body=body)
 
 

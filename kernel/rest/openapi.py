@@ -18,6 +18,7 @@ from kernel.rest.openapi_parts import (
     KEY_HEADER,
     ON_EVERY_ANSWER,
     PROBLEM,
+    RANGES,
     REFUSALS,
     RESPONSE,
     SECURITY,
@@ -59,6 +60,8 @@ class OperationSchema(AutoSchema):
             operation["parameters"].append(IF_MATCH)
         if declared.if_none_match:
             operation["parameters"].append(IF_NONE_MATCH)
+        if declared.ranges:
+            operation["parameters"] += RANGES
         statuses = _error_statuses(declared, secured=bool(callers), in_path="{" in path)
         if method in METHODS_WITH_BODY:
             operation["requestBody"] = self._request_body(declared)
@@ -92,8 +95,7 @@ class OperationSchema(AutoSchema):
         elif declared.media_type != "application/json":
             success["content"] = {declared.media_type: {"schema": {"type": "string", "format": "binary"}}}
         responses = {str(declared.status): success}
-        if declared.if_none_match:
-            responses["304"] = {"description": "Not modified", "headers": header_references(names)}
+        responses |= _partial(declared, success, names)
         for status in sorted(statuses - {declared.status}):
             responses[str(status)] = {"$ref": RESPONSE.format(name=refusal_name(status))}
         if declared.error_response is not None:
@@ -186,6 +188,17 @@ def _bodies(base: type[Body]) -> Iterator[type[Body]]:
         yield from _bodies(body)
 
 
+def _partial(declared: Operation, success: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """The answers that give less than the whole: a part of it, or nothing, as the caller has it."""
+    answers = {}
+    if declared.if_none_match:
+        answers["304"] = {"description": "Not modified", "headers": header_references(names)}
+    if declared.ranges:
+        told = header_references([*names, "Content-Range"])
+        answers["206"] = success | {"description": "The part that Range asks for", "headers": told}
+    return answers
+
+
 def _error_statuses(declared: Operation, *, secured: bool, in_path: bool) -> set[int]:
     """Every status an operation may refuse with, apart from those that a body brings."""
     conditional = {
@@ -193,6 +206,7 @@ def _error_statuses(declared: Operation, *, secured: bool, in_path: bool) -> set
         403: secured,
         404: in_path,
         409: bool(declared.idempotent),
+        416: declared.ranges,
         422: bool(declared.idempotent),
     }
     return {400, 429, 503, *declared.errors, *(status for status, applies in conditional.items() if applies)}

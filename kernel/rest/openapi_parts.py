@@ -121,6 +121,23 @@ IF_NONE_MATCH: dict[str, Any] = {
     "description": "The ETag of the answer that the caller has; while it is still true, 304 says so.",
 }
 
+RANGES: list[dict[str, Any]] = [
+    {
+        "name": "Range",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "`bytes=first-last`, `bytes=first-` or `bytes=-how many`. Anything else gets the whole.",
+    },
+    {
+        "name": "If-Range",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "The ETag of what the caller has a part of; if it is another one now, the whole comes.",
+    },
+]
+
 # By the name under which an answer refers to them.
 HEADERS: dict[str, Any] = {
     "X-Request-Id": {
@@ -154,7 +171,7 @@ HEADERS: dict[str, Any] = {
     },
     "ETag": {
         "required": True,
-        "schema": {"type": "string", "pattern": '^"[0-9]+"$'},
+        "schema": {"type": "string", "pattern": '^"[0-9a-f]+"$'},
         "description": "The object's version for If-Match, or what tells two answers apart for If-None-Match.",
     },
     "Cache-Control": {
@@ -162,10 +179,21 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "description": "How long this may be kept.",
     },
+    "Accept-Ranges": {
+        "required": True,
+        "schema": {"type": "string", "const": "bytes"},
+        "description": "Range may ask for a part.",
+    },
+    "Content-Range": {
+        "required": True,
+        "schema": {"type": "string", "pattern": "^bytes ([0-9]+-[0-9]+|[*])/[0-9]+$"},
+        "description": "Which bytes these are, or `*` where there are none, and how many there are in all.",
+    },
 }
 ON_EVERY_ANSWER = ("X-Request-Id", "RateLimit-Policy", "RateLimit")
 ON_REFUSALS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
+    416: ("Content-Range",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }

@@ -35,6 +35,7 @@ class Operation:
     streamed: bool
     if_match: bool
     if_none_match: bool
+    ranges: bool
     headers: tuple[str, ...]
     error_response: type[msgspec.Struct] | None
 
@@ -59,6 +60,7 @@ def operation(
     streamed: bool = False,
     if_match: bool = False,
     if_none_match: bool = False,
+    ranges: bool = False,
     headers: tuple[str, ...] = (),
     error_response: type[msgspec.Struct] | None = None,
 ) -> Callable[[F], F]:
@@ -70,8 +72,9 @@ def operation(
     a whole. Whoever acts in another's name writes only where a permission says so.
     Without a `body` nothing but an empty object is taken; `raw` leaves body and query to the method, `streamed` a body
     that is a file. `if_match` asks for the version in If-Match, `if_none_match` spares the answer whom If-None-Match says
-    has it; `headers` are those that the answer bears besides everybody's. `error_response` is the JSON form of 400 and 401
-    where a standard asks for another one than the problem document; the method renders it.
+    has it; with `ranges` a part of it may be asked for. `headers` are those that the answer bears besides everybody's.
+    `error_response` is the JSON form of 400 and 401 where a standard asks for another one than the problem document; the
+    method renders it.
     """
 
     def declare(function: F) -> F:
@@ -94,6 +97,7 @@ def operation(
             streamed=streamed,
             if_match=if_match,
             if_none_match=if_none_match,
+            ranges=ranges,
             headers=headers,
             error_response=error_response,
         )

@@ -18,6 +18,8 @@ HEARTBEAT_EVERY_S = 60
 ONLINE_WITHIN_S = 3 * HEARTBEAT_EVERY_S
 SILENT_AFTER_S = 10 * 60
 REPORT_SAMPLE_EVERY_S = 5 * 60
+# After an outage of ours terminals get this long to be heard again. Less than the time between two samples, for they show it.
+LISTENING_AFTER_S = 3 * HEARTBEAT_EVERY_S
 
 PERSON_TOKEN_TTL_S = 15 * 60
 # Whoever does not come back within this time signs in again; and in any case when the session is as old as that.

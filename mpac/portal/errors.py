@@ -11,7 +11,6 @@ DomainError
 |   |-- AlreadyReplaced       a broken terminal is replaced once
 |   |-- EmailTaken            one person an address
 |   |-- ApiKeyEnded           a key that is withdrawn, expired or replaced is not rolled
-|   |-- PhoneNumberTaken      one person a number
 |   |-- LastAdministrator     somebody has to be left who can let others in
 |   |-- AlreadyInvited        one pending invitation an address, role and place
 |   |-- RoleNameTaken         one custom role a name and provider
@@ -97,12 +96,6 @@ class ApiKeyEnded(Conflict):
     """This key is withdrawn, has expired or was replaced already; roll the one that replaced it, or issue a new one."""
 
     code = "api_key_ended"
-
-
-class PhoneNumberTaken(Conflict):
-    """Another person has this telephone number."""
-
-    code = "phone_number_taken"
 
 
 class LastAdministrator(Conflict):

@@ -217,6 +217,7 @@ CASES: dict[str, Case] = {
         body=apk("v2-v3"), headers={"Content-Type": "application/vnd.android.package-archive"}
     ),
     "releases.read": READ,
+    "releases.update": Case(body={"notes": "New"}),
     "releases.download": Case(
         query={"device": Name("device_id"), "expires": 2**40, "signature": "0" * 64}, refusal=403
     ),

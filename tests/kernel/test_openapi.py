@@ -69,6 +69,22 @@ class Wishes(Endpoint):
         """Nothing is called here."""
 
 
+class Files(Endpoint):
+    db = ContextDb("sync", alias="sync")
+
+    @operation(
+        "files.read",
+        summary="Read",
+        response=ThingView,
+        media_type="a/b",
+        if_none_match=True,
+        ranges=True,
+        headers=("ETag",),
+    )
+    def get(self, request):
+        """Nothing is called here."""
+
+
 def document(**endpoints):
     """The document of these endpoints by their route."""
     patterns = [path(route, endpoint.as_view()) for route, endpoint in endpoints.items()]
@@ -100,6 +116,18 @@ def test_says_what_is_always_in_an_answer():
     [thing_id] = read["parameters"]
     assert re.search(thing_id["schema"]["pattern"], "ord_01m7ykznq9e8fvxzgpbz590zx6")
     assert not re.search(thing_id["schema"]["pattern"], "ord_01m7ykznq9g8fvxzgpbz590zx6")
+
+
+def test_says_how_a_file_is_had_in_parts():
+    found = document(file=Files)
+    download = found["paths"]["/file"]["get"]
+    assert [each["name"] for each in download["parameters"]] == ["If-None-Match", "Range", "If-Range"]
+    whole, part, same = (set(download["responses"][status]["headers"]) for status in ("200", "206", "304"))
+    assert "ETag" in whole & same
+    assert part == whole | {"Content-Range"}
+    assert download["responses"]["206"]["content"] == download["responses"]["200"]["content"]
+    assert download["responses"]["416"] == {"$ref": "#/components/responses/RangeNotSatisfiable"}
+    assert "Content-Range" in found["components"]["responses"]["RangeNotSatisfiable"]["headers"]
 
 
 def test_says_what_a_body_may_hold():

@@ -445,6 +445,13 @@ OPERATIONS: dict[str, tuple[str, Callable[[Stage], tuple[str, Any]]]] = {
         "app_release.uploaded",
         lambda s: (f"/v1/apps/{s.app().public_id}/releases", apk("v2")),
     ),
+    "releases.update": (
+        "app_release.notes_changed",
+        lambda s: (
+            f"/v1/apps/{(app := s.app().public_id)}/releases/{make_release(app).public_id}",
+            {"notes": "New"},
+        ),
+    ),
     "rollouts.create": (
         "rollout.started",
         lambda s: ("/v1/rollouts", {"release_id": make_release(s.app().public_id).public_id}),
@@ -848,6 +855,13 @@ def call_add_release(stage: Stage) -> None:
             apps.add_release(scope=SEED, app_id=app.id, file=file, now=clock.now())
 
 
+def call_update_release(stage: Stage) -> None:
+    app = stage.app()
+    release = make_release(app.public_id)
+    for _ in range(2):  # the second changes nothing
+        apps.update_release(scope=SEED, app_id=app.id, release_id=release.id, notes="New", now=clock.now())
+
+
 def call_advance(stage: Stage) -> None:
     make_rollout(make_release(stage.app().public_id), shares=(5000, 10_000))
     for hours in (1, 2, 3):
@@ -966,6 +980,7 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     ),
     "apps.create_app": (Stage.app, ["app.created"]),
     "apps.update_app": (call_update_app, ["app.created", "app.changed"]),
+    "apps.update_release": (call_update_release, ["app.created", "app_release.notes_changed"]),
     "apps.add_release": (call_add_release, ["app.created", "app_release.uploaded"]),
     "rollouts.start_rollout": (Stage.rollout, ["app.created", "rollout.started"]),
     "rollouts.pause_rollout": (
@@ -1274,6 +1289,7 @@ SILENT = {
     "settings.preview_setting": "reads",
     "config_news.spread_config_news": "tells of a change that is recorded",
     "config_news.where": "reads",
+    "rollout_news.announce_wave": "tells of a wave whose begin is recorded",
     "signing_keys.private_key": "reads",
     "tokens.exchange_assertion": "a token lives for minutes; its assertion is remembered until it expires",
     "tokens.issue_device_token": "writes nothing",

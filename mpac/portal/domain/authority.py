@@ -4,6 +4,7 @@ Nobody gives what they do not hold: every grant, invitation, custom role and imp
 the person who makes it.
 """
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -57,11 +58,15 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who grants, invites or impersonates, and what they hold; `impersonates` when they do so in another's name."""
+    """Who grants, invites or impersonates, and what they hold; `impersonates` when they do so in another's name.
+
+    `session_id` is what they are signed in to, where that is known.
+    """
 
     user_id: int
     authority: Authority
     impersonates: bool = False
+    session_id: uuid.UUID | None = None
 
 
 EVERYTHING = Authority((Grant(Place(), frozenset(PERMISSIONS)),))

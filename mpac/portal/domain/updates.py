@@ -108,15 +108,21 @@ def decide(
 
 def is_meant(candidate: Candidate, terminal: Terminal) -> bool:
     """Whether a rollout is for this terminal, sooner or later: its mode, its channel, and where it stands."""
-    channels = list(candidate.channels)
-    rank = channels.index(terminal.channel) if terminal.channel in channels else 0
     return (
         candidate.livemode in {None, terminal.livemode}
-        and candidate.channel in channels[: rank + 1]
+        and gets_channel(terminal.channel, candidate.channel, channels=candidate.channels)
         and (not candidate.merchant_ids or terminal.merchant_id in candidate.merchant_ids)
         and (not candidate.store_ids or terminal.store_id in candidate.store_ids)
         and (not candidate.group_ids or bool(terminal.groups & set(candidate.group_ids)))
     )
+
+
+def gets_channel(own: str, wanted: str, *, channels: Sequence[str]) -> bool:
+    """Whether a terminal on the channel `own` gets what is on `wanted`, of an app's channels from careful to daring. On one
+    that the app does not have it gets the most careful alone.
+    """
+    rank = channels.index(own) if own in channels else 0
+    return wanted in channels[: rank + 1]
 
 
 def _decide(

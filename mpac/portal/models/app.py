@@ -59,7 +59,7 @@ class App(SharedModel):
     class Meta(SharedModel.Meta):
         db_table = "apps"
         constraints = (
-            # A package is one app of its owner in each mode.
+            # A package is one app of its owner in each mode; and either the platform's or providers', which services see to.
             models.UniqueConstraint(
                 fields=["psp_id", "package", "livemode"], name="portal_app_package", nulls_distinct=False
             ),
@@ -74,7 +74,7 @@ class App(SharedModel):
 
 
 class AppRelease(SharedModel):
-    """A file that was proved to be a version of its app. Nothing about it ever changes."""
+    """A file that was proved to be a version of its app. Nothing about it ever changes but what is said of it, its notes."""
 
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="releases")
     version_code = models.BigIntegerField()
@@ -91,6 +91,7 @@ class AppRelease(SharedModel):
         tenant="psp",
         shared=True,
         append_only=True,
+        editable=("notes",),
         parents=(Parent("psp_id", "psps"), Parent("app_id", "apps")),
     )
 

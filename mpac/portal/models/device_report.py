@@ -16,7 +16,8 @@ class DeviceReport(models.Model):
     """The last report of a terminal: one row each, written over at every heartbeat.
 
     No column that changes is in an index, and pages are filled to 70 %, so that a new version of a row fits beside the old
-    one and no index is touched. `silent_since` is set once somebody has been told that nothing is heard of it any more.
+    one and no index is touched. `received_at` of a terminal that has never reported, which gets its row when it is missed, is
+    when its key was bound. `silent_since` is set once somebody has been told that nothing is heard of it any more.
     """
 
     device = models.OneToOneField(

@@ -25,7 +25,8 @@ class Rollout(SharedModel):
     """One release on its way to the terminals of a channel. Empty lists of merchants, stores and groups mean all.
 
     `wave` counts from 0. Terminals are told of each wave by a job that goes through them in the order of their ids:
-    `announced_waves` are done, and of the next one those up to `announced_to`.
+    `announced_waves` are done, and of the next one those up to `announced_to`. `awaits_install` says that somebody who was
+    told of the present wave is to install the release, when more than the `installed_before` have, before the next begins.
     """
 
     app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="rollouts")
@@ -48,6 +49,8 @@ class Rollout(SharedModel):
     gate = models.JSONField()
     announced_waves = models.SmallIntegerField(default=0)
     announced_to = models.UUIDField(null=True)
+    awaits_install = models.BooleanField(default=False)
+    installed_before = models.IntegerField(default=0)
     created_by = models.TextField()
     updated_at = models.DateTimeField()
 
@@ -94,6 +97,11 @@ class Rollout(SharedModel):
         """Whether the present wave has been watched for as long as it should."""
         soak = dt.timedelta(seconds=self.all_waves[self.wave].soak_s)
         return bool(now >= self.wave_at + soak)
+
+    def is_tried(self, installed: int) -> bool:
+        """Whether all of the present wave were told, and one of them has installed the release if anybody can."""
+        told = self.announced_waves > self.wave
+        return told and (not self.awaits_install or installed > self.installed_before)
 
 
 class DeviceUpdate(StoreModel):

@@ -32,7 +32,11 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authenticators: django-otp has no types
-    """A person who signs in with an e-mail address and a password."""
+    """A person who signs in with an e-mail address and a password.
+
+    `phone_number` is what they say: nobody has checked it, and nothing is sent to it or proved by it. So it is not unique, for
+    a refusal would tell one provider's people whom another one employs, and let anybody keep a number from its owner.
+    """
 
     id = models.AutoField(primary_key=True)
     email = models.EmailField(unique=True)
@@ -56,12 +60,6 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # authent
         constraints = (
             # One person an address, whatever its capitals: it is kept in small letters.
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="portal_user_email_lower"),
-            # A number that two people have would reach the wrong one.
-            models.UniqueConstraint(
-                fields=["phone_number"],
-                condition=~models.Q(phone_number=""),
-                name="portal_user_phone_number",
-            ),
         )
 
     def __str__(self) -> str:

@@ -59,6 +59,12 @@ class UploadRelease(Query):
     notes: Notes = ""
 
 
+class UpdateRelease(Body):
+    """Nothing else about a release ever changes."""
+
+    notes: Notes
+
+
 class WaveBody(Body):
     """A share of the terminals in hundredths of a percent, watched for `soak_s` seconds before the next wave."""
 

@@ -14,12 +14,19 @@ from mpac.portal.db import atomic
 from mpac.portal.models.app import PREFIX as APP
 from mpac.portal.models.app import RELEASE
 from mpac.portal.rest import app_views as views
-from mpac.portal.rest.app_bodies import CreateApp, ListApps, UpdateApp, UploadRelease
+from mpac.portal.rest.app_bodies import CreateApp, ListApps, UpdateApp, UpdateRelease, UploadRelease
 from mpac.portal.rest.app_views import AppView, ReleaseView
 from mpac.portal.rest.endpoint import PortalEndpoint
 from mpac.portal.selectors.apps import check_steered_by, get_app, get_release, list_apps, list_releases
 from mpac.portal.selectors.hierarchy import get_psp
-from mpac.portal.services.apps import AppChanges, NewApp, add_release, create_app, update_app
+from mpac.portal.services.apps import (
+    AppChanges,
+    NewApp,
+    add_release,
+    create_app,
+    update_app,
+    update_release,
+)
 
 READ, WRITE = "apps:read", "apps:write"
 APK = "application/vnd.android.package-archive"
@@ -142,3 +149,21 @@ class ReleaseEndpoint(PortalEndpoint):
             scope=self.scope, release_id=ids.decode(RELEASE, release_id), app_id=ids.decode(APP, app_id)
         )
         return views.release(found)
+
+    @operation(
+        "releases.update",
+        summary="Change what is said of a release, its notes",
+        body=UpdateRelease,
+        response=ReleaseView,
+        permission=WRITE,
+        reach="psp",
+    )
+    def patch(self, request: Request, body: UpdateRelease, app_id: str, release_id: str) -> ReleaseView:
+        changed = update_release(
+            scope=self.scope,
+            app_id=ids.decode(APP, app_id),
+            release_id=ids.decode(RELEASE, release_id),
+            notes=body.notes,
+            now=self.now,
+        )
+        return views.release(changed)

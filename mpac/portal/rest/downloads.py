@@ -39,10 +39,13 @@ class DownloadEndpoint(Endpoint):
 
     @operation(
         "releases.download",
-        summary="Download a release by the address that a terminal was given; ranges are served with 206",
+        summary="Download a release, or a part of it, by the address that a terminal was given",
         query=Download,
-        errors=(403, 416),
+        errors=(403,),
         media_type=APK,
+        if_none_match=True,
+        ranges=True,
+        headers=("ETag", "Accept-Ranges", "Cache-Control"),
     )
     def get(self, request: Request, query: Download, release_id: str) -> HttpResponseBase:
         release = check_download(

@@ -19,7 +19,9 @@ from mpac.portal.selectors.pending import Pending
 
 
 class LastReportView(View):
-    """What a terminal said last. `silent_since` is when somebody was told that it says nothing any more."""
+    """What a terminal said last. `silent_since` is when somebody was told that it says nothing any more. One that has never
+    said anything and is missed was last heard of when its key was bound.
+    """
 
     received_at: Instant
     app_version: str | None

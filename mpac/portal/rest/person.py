@@ -11,4 +11,9 @@ def person_of(principal: Principal) -> Person:
     user = find_active_user(user_id=principal.user_id)
     if user is None:
         raise Unauthenticated
-    return Person(user.pk, authority_of(principal), impersonates=bool(principal.actor))
+    return Person(
+        user.pk,
+        authority_of(principal),
+        impersonates=bool(principal.actor),
+        session_id=principal.session_id,
+    )

@@ -153,7 +153,6 @@ class OwnUserEndpoint(OwnEndpoint):
         summary="Change your name or telephone number",
         body=UpdateOwnUser,
         response=OwnUserView,
-        errors=(409,),
     )
     def patch(self, request: Request, body: UpdateOwnUser) -> OwnUserView:
         users.update_own_account(user_id=self.own_id(), changes=given(body), now=self.now)

@@ -1,4 +1,6 @@
-"""Apps and their releases. A file becomes a release when everything about it has been proved, and never changes again."""
+"""Apps and their releases. A file becomes a release when everything about it has been proved, and never changes again; its
+notes may.
+"""
 
 import datetime as dt
 import uuid
@@ -19,7 +21,10 @@ from mpac.portal.domain.apk.inspection import ApkFacts, inspect_apk
 from mpac.portal.errors import ApkRefused, PackageTaken, VersionCodeNotHigher
 from mpac.portal.events import ReleaseUploaded
 from mpac.portal.models import App, AppRelease
-from mpac.portal.selectors.apps import check_steered_by, get_app
+from mpac.portal.selectors.apps import check_steered_by, get_app, get_release
+
+# A package is entered by one at a time: that it is the platform's or providers' is for no index to see.
+HOLD_PACKAGE = "SELECT pg_advisory_xact_lock(hashtextextended('portal.package:' || %s, 0))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +62,10 @@ def create_app(*, scope: Scope, wanted: NewApp, now: dt.datetime) -> App:
         updated_at=now,
     )
     with atomic(scope):
-        # A terminal runs one app of a package, so nobody enters one of the platform's.
-        if App.objects.filter(package=wanted.package, psp_id=None).exists():
+        # A terminal runs one app of a package, so no provider enters one of the platform's, nor the platform a provider's.
+        db.execute(HOLD_PACKAGE, [wanted.package])
+        others = App.objects.filter(package=wanted.package)
+        if (others if wanted.psp_id is None else others.filter(psp_id=None)).exists():
             raise PackageTaken
         try:
             app.save(force_insert=True)
@@ -135,6 +142,23 @@ def add_release(
             now=now,
         )
         record(db, "app_release.uploaded", release, now=now)
+    return release
+
+
+def update_release(
+    *, scope: Scope, app_id: uuid.UUID, release_id: uuid.UUID, notes: str, now: dt.datetime
+) -> AppRelease:
+    """Say something else of a release. Raises NotFound and Forbidden."""
+    with atomic(scope):
+        found = get_release(scope=scope, release_id=release_id, app_id=app_id)
+        check_steered_by(scope, found)
+        locked = AppRelease.objects.select_for_update(of=("self",)).select_related("app")
+        release: AppRelease = locked.get(id=found.id)
+        before = state(release)
+        if release.notes != notes:
+            release.notes = notes
+            release.save(update_fields=["notes"])
+            record(db, "app_release.notes_changed", release, before=before, now=now)
     return release
 
 

@@ -80,7 +80,7 @@ def delete_group(*, scope: Scope, group_id: uuid.UUID, now: dt.datetime) -> Devi
     Raises NotFound and GroupNotEmpty.
     """
     with atomic(scope):
-        group = _lock_group(group_id)
+        group = _lock_group(group_id, to_delete=True)
         if DeviceGroupMember.objects.filter(group_id=group.id).exists():
             raise GroupNotEmpty
         record_removal(db, "device_group.deleted", group, now=now)
@@ -158,8 +158,10 @@ def update_device(
     return device
 
 
-def _lock_group(group_id: uuid.UUID) -> DeviceGroup:
-    group: DeviceGroup | None = DeviceGroup.objects.select_for_update().filter(id=group_id).first()
+def _lock_group(group_id: uuid.UUID, *, to_delete: bool = False) -> DeviceGroup:
+    """A group that nobody else changes meanwhile; terminals that take over another's groups join it unless it goes."""
+    held = DeviceGroup.objects.select_for_update(no_key=not to_delete)
+    group: DeviceGroup | None = held.filter(id=group_id).first()
     if group is None:
         raise NotFound
     return group

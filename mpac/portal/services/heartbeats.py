@@ -59,10 +59,32 @@ _WRITE = """
     SELECT written.psp_id, written.merchant_id, written.store_id, was_silent_since
     FROM known LEFT JOIN written USING (device_id)
 """
+# Some terminal is heard now and was heard a while ago. One that comes back after five minutes or more is sampled at once, so
+# that for that while this is not true of it.
+_IS_LISTENING = """
+    SELECT EXISTS (
+        SELECT 1 FROM device_reports WHERE received_at > %(online_since)s AND sampled_at <= %(listening_since)s
+    )
+"""
+# Binding its key was the last that was heard of a terminal that has never reported.
+_OPEN_UNHEARD = """
+    INSERT INTO device_reports (device_id, psp_id, merchant_id, store_id, received_at, sampled_at, app_version, os_version,
+        printer, network, report)
+    SELECT d.id, d.psp_id, d.merchant_id, d.store_id, d.activated_at, d.activated_at, '', '', '', '', '{}' FROM devices d
+    WHERE d.status = 'active' AND d.activated_at < %(before)s
+        AND NOT EXISTS (SELECT 1 FROM device_reports r WHERE r.device_id = d.id)
+    LIMIT %(batch)s
+    ON CONFLICT DO NOTHING
+"""
+# One that was let in a moment ago has had no time to report.
 _FIND_SILENT = """
     WITH found AS (
         SELECT r.device_id FROM device_reports r JOIN devices d ON d.id = r.device_id
         WHERE d.status = 'active' AND r.silent_since IS NULL AND r.received_at < %(before)s
+            AND NOT EXISTS (
+                SELECT 1 FROM device_status_changes c
+                WHERE c.device_id = d.id AND c.to_status = 'active' AND c.created_at >= %(before)s
+            )
         LIMIT %(batch)s
         FOR UPDATE OF r SKIP LOCKED
     )
@@ -102,12 +124,26 @@ def record_heartbeat(
 
 
 def find_silent_devices(*, now: dt.datetime) -> int:
-    """Tell of every active terminal that has not been heard of for too long, once; returns how many."""
+    """Tell of every active terminal that has not been heard of for too long, once; returns how many.
+
+    While nobody is heard, it is more likely that we are out than that all terminals are: then, and for as long after it as
+    terminals need to come back, nobody is told of. Who has never reported was heard of when its key was bound.
+    """
     told = 0
-    before = now - dt.timedelta(seconds=conf.SILENT_AFTER_S)
+    known = {
+        "now": now,
+        "before": now - dt.timedelta(seconds=conf.SILENT_AFTER_S),
+        "online_since": now - dt.timedelta(seconds=conf.ONLINE_WITHIN_S),
+        "listening_since": now - dt.timedelta(seconds=conf.LISTENING_AFTER_S),
+        "batch": BATCH,
+    }
     while True:
         with atomic(SystemScope("upkeep")):
-            rows = db.execute(_FIND_SILENT, {"before": before, "now": now, "batch": BATCH})
+            ((listening,),) = db.execute(_IS_LISTENING, known)
+            if not listening:
+                return told
+            db.execute(_OPEN_UNHEARD, known)
+            rows = db.execute(_FIND_SILENT, known)
             for device_id, psp_id, merchant_id, store_id, received_at in rows:
                 event = DeviceSilent(
                     device_id=ids.encode("dev", device_id),

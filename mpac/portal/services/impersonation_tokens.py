@@ -1,4 +1,6 @@
-"""Access tokens in another person's name: `act` says who really acts (RFC 8693 section 4.1), and by which impersonation."""
+"""Access tokens in another person's name: `act` says who really acts (RFC 8693 section 4.1), by which impersonation, and from
+within which session: one that ends, as all but one do with a new password, takes these tokens with it.
+"""
 
 import datetime as dt
 import uuid
@@ -17,6 +19,7 @@ from mpac.portal.domain.impersonations import TRANSITIONS, ImpersonationStatus, 
 from mpac.portal.dto import AccessToken
 from mpac.portal.errors import IllegalTransition, ImpersonationRefused
 from mpac.portal.models import Impersonation
+from mpac.portal.models.session import PREFIX as SESSION
 from mpac.portal.selectors.authority import get_authority
 from mpac.portal.selectors.people import get_impersonation
 from mpac.portal.services.trust import trust_reader
@@ -48,11 +51,13 @@ def issue_impersonation_token(
     lifetime_s = min(conf.IMPERSONATION_TOKEN_TTL_S, int((found.expires_at - now).total_seconds()))
     names = " ".join(sorted(scopes))
     return AccessToken(
-        access_token=_sign(found, names, lifetime_s=lifetime_s, now=now), expires_in=lifetime_s, scope=names
+        access_token=_sign(found, names, by=by, lifetime_s=lifetime_s, now=now),
+        expires_in=lifetime_s,
+        scope=names,
     )
 
 
-def _sign(impersonation: Impersonation, scope: str, *, lifetime_s: int, now: dt.datetime) -> str:
+def _sign(impersonation: Impersonation, scope: str, *, by: Person, lifetime_s: int, now: dt.datetime) -> str:
     signer = trust_reader.at(now).signer
     iat = int(now.timestamp())
     subject, actor = f"user:{impersonation.target_id}", f"user:{impersonation.impersonator_id}"
@@ -73,7 +78,11 @@ def _sign(impersonation: Impersonation, scope: str, *, lifetime_s: int, now: dt.
         "device_id": None,
         "scope": scope,
         "livemode": False,
-        "act": {"sub": actor, "impersonation": impersonation.public_id},
+        "act": {
+            "sub": actor,
+            "impersonation": impersonation.public_id,
+            "sid": None if by.session_id is None else ids.encode(SESSION, by.session_id),
+        },
     }
     header = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid}
     return jwt.encode(header, claims, signer.key, algorithms=["ES256"])

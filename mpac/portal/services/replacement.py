@@ -21,6 +21,11 @@ from mpac.portal.services.devices import (
 )
 from mpac.portal.services.settings import take_over_settings
 
+HOLD_GROUPS = """
+    SELECT id FROM device_groups WHERE id IN (SELECT group_id FROM device_group_members WHERE device_id = %s)
+    ORDER BY id FOR KEY SHARE
+"""
+
 
 def replace_device(
     *,
@@ -73,6 +78,10 @@ def replace_device(
 
 
 def _join_groups(old: Device, new: Device) -> None:
+    """Put the new terminal into the groups of the old one. A group that is being dissolved either waits for that, and then
+    has a member, or is gone when this looks.
+    """
+    held = [group_id for (group_id,) in db.execute(HOLD_GROUPS, [old.id])]
     DeviceGroupMember.objects.bulk_create(
         DeviceGroupMember(
             psp_id=new.psp_id,
@@ -81,5 +90,5 @@ def _join_groups(old: Device, new: Device) -> None:
             device_id=new.id,
             group_id=group_id,
         )
-        for group_id in DeviceGroupMember.objects.filter(device_id=old.id).values_list("group_id", flat=True)
+        for group_id in held
     )

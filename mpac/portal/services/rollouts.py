@@ -1,4 +1,9 @@
-"""Rollouts: started and steered by people, led on wave by wave by a job, halted by either."""
+"""Rollouts: started and steered by people, led on wave by wave by a job, halted by either.
+
+A wave ends when all of it were told, its time is over, and one of them has installed the release since it began: nobody's
+health says anything of a release that nobody runs. Where it is for nobody who could, it does not wait; and pausing and
+resuming it lets it go on.
+"""
 
 import datetime as dt
 import secrets
@@ -23,22 +28,23 @@ from mpac.portal.domain.rollouts import (
     Gate,
     RolloutStatus,
     Wave,
-    bucket_of,
     check_waves,
     find_fault,
 )
 from mpac.portal.errors import IllegalTransition, RolloutUnderWay
-from mpac.portal.events import RolloutChanged, UpdateAvailable
-from mpac.portal.models import AppRelease, Device, DeviceGroup, Merchant, Rollout, Store
+from mpac.portal.events import RolloutChanged
+from mpac.portal.models import AppRelease, DeviceGroup, Merchant, Rollout, Store
 from mpac.portal.models.device_group import PREFIX as GROUP
 from mpac.portal.models.rollout import PREFIX
 from mpac.portal.selectors.apps import check_steered_by, get_release, get_rollout
-from mpac.portal.selectors.updates import get_health, list_targets
+from mpac.portal.selectors.updates import get_health
+from mpac.portal.services.rollout_news import announce_wave
 
 logger = get_logger(__name__)
 
 UPKEEP = SystemScope("upkeep")
-AT_A_TIME = 1000  # terminals that one step tells of a wave
+NEWS = ("announced_waves", "announced_to", "installed_before")
+SOMEBODY_LOOKED = -1  # fewer than have ever installed it
 ACTIONS = {
     RolloutStatus.ACTIVE: "rollout.resumed",
     RolloutStatus.PAUSED: "rollout.paused",
@@ -114,7 +120,10 @@ def pause_rollout(*, scope: Scope, rollout_id: uuid.UUID, reason: str = "", now:
 
 
 def resume_rollout(*, scope: Scope, rollout_id: uuid.UUID, reason: str = "", now: dt.datetime) -> Rollout:
-    """Go on where it was paused. Raises NotFound, Forbidden and IllegalTransition."""
+    """Go on where it was paused; the wave is watched anew, and ends then although nobody has installed it.
+
+    Raises NotFound, Forbidden and IllegalTransition.
+    """
     return _steer(RolloutStatus.ACTIVE, scope=scope, rollout_id=rollout_id, reason=reason, now=now)
 
 
@@ -163,21 +172,30 @@ def _advance(rollout_id: uuid.UUID, now: dt.datetime) -> int:
             if fault is not None:
                 _move(rollout, RolloutStatus.HALTED, reason=fault, now=now)
                 return 1
-        told = _announce(rollout, now=now)
-        if rollout.status != RolloutStatus.ACTIVE or not rollout.is_soaked(now):
-            return told
-        if rollout.wave == len(rollout.waves) - 1:
-            _move(rollout, RolloutStatus.COMPLETED, reason="", now=now)
-        else:
-            _begin_wave(rollout, now=now)
+        told = announce_wave(rollout, now=now)
+        if rollout.status == RolloutStatus.ACTIVE and rollout.is_soaked(now):
+            return _end_wave(rollout, now=now) or told
+        return told
+
+
+def _end_wave(rollout: Rollout, *, now: dt.datetime) -> int:
+    """Begin the next wave, or complete the rollout after the last; 0 when this one has to go on."""
+    if rollout.wave == len(rollout.waves) - 1:
+        _move(rollout, RolloutStatus.COMPLETED, reason="", now=now)
         return 1
+    installed = get_health(rollout_id=rollout.id).installed
+    if not rollout.is_tried(installed):
+        return 0
+    _begin_wave(rollout, installed=installed, now=now)
+    return 1
 
 
-def _begin_wave(rollout: Rollout, *, now: dt.datetime) -> None:
+def _begin_wave(rollout: Rollout, *, installed: int, now: dt.datetime) -> None:
     before = state(rollout)
     rollout.wave += 1
     rollout.wave_at = rollout.updated_at = now
-    rollout.save(update_fields=["wave", "wave_at", "updated_at"])
+    rollout.awaits_install, rollout.installed_before = False, installed
+    rollout.save(update_fields=["wave", "wave_at", "updated_at", "awaits_install", "installed_before"])
     _tell(rollout, now=now)
     record(db, "rollout.wave_begun", rollout, before=before, now=now)
 
@@ -208,7 +226,10 @@ def _move(rollout: Rollout, target: RolloutStatus, *, reason: str, now: dt.datet
         rollout.wave, rollout.wave_at = len(rollout.waves) - 1, now
     if target is RolloutStatus.ACTIVE:  # while it was paused nobody could see whether the wave does harm
         rollout.wave_at = now
-    rollout.save(update_fields=["status", "reason", "wave", "wave_at", "updated_at"])
+        # Whoever asked meanwhile was turned away, so all are told again; and somebody has looked at why nobody installs it.
+        rollout.announced_waves, rollout.announced_to = min(rollout.announced_waves, rollout.wave), None
+        rollout.installed_before = SOMEBODY_LOOKED
+    rollout.save(update_fields=["status", "reason", "wave", "wave_at", "updated_at", *NEWS])
     _tell(rollout, now=now)
     record(db, ACTIONS[target], rollout, before=before, reason=reason, now=now)
     if target is RolloutStatus.COMPLETED and not (
@@ -224,41 +245,6 @@ def _move(rollout: Rollout, target: RolloutStatus, *, reason: str, now: dt.datet
         for earlier in earlier_ones.select_for_update(of=("self",)).order_by("id"):
             if earlier.id != rollout.id:
                 _move(earlier, RolloutStatus.SUPERSEDED, reason="", now=now)
-
-
-def _announce(rollout: Rollout, *, now: dt.datetime) -> int:
-    """Tell the next terminals of a wave that has begun; returns 1 if there were any to look at."""
-    if rollout.announced_waves > rollout.wave:
-        return 0
-    begin = rollout.all_waves[rollout.announced_waves - 1].basis_points if rollout.announced_waves else 0
-    share = rollout.all_waves[rollout.announced_waves].basis_points
-    devices = list(list_targets(rollout).filter(id__gt=rollout.announced_to or uuid.UUID(int=0))[:AT_A_TIME])
-    reached = [each for each in devices if begin <= bucket_of(rollout.salt, each.id) < share]
-    if reached:
-        event = UpdateAvailable(
-            aggregate_id=rollout.public_id,
-            psp_id=rollout.psp_id,
-            rollout_id=rollout.public_id,
-            devices=[_where(each) for each in reached],
-            package=rollout.app.package,
-            version_code=rollout.release.version_code,
-        )
-        publish(db, event, now=now)
-    if len(devices) == AT_A_TIME:
-        rollout.announced_to = devices[-1].id
-    else:
-        rollout.announced_waves, rollout.announced_to = rollout.announced_waves + 1, None
-    rollout.save(update_fields=["announced_waves", "announced_to"])
-    return 1
-
-
-def _where(device: Device) -> dict[str, object]:
-    return {
-        "device_id": device.public_id,
-        "psp_id": device.psp_id,
-        "merchant_id": device.merchant_id,
-        "store_id": device.store_id,
-    }
 
 
 def _check_targets(release: AppRelease, wanted: NewRollout) -> None:

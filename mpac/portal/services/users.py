@@ -14,7 +14,7 @@ from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.authority import Person
 from mpac.portal.domain.hierarchy import COUNTRIES
-from mpac.portal.errors import EmailTaken, PhoneNumberTaken
+from mpac.portal.errors import EmailTaken
 from mpac.portal.models import User, UserPreferences, UserProfile
 from mpac.portal.services.memberships import deactivate
 
@@ -44,7 +44,7 @@ def update_user(
 ) -> User:
     """Change `full_name`, `phone_number` or `is_active` of anybody; only a system scope may.
 
-    Raises NotFound, PhoneNumberTaken, OwnMembership and LastAdministrator.
+    Raises NotFound, OwnMembership and LastAdministrator.
     """
     changes = dict(changes)
     is_active = changes.pop("is_active", None)
@@ -62,7 +62,7 @@ def update_user(
 
 
 def update_own_account(*, user_id: int, changes: Mapping[str, Any], now: dt.datetime) -> User:
-    """Change one's own `full_name` or `phone_number`. Raises NotFound and PhoneNumberTaken."""
+    """Change one's own `full_name` or `phone_number`. Raises NotFound."""
     with atomic(OWN):
         return _change(_locked(user_id), changes, now)
 
@@ -103,12 +103,7 @@ def _change(user: User, changes: Mapping[str, Any], now: dt.datetime) -> User:
     for name in differing:
         setattr(user, name, changes[name])
     user.updated_at = now
-    try:
-        user.save(update_fields=[*differing, "updated_at"])
-    except IntegrityError as error:
-        if "phone_number" in str(error):
-            raise PhoneNumberTaken from None
-        raise
+    user.save(update_fields=[*differing, "updated_at"])
     record(db, "user.changed", user, before=before, now=now)
     return user
 

@@ -6,6 +6,7 @@ What can change while a token lives (its key, a revocation) is asked of `trust` 
 import datetime as dt
 import hashlib
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,7 @@ def _verified(kid: str, claims: dict[str, Any], now: dt.datetime) -> VerifiedTok
     )
     # The jti is a UUIDv7: its millisecond says when the token was issued more exactly than `iat` can.
     issued_at = ids.created_at_of(uuid.UUID(claims["jti"]))
-    subjects = _subjects(principal, claims["jti"], act.get("impersonation", ""))
+    subjects = _subjects(principal, claims["jti"], act)
     return VerifiedToken(principal, kid, subjects, issued_at, expires_at)
 
 
@@ -130,10 +131,14 @@ def _user_id(subject: str) -> int:
     return int(subject.removeprefix("user:"))
 
 
-def _subjects(principal: Principal, jti: str, impersonation: str) -> tuple[str, ...]:
-    """The names under which a token can be revoked. One in another's name goes with either person, and by its own."""
+def _subjects(principal: Principal, jti: str, act: Mapping[str, str]) -> tuple[str, ...]:
+    """The names under which a token can be revoked. One in another's name goes with either person, by its own, and with the
+    session of who acts.
+    """
     subjects = [principal.subject, token_subject(jti), f"psp:{principal.psp_id}"]
-    subjects.extend(name for name in (principal.actor, impersonation) if name)
+    subjects.extend(name for name in (principal.actor, act.get("impersonation")) if name)
+    if act.get("sid"):
+        subjects.append(session_subject(act["sid"]))
     if principal.session_id is not None:
         subjects.append(session_subject(ids.encode(SESSION, principal.session_id)))
     if principal.merchant_id is not None:

@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from django.db import IntegrityError
 
 from kernel import ids
 from kernel.tenancy import SystemScope
@@ -95,6 +96,33 @@ def test_are_unique_in_their_owner_and_not_the_platforms(partner, app, tenant):
     answer = partner.patch(f"/v1/apps/{entered['id']}", {"name": "Mine"}, content_type=JSON)
     assert refusal(answer) == (403, "forbidden")
     assert refusal(upload(partner, entered, apk("v2"))) == (403, "forbidden")
+
+
+def test_of_the_platform_take_no_package_that_a_provider_has(partner, app):
+    operator = {"Authorization": f"Bearer {person_token(scopes=['platform'])}"}
+    body = {"package": PACKAGE, "name": "Till", "signers": [SIGNER]}
+    answer = partner.post("/v1/apps", body, content_type=JSON, headers=operator)
+    assert refusal(answer) == (409, "package_taken")
+
+
+def test_let_the_notes_of_a_release_be_written_anew_and_nothing_else(partner, app):
+    release = upload(partner, app, apk("v2")).json()
+    path = f"/v1/apps/{app['id']}/releases/{release['id']}"
+    changed = partner.patch(path, {"notes": "Mends the printer"}, content_type=JSON)
+    assert changed.json() == release | {"notes": "Mends the printer"} == partner.get(path).json()
+    entry = audited()[-1]
+    assert (entry["action"], entry["before"], entry["after"]) == (
+        "app_release.notes_changed",
+        {"notes": release["notes"]},
+        {"notes": "Mends the printer"},
+    )
+    count = len(audited())
+    assert partner.patch(path, {"notes": "Mends the printer"}, content_type=JSON).status_code == 200
+    assert len(audited()) == count
+    assert partner.patch(path, {"sha256": "0" * 64}, content_type=JSON).status_code == 400
+    for change in ({"sha256": "0" * 64}, {"notes": "", "version_code": 9}):
+        with pytest.raises(IntegrityError, match="append-only"), atomic(SystemScope("seed")):
+            AppRelease.objects.update(**change)
 
 
 def test_take_a_release_with_what_was_proved_about_it(partner, app, folder):

@@ -14,6 +14,7 @@ from mpac.portal.db import atomic, db
 from mpac.portal.models import Device, DeviceKill, DeviceReport, DeviceReportSample
 from mpac.portal.selectors.settings import explain_device, open_secret
 from mpac.portal.services import heartbeats, killing, replacement
+from mpac.portal.services.devices import resume_device, suspend_device
 from mpac.portal.services.tokens import exchange_assertion
 from tests.portal.factories import (
     SEED,
@@ -166,14 +167,26 @@ def test_a_heartbeat_writes_its_row_over_without_touching_an_index(tenant, termi
     assert {name for (name,) in indexed} <= {"device_id", "psp_id", "merchant_id", "store_id"}
 
 
+LATE_S = conf.SILENT_AFTER_S + 1
+
+
+def keep_reporting(device_id, *, begins, ends):
+    """What a terminal that works says, every minute; every fifth time is sampled."""
+    at = begins
+    while at <= ends:
+        say(device_id, now=at)
+        at += seconds(conf.HEARTBEAT_EVERY_S)
+
+
 def test_that_fall_silent_are_told_of_once_until_they_are_heard_again(tenant, terminal):
-    suspended = make_terminal(tenant.store)
+    suspended, working = make_terminal(tenant.store), make_terminal(tenant.store)
     now = clock.now()
     for device_id in (terminal.device_id, suspended.device_id):
         say(device_id, now=now)
     with atomic(SEED):
         Device.objects.filter(id=suspended.device_id).update(status="suspended")
-    late = now + seconds(conf.SILENT_AFTER_S + 1)
+    late = now + seconds(LATE_S)
+    keep_reporting(working.device_id, begins=now - seconds(199), ends=late)
     assert heartbeats.find_silent_devices(now=now + seconds(conf.SILENT_AFTER_S - 1)) == 0
     assert [heartbeats.find_silent_devices(now=late) for _ in range(2)] == [1, 0]
     say(terminal.device_id, now=late + seconds(5))
@@ -183,6 +196,48 @@ def test_that_fall_silent_are_told_of_once_until_they_are_heard_again(tenant, te
         ("portal.device_silent", terminal.client_id),
         ("portal.device_heard_again", terminal.client_id),
     ]
+
+
+def test_get_time_to_come_back_when_nobody_could_be_heard(tenant, terminal):
+    """An outage of ours is no silence of theirs; who stays away after it is told of."""
+    back, slow = make_terminal(tenant.store), make_terminal(tenant.store)
+    now = clock.now()
+    for each in (terminal, back, slow):
+        say(each.device_id, now=now)
+    ends = now + seconds(3600)
+    assert heartbeats.find_silent_devices(now=ends) == 0
+    keep_reporting(back.device_id, begins=ends, ends=ends + seconds(conf.LISTENING_AFTER_S))
+    say(slow.device_id, now=ends + seconds(150))
+    for after_s in (1, 60, 120, 179):
+        assert heartbeats.find_silent_devices(now=ends + seconds(after_s)) == 0, after_s
+    assert heartbeats.find_silent_devices(now=ends + seconds(conf.LISTENING_AFTER_S)) == 1
+    (event,) = published("portal.device_silent")
+    assert event["device_id"] == terminal.client_id
+
+
+def test_that_never_reported_are_missed_from_their_activation_on(tenant, terminal):
+    working = make_terminal(tenant.store)
+    with atomic(SEED):
+        activated_at = Device.objects.get(id=terminal.device_id).activated_at
+    keep_reporting(working.device_id, begins=activated_at - seconds(199), ends=activated_at + seconds(LATE_S))
+    assert heartbeats.find_silent_devices(now=activated_at + seconds(conf.SILENT_AFTER_S - 1)) == 0
+    found = [heartbeats.find_silent_devices(now=activated_at + seconds(LATE_S)) for _ in range(2)]
+    assert found == [1, 0]
+    (event,) = published("portal.device_silent")
+    assert dt.datetime.fromisoformat(event["last_heard_at"]) == activated_at
+    say(terminal.device_id, now=activated_at + seconds(LATE_S + 1), model="A920")
+    assert last_report(terminal.device_id).report == {"model": "A920"}
+    assert len(published("portal.device_heard_again")) == 1
+
+
+def test_that_were_just_let_in_again_are_not_missed_yet(tenant, terminal):
+    working = make_terminal(tenant.store)
+    now = clock.now()
+    say(terminal.device_id, now=now - seconds(LATE_S))
+    keep_reporting(working.device_id, begins=now - seconds(LATE_S), ends=now)
+    for step in (suspend_device, resume_device):
+        step(scope=SEED, device_id=terminal.device_id, actor="test", now=now)
+    assert heartbeats.find_silent_devices(now=clock.now()) == 0
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 import pytest
 
 from kernel import clock
+from mpac.portal.domain.login import EndedBecause
 from mpac.portal.domain.permissions import PERMISSIONS
 from mpac.portal.domain.roles import Role
 from mpac.portal.services.people import grant_role
+from mpac.portal.services.sessions import end_sessions, open_session
 from tests.portal.factories import SEED, audited, make_psp, make_tenant
 from tests.portal.members import call, later, make_member
 
@@ -184,6 +186,35 @@ def test_ends_when_who_is_impersonated_may_do_more(api, tenant, operator, admin,
     assert admin.call(api, "GET", f"impersonations/{begun['id']}").json()["status"] == "ended"
     with later(5):
         assert call(api, token, "GET", "users/me").status_code == 401
+
+
+@pytest.mark.parametrize("end", ["password", "logout"])
+def test_ends_with_the_session_of_who_impersonates(api, tenant, admin, manager, end):
+    now = clock.now()
+    acting, kept = (open_session(user=admin.user, method=None, known_device=None, now=now) for _ in range(2))
+    begun = begin(api, admin, manager)
+    path = f"impersonations/{begun['id']}/token"
+    ended, going_on = (
+        call(api, session.access_token, "POST", path).json()["access_token"] for session in (acting, kept)
+    )
+    assert call(api, ended, "GET", "users/me").status_code == 200
+    if end == "password":
+        end_sessions(
+            scope=SEED,
+            user_id=admin.id,
+            why=EndedBecause.PASSWORD_CHANGED,
+            keep=kept.session.id,
+            now=clock.now(),
+        )
+    else:
+        assert call(api, acting.access_token, "POST", "auth/logout").status_code < 300
+    # Until every process knows that the session has ended, it still gets tokens.
+    late = call(api, acting.access_token, "POST", path)
+    with later(5):
+        assert call(api, ended, "GET", "users/me").status_code == 401
+        if late.status_code == 200:
+            assert call(api, late.json()["access_token"], "GET", "users/me").status_code == 401
+        assert call(api, going_on, "GET", "users/me").json()["id"] == manager.id
 
 
 def test_is_decided_once_in_time_and_by_who_may(api, tenant, operator, admin, manager):

@@ -12,9 +12,10 @@ from mpac.portal.db import atomic
 from mpac.portal.domain.authority import Person
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import ProfileChanges
-from mpac.portal.errors import ActivationRefused, IllegalTransition, TokenRefused
+from mpac.portal.errors import ActivationRefused, GroupNotEmpty, IllegalTransition, TokenRefused
 from mpac.portal.models import (
     Device,
+    DeviceGroupMember,
     DeviceStatusChange,
     Membership,
     Preregistration,
@@ -23,14 +24,14 @@ from mpac.portal.models import (
     User,
 )
 from mpac.portal.selectors.authority import get_authority
-from mpac.portal.services import devices, hierarchy
+from mpac.portal.services import device_groups, devices, hierarchy, replacement
 from mpac.portal.services.activation import activate_device
 from mpac.portal.services.memberships import withdraw_membership
 from mpac.portal.services.preregistrations import preregister, withdraw_preregistration
 from mpac.portal.services.signing_keys import ensure_signing_key, publish_next_key
 from mpac.portal.services.tokens import exchange_assertion
 from mpac.portal.services.users import update_user
-from tests.portal.factories import SEED, get_device, make_proof, published, register
+from tests.portal.factories import SEED, get_device, make_proof, make_terminal, published, register
 from tests.portal.members import make_member
 
 MANY = 8
@@ -188,6 +189,49 @@ def test_a_terminal_that_was_withdrawn_is_assigned_to_no_store(tenant):
     )
     refused = [isinstance(result, IllegalTransition) for result in results]
     assert [not each for each in refused[:MANY]] == refused[MANY:]
+
+
+def test_replacing_a_terminal_and_dissolving_its_group_leave_no_half(tenant, monkeypatch):
+    """The group goes at the very moment between looking at who is in it and joining it."""
+    old = make_terminal(tenant.store)
+    group = device_groups.create_group(
+        scope=SEED,
+        psp_id=tenant.psp.id,
+        merchant_id=None,
+        name="Front",
+        selector={},
+        livemode=False,
+        now=clock.now(),
+    )
+    step = {"scope": SEED, "group_id": group.id, "now": clock.now()}
+    device_groups.add_members(device_ids=[old.device_id], **step)
+    outcome = []
+
+    def dissolve():
+        device_groups.remove_members(device_ids=[old.device_id], **step)
+        outcome.extend(at_once(partial(device_groups.delete_group, **step)))
+        connections.close_all()
+
+    thread = threading.Thread(target=dissolve)
+
+    class Members:
+        """What the replacement joins by."""
+
+        objects = DeviceGroupMember.objects
+
+        def __new__(cls, **values):
+            thread.start()
+            thread.join(timeout=0.5)  # it waits for the replacement, or is done
+            return DeviceGroupMember(**values)
+
+    monkeypatch.setattr(replacement, "DeviceGroupMember", Members)
+    replaced = replacement.replace_device(
+        scope=SEED, device_id=old.device_id, serial_number="NEW", actor="test", now=clock.now()
+    )
+    thread.join()
+    assert isinstance(outcome[0], GroupNotEmpty)
+    with atomic(SEED):
+        assert list(DeviceGroupMember.objects.values_list("device_id", flat=True)) == [replaced.device.id]
 
 
 def test_taking_roles_and_accounts_away_waits_in_no_circle(tenant):

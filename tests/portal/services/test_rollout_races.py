@@ -5,11 +5,19 @@ from functools import partial
 from kernel import clock
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic
-from mpac.portal.errors import IllegalTransition
+from mpac.portal.errors import IllegalTransition, PackageTaken
 from mpac.portal.models import DeviceUpdate, Rollout
 from mpac.portal.services import rollouts
 from mpac.portal.services.updates import Report, count_payments, report_update
-from tests.portal.factories import SEED, make_app, make_release, make_rollout, make_terminal, seconds
+from tests.portal.factories import (
+    SEED,
+    make_app,
+    make_release,
+    make_rollout,
+    make_tenant,
+    make_terminal,
+    seconds,
+)
 from tests.portal.services.test_races import MANY, at_once
 
 
@@ -58,6 +66,20 @@ def test_watch_a_wave_anew_after_a_pause(tenant):
     rollouts.advance_rollouts(now=later + seconds(3601))
     with atomic(SEED):
         assert Rollout.objects.get().wave == 1
+
+
+def enter_app(psp):
+    try:
+        return make_app(psp)
+    except PackageTaken:
+        return None
+
+
+def test_enter_a_package_as_the_platforms_or_as_a_providers(tenant):
+    others = [make_tenant().psp for _ in range(MANY // 2 - 1)]
+    entered = at_once(*(partial(enter_app, psp) for psp in [None, tenant.psp, *others, None]))
+    owners = {app.psp_id for app in entered if app is not None}
+    assert owners == {None} or (owners and None not in owners)
 
 
 def test_halt_one_although_another_cannot_go_on(tenant, monkeypatch):
