@@ -64,8 +64,8 @@ class TableRules:
     `tenant` says how far row-level security narrows; None needs a `reason`. Rows of an `inherited` or a `provider` table
     that belong to a level above are seen and not written.
     `transitions` is the table of legal steps of `status_field`. `append_only` rows are never changed, but for the `editable`
-    columns; only `deletable` rows may be removed by the runtime role. `sealed` names the columns with sealed secrets, which
-    the model's `sealed_for()` binds to its row.
+    columns; only `deletable` rows may be removed by the runtime role, those that are both by upkeep alone. `sealed` names
+    the columns with sealed secrets, which the model's `sealed_for()` binds to its row.
     Rows of a `shared` table that have no provider are the platform's, and may be read by every tenant.
     A partition whose every row is older than `keep` is dropped, but for one with a row that meets `keep_while`.
     """
@@ -139,7 +139,9 @@ def grant(cursor: Cursor, schema: str, table: str, role: str, rules: TableRules 
     elif rules.append_only:
         wanted = {"SELECT", "INSERT"} | ({"UPDATE"} if rules.editable else set())
     else:
-        wanted = {"SELECT", "INSERT", "UPDATE"} | ({"DELETE"} if rules.deletable else set())
+        wanted = {"SELECT", "INSERT", "UPDATE"}
+    if rules is not None and rules.deletable:
+        wanted |= {"DELETE"}
     cursor.execute(
         "SELECT privilege_type FROM information_schema.role_table_grants"
         " WHERE table_schema = %s AND table_name = %s AND grantee = %s",
@@ -240,6 +242,9 @@ def _append_only(cursor: Cursor, schema: str, table: str, rules: TableRules) -> 
             kept = "".join(f" - '{column}'" for column in rules.editable)
             same = f"TG_OP = 'UPDATE' AND to_jsonb(OLD){kept} = to_jsonb(NEW){kept}"
             body = f"IF {same} THEN RETURN NEW; END IF; {body}"
+        if rules.deletable:
+            by_upkeep = "TG_OP = 'DELETE' AND current_setting('app.system', true) = 'upkeep'"
+            body = f"IF {by_upkeep} THEN RETURN OLD; END IF; {body}"
         _trigger(cursor, schema, table, f"{table}_append_only", when="BEFORE UPDATE OR DELETE", body=body)
 
 

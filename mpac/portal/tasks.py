@@ -4,7 +4,7 @@ import datetime as dt
 
 from kernel.jobs import job
 from mpac.portal.db import db
-from mpac.portal.services.cleanup import forget_expired
+from mpac.portal.services.cleanup import forget_commands, forget_expired, trim_lists
 from mpac.portal.services.commands import expire_commands
 from mpac.portal.services.device_imports import run_imports
 from mpac.portal.services.heartbeats import find_silent_devices
@@ -23,6 +23,18 @@ def advance_key_rotation(*, now: dt.datetime) -> int:
 def forget_expired_proofs(*, now: dt.datetime) -> int:
     """Forget used assertions and revocations that can meet no valid token any more."""
     return forget_expired(now=now)
+
+
+@job("portal.forget_commands", every_s=3600, db=db, at_once=1)
+def forget_old_commands(*, now: dt.datetime) -> int:
+    """Forget commands that ended long ago."""
+    return forget_commands(now=now)
+
+
+@job("portal.trim_lists", every_s=3600, db=db, at_once=1)
+def trim_old_lists(*, now: dt.datetime) -> int:
+    """Forget what lists of terminals held beside serial numbers, when they were done long ago."""
+    return trim_lists(now=now)
 
 
 @job("portal.find_silent_devices", every_s=60, db=db, at_once=1)

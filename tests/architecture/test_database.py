@@ -238,8 +238,14 @@ def test_does_not_let_the_runtime_role_change_append_only_rows(superuser):
                     [schema, table, f"mpac_{schema}"],
                 )
             }
-            editable = {"UPDATE"} if rules.editable else set()
-            assert rights == {"SELECT", "INSERT"} | editable, f"{schema}.{table}"
+            more = {"UPDATE"} if rules.editable else set()
+            more |= {"DELETE"} if rules.deletable else set()
+            assert rights == {"SELECT", "INSERT"} | more, f"{schema}.{table}"
+
+
+def test_lets_upkeep_alone_remove_append_only_rows(database):
+    found = [each for each, rules in rules_by_table().items() if rules.append_only and rules.deletable]
+    assert found == [("portal", "command_status_changes")]  # shown in portal/services/test_cleanup.py
 
 
 def test_is_reached_only_by_the_runtime_roles(database):

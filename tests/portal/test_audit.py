@@ -1264,6 +1264,8 @@ SILENT = {
     "updates.count_payments": "counts what smarttab records",
     "api_keys.authenticate_api_key": "reads; when a key was last used is no change of it",
     "cleanup.forget_expired": "removes what has lost its meaning by itself",
+    "cleanup.forget_commands": "removes what ended long ago; the trail keeps who did it",
+    "cleanup.trim_lists": "removes what a list held beside serial numbers",
     "devices.place_of": "reads",
     "devices.whole_provider": "reads",
     "device_imports.code_of": "reads",

@@ -93,6 +93,20 @@ def read_list(text: str, *, in_store: bool) -> Iterator[ListedDevice | Fault]:
         yield Fault(max(reader.line_num, 1), "", "malformed_csv", f"the file cannot be read as CSV: {error}")
 
 
+def only_serial_numbers(text: str, *, in_store: bool) -> str:
+    """A list without faults as a list of its serial numbers alone, each in its row."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["serial_number"])
+    last = 1
+    for row in read_list(text, in_store=in_store):
+        if isinstance(row, ListedDevice):
+            out.write("\r\n" * (row.row - last - 1))
+            writer.writerow([row.serial_number])
+            last = row.row
+    return out.getvalue()
+
+
 def safe_cell(value: object) -> str:
     """A cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)

@@ -46,6 +46,7 @@ class CommandBatch(models.Model):
     rules: ClassVar[TableRules] = TableRules(
         tenant="store",
         transitions=BATCH_TRANSITIONS,
+        deletable=True,
         parents=(Parent("psp_id", "psps"), Parent("merchant_id", "merchants"), Parent("store_id", "stores")),
     )
 
@@ -90,6 +91,7 @@ class Command(StoreModel):
     rules = TableRules(
         tenant="store",
         transitions=TRANSITIONS,
+        deletable=True,
         parents=(
             Parent("device_id", "devices"),
             Parent("batch_id", "command_batches", tenant_columns=("psp_id",)),
@@ -135,6 +137,11 @@ class Command(StoreModel):
                 name="portal_command_expiry",
             ),
             models.Index(fields=["psp_id", "batch_id", "status"], name="portal_command_progress"),
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(finished_at__isnull=False),
+                name="portal_command_age",
+            ),
         )
 
     def __str__(self) -> str:
@@ -153,7 +160,9 @@ class CommandStatusChange(StoreModel):
     to_status = models.TextField(choices=choices(CommandStatus))
     actor = models.TextField()
 
-    rules = TableRules(tenant="store", append_only=True, parents=(Parent("command_id", "commands"),))
+    rules = TableRules(
+        tenant="store", append_only=True, deletable=True, parents=(Parent("command_id", "commands"),)
+    )
 
     class Meta(StoreModel.Meta):
         db_table = "command_status_changes"

@@ -13,7 +13,10 @@ PREFIX = "dim"
 
 
 class DeviceImport(models.Model):
-    """One file. Without a store its rows name theirs, or none at all: those are registered in advance."""
+    """One file. Without a store its rows name theirs, or none at all: those are registered in advance.
+
+    Of a list that was trimmed its serial numbers are left, in their rows.
+    """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     psp_id = models.IntegerField()
@@ -31,12 +34,14 @@ class DeviceImport(models.Model):
     faults = models.JSONField(default=list)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    trimmed_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
 
     objects: ClassVar[Any] = TenantManager()
     rules: ClassVar[TableRules] = TableRules(
         tenant="optional",
         transitions=TRANSITIONS,
+        deletable=True,
         parents=(Parent("psp_id", "psps"), Parent("merchant_id", "merchants"), Parent("store_id", "stores")),
     )
 
@@ -57,6 +62,11 @@ class DeviceImport(models.Model):
                 fields=["id"], condition=models.Q(status="running"), name="portal_device_import_running"
             ),
             models.Index(fields=["psp_id", "-id"], name="portal_device_import_newest"),
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(status="done", trimmed_at__isnull=True),
+                name="portal_device_import_age",
+            ),
         )
 
     def __str__(self) -> str:
