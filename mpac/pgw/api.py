@@ -1,6 +1,7 @@
 """What other contexts may ask of the payment gateway. Ids are TypeIDs, amounts are Money, `now` is the caller's instant."""
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -96,12 +97,15 @@ def create_payment_intent(
     provider: str | None = None,
     idempotency_key: str,
     source: str,
+    device_id: uuid.UUID | None = None,
     reference: str | None = None,
     livemode: bool = False,
     expires_in_s: int | None = None,
     now: dt.datetime,
 ) -> PaymentIntentDTO:
     """A new intent, or the one that this key made before for this merchant. Nothing is charged yet.
+
+    `device_id` is the terminal that wants it, if it is one.
 
     Raises StoreNotUsable, CurrencyNotAccepted, MethodNotSupported, AmountTooSmall and AmountTooLarge.
     """
@@ -113,6 +117,7 @@ def create_payment_intent(
         provider=provider,
         idempotency_key=idempotency_key,
         source=Source(source),
+        device_id=device_id,
         livemode=livemode,
         reference=reference,
         expires_in_s=expires_in_s,

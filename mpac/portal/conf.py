@@ -1,5 +1,6 @@
 """Settings of the portal context: who issues tokens, how long things live, how often caches look again."""
 
+import datetime as dt
 from pathlib import Path
 
 from django.conf import settings
@@ -40,8 +41,9 @@ PASSWORDS_REMEMBERED = 4
 TRUST_MAX_AGE_S = 2.0
 # When the database cannot be asked, what was last known is believed this long and no longer.
 TRUST_STALE_LIMIT_S = 5.0
-# By then the last token of a killed terminal is refused everywhere, and what it was let in with is done.
-KILL_SETTLED_S = 3 * TRUST_STALE_LIMIT_S
+# When a kill is said again: once its terminal's last token is refused everywhere, and once whatever that token was let in
+# with has its end, however long it had to wait for the database.
+KILL_SAID_AGAIN_S = (3 * TRUST_STALE_LIMIT_S, 60.0)
 API_KEY_CACHE_S = 3.0
 API_KEY_LAST_USED_STEP_S = 60
 
@@ -49,6 +51,10 @@ API_KEY_LAST_USED_STEP_S = 60
 KEY_SET_MAX_AGE_S = 300
 # A replaced signing key verifies this long after its last signature: longer than any token lives.
 KEY_RETIREMENT_S = 15 * 60 + 60
+
+# How long is kept what terminals were told to do and did, and what else than serial numbers was in a list of them.
+KEEP_COMMANDS = dt.timedelta(days=90)
+KEEP_LISTS = dt.timedelta(days=30)
 
 # How long the address of a download works.
 DOWNLOAD_TTL_S = 900

@@ -80,8 +80,8 @@ class DeviceStatusChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceKilled(Event):
-    """A terminal is in wrong hands: whatever it has begun is to end. Said twice, at once and when its last token is refused
-    everywhere, for it may have begun something in between.
+    """A terminal is in wrong hands: whatever it has begun is to end. Said at once, and again when its last token is refused
+    everywhere and when all that came with that one is done, for it may have begun something in between.
     """
 
     type: ClassVar[str] = "portal.device_killed"

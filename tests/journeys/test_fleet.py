@@ -108,12 +108,21 @@ def work_and_rest(office, demo, device):
         terminal.tokens.renew()
 
 
+def begun_at_the_gateway(terminal):
+    """A code to pay that the terminal has shown on its own, without a bill; returns the path of its intent."""
+    wish = {name: terminal.demo[name] for name in ("merchant_id", "store_id")}
+    wish |= {"amount": 5000, "currency": "THB", "method": "qr_code", "confirm": True}
+    return f"/v1/payment-intents/{terminal.post('/v1/payment-intents', wish)['id']}"
+
+
 def be_stolen(office, demo):
     """Be killed while somebody pays: five seconds later nothing that the terminal knows is worth anything."""
     with Terminal(demo) as terminal, terminal.pushes() as pushes:
         pushes.open()
         payment = terminal.pay_qr(terminal.open_bill())
         terminal.wait_for_qr(payment)
+        intent = begun_at_the_gateway(terminal)
+        assert office.get(intent)["status"] == "requires_action"
         kill = office.post(f"/v1/devices/{demo['device']['device_id']}/kill", {"reason": "stolen"})
         assert (kill["device"]["status"], kill["offline_allowance"]) == ("revoked", 0)
         until(lambda: refused(terminal), timeout_s=KILLED_WITHIN_S)
@@ -121,8 +130,8 @@ def be_stolen(office, demo):
             terminal.tokens.renew()
         with pytest.raises(Refused):
             hear_out(pushes)
-    path = f"/v1/payments/{payment['id']}"
-    until(lambda: office.get(path)["status"] == "cancelled", timeout_s=30)
+    for path in (f"/v1/payments/{payment['id']}", intent):
+        until(lambda path=path: office.get(path)["status"] == "cancelled", timeout_s=30)
 
 
 def test_leads_from_its_vendors_list_to_the_thief(office):

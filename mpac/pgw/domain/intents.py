@@ -60,6 +60,7 @@ TRANSITIONS: Mapping[IntentStatus, frozenset[IntentStatus]] = {
 }
 
 ENDED: frozenset[IntentStatus] = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.EXPIRED})
+UNENDED: frozenset[IntentStatus] = frozenset(IntentStatus) - ENDED
 UNPAID_ENDS: frozenset[IntentStatus] = ENDED - {S.SUCCEEDED}
 # Processing never expires: an outcome that is not known is not a refusal.
 EXPIRABLE: frozenset[IntentStatus] = frozenset(

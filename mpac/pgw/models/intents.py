@@ -4,7 +4,7 @@ from django.db import models
 
 from kernel.models import CurrencyField, StoreModel, choices, choices_check
 from kernel.schema import Parent, TableRules
-from mpac.pgw.domain.intents import EXPIRABLE, TRANSITIONS, IntentStatus
+from mpac.pgw.domain.intents import EXPIRABLE, TRANSITIONS, UNENDED, IntentStatus
 from mpac.pgw.domain.lateness import Source
 from mpac.pgw.domain.methods import CaptureMethod, PaymentMethodCode
 
@@ -26,6 +26,7 @@ class PaymentIntent(StoreModel):
     provider = models.TextField(null=True)
     capture_method = models.TextField(choices=choices(CaptureMethod))
     source = models.TextField(choices=choices(Source))
+    device_id = models.UUIDField(null=True, help_text="the terminal that made it")
     livemode = models.BooleanField()
     reference = models.TextField(null=True)
     description = models.TextField(null=True)
@@ -90,6 +91,14 @@ class PaymentIntent(StoreModel):
                 fields=["expires_at"],
                 name="payment_intents_expiring",
                 condition=models.Q(status__in=sorted(EXPIRABLE)),
+            ),
+            # What a stolen terminal has under way.
+            models.Index(
+                fields=["device_id"],
+                name="payment_intents_of_device",
+                condition=models.Q(
+                    device_id__isnull=False, status__in=sorted(status.value for status in UNENDED)
+                ),
             ),
         )
 

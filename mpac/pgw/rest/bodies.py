@@ -52,7 +52,7 @@ class CreateIntent(Body, kw_only=True):
     metadata: Metadata = {}
     expires_in: Annotated[int, msgspec.Meta(ge=conf.MIN_EXPIRES_IN_S, le=conf.MAX_EXPIRES_IN_S)] | None = None
 
-    def wanted(self, *, idempotency_key: str, livemode: bool) -> NewIntent:
+    def wanted(self, *, idempotency_key: str, device_id: uuid.UUID | None, livemode: bool) -> NewIntent:
         """The same for the service."""
         return NewIntent(
             merchant_id=self.merchant_id,
@@ -62,6 +62,7 @@ class CreateIntent(Body, kw_only=True):
             provider=self.provider,
             idempotency_key=idempotency_key,
             source=Source.API,
+            device_id=device_id,
             livemode=livemode,
             capture_method=CaptureMethod(self.capture_method),
             reference=self.reference,

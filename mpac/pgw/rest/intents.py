@@ -72,7 +72,9 @@ class IntentsEndpoint(IntentEndpoint):
     )
     def post(self, request: Request, body: CreateIntent) -> HttpResponse:
         principal: Principal = request.user
-        wanted = body.wanted(idempotency_key=self.scoped_key, livemode=principal.livemode)
+        wanted = body.wanted(
+            idempotency_key=self.scoped_key, device_id=principal.device_id, livemode=principal.livemode
+        )
         if body.confirm:
             return self.in_steps(self._create_and_confirm(principal, wanted, body.payment_token))
         if body.payment_token is not None:

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from kernel.errors import NotFound
 from kernel.ids import encode
-from mpac.pgw.domain.intents import IntentStatus
+from mpac.pgw.domain.intents import UNENDED, IntentStatus
 from mpac.pgw.dto import PaymentIntentDTO
 from mpac.pgw.models import Capture, IntentEvent, PaymentAttempt, PaymentIntent, Refund
 
@@ -39,6 +39,12 @@ def find_intent_by_key(*, psp_id: int, merchant_id: int, idempotency_key: str) -
         psp_id=psp_id, merchant_id=merchant_id, idempotency_key=idempotency_key
     ).first()
     return found
+
+
+def list_unended_of_device(device_id: uuid.UUID) -> list[uuid.UUID]:
+    """The intents of a terminal that have no end yet, within the open scope, the oldest first."""
+    found = PaymentIntent.objects.filter(device_id=device_id, status__in=sorted(UNENDED))
+    return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def list_intents(filters: IntentFilters) -> QuerySet[PaymentIntent]:

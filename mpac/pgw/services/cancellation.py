@@ -2,15 +2,17 @@
 
 import datetime as dt
 import uuid
+from contextlib import suppress
 
 from kernel.tenancy import TenantScope
 from mpac.pgw.db import atomic
 from mpac.pgw.domain.attempts import OPEN, AttemptStatus
 from mpac.pgw.domain.intents import IntentStatus
 from mpac.pgw.domain.probing import STALE_SENT_AFTER
+from mpac.pgw.errors import IllegalIntentTransition
 from mpac.pgw.events import PaymentIntentCancelled
 from mpac.pgw.models import PaymentAttempt, PaymentIntent
-from mpac.pgw.selectors.intents import get_intent
+from mpac.pgw.selectors.intents import get_intent, list_unended_of_device
 from mpac.pgw.selectors.locks import lock_intent
 from mpac.pgw.services.announcements import announce
 from mpac.pgw.services.asking import void_hold, withdraw_shown
@@ -34,14 +36,14 @@ def cancel_intent(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.datetime)
     return finish_cancellation(scope=scope, intent_id=intent_id, now=now)
 
 
-def begin_cancellation(*, intent_id: uuid.UUID, now: dt.datetime) -> None:
+def begin_cancellation(*, intent_id: uuid.UUID, actor: str = "caller", now: dt.datetime) -> None:
     """Cancel what no provider knows about; otherwise note the wish. Runs in the caller's transaction.
 
     Raises NotFound and IllegalIntentTransition.
     """
     intent = lock_intent(intent_id)
     if intent.status in UNTRIED:
-        move_intent(intent, IntentStatus.CANCELLED, actor="caller", now=now)
+        move_intent(intent, IntentStatus.CANCELLED, actor=actor, now=now)
         announce(PaymentIntentCancelled, intent, now=now)
     elif intent.status in WITH_PROVIDER and not intent.captured_minor:
         taken_up = PaymentAttempt.objects.filter(intent=intent, status__in=TAKEN_UP)
@@ -72,6 +74,23 @@ def finish_cancellation(*, scope: TenantScope, intent_id: uuid.UUID, now: dt.dat
     if intent.status == IntentStatus.SUCCEEDED:
         raise illegal(intent)
     return intent
+
+
+def cancel_intents_of_device(*, scope: TenantScope, device_id: uuid.UUID, now: dt.datetime) -> int:
+    """Call off what a terminal has under way, each intent in a transaction of its own; returns how many had no end yet.
+
+    No provider is called here: the resolver takes up at once what one knows about, so that whoever dies here, or is called
+    again, has nothing to make good. Money that was taken stays: such an intent is left as it is.
+    """
+    with atomic(scope):
+        intent_ids = list_unended_of_device(device_id)
+    for intent_id in intent_ids:
+        with atomic(scope), suppress(IllegalIntentTransition):
+            begin_cancellation(intent_id=intent_id, actor="kill", now=now)
+            PaymentAttempt.objects.filter(intent_id=intent_id, status=AttemptStatus.REQUIRES_ACTION).update(
+                next_probe_at=now
+            )
+    return len(intent_ids)
 
 
 def _open_attempt(intent: PaymentIntent) -> uuid.UUID | None:

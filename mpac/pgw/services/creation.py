@@ -1,6 +1,7 @@
 """Creating a payment intent, the readable way. The hot path of the API writes the same rows in one statement."""
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,7 @@ class NewIntent:
     idempotency_key: str
     source: Source
     livemode: bool
+    device_id: uuid.UUID | None = None
     capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
     reference: str | None = None
     description: str | None = None
@@ -103,6 +105,7 @@ def build_intent(*, psp_id: int, wanted: NewIntent, now: dt.datetime) -> Payment
         provider=wanted.provider,
         capture_method=wanted.capture_method,
         source=wanted.source,
+        device_id=wanted.device_id,
         livemode=wanted.livemode,
         reference=wanted.reference,
         description=wanted.description,

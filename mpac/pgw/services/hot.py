@@ -50,13 +50,13 @@ WITH held AS MATERIALIZED (
 ), intent AS (
     INSERT INTO payment_intents (id, created_at, updated_at, psp_id, merchant_id, store_id, status, version, amount_minor,
                                  currency, authorized_minor, capturing_minor, captured_minor, refunding_minor,
-                                 refunded_minor, method, provider, capture_method, source, livemode, reference,
-                                 description, return_url, metadata, idempotency_key, expires_at)
+                                 refunded_minor, method, provider, capture_method, source, device_id, livemode,
+                                 reference, description, return_url, metadata, idempotency_key, expires_at)
     SELECT %(id)s::uuid, %(created_at)s::timestamptz, %(now)s::timestamptz, %(psp_id)s::int, %(merchant_id)s::int,
            %(store_id)s::int, %(intent_status)s::text, 1, %(amount_minor)s::bigint, %(currency)s::varchar, 0, 0, 0, 0, 0,
-           %(method)s::text, %(provider)s::text, %(capture_method)s::text, %(source)s::text, %(livemode)s::boolean,
-           %(reference)s::text, %(description)s::text, %(return_url)s::text, %(metadata)s::jsonb, %(idempotency_key)s::text,
-           %(expires_at)s::timestamptz
+           %(method)s::text, %(provider)s::text, %(capture_method)s::text, %(source)s::text, %(device_id)s::uuid,
+           %(livemode)s::boolean, %(reference)s::text, %(description)s::text, %(return_url)s::text, %(metadata)s::jsonb,
+           %(idempotency_key)s::text, %(expires_at)s::timestamptz
     FROM keyed RETURNING 1
 ), history AS (
     INSERT INTO payment_intent_events (id, created_at, psp_id, merchant_id, store_id, intent_id, sequence, to_status,
@@ -126,6 +126,7 @@ def statement_values(
         "provider": intent.provider,
         "capture_method": str(intent.capture_method),
         "source": str(intent.source),
+        "device_id": intent.device_id,
         "livemode": intent.livemode,
         "reference": intent.reference,
         "description": intent.description,

@@ -48,11 +48,11 @@ def kill_device(
             last_sequence=report.last_sequence if report else None,
             last_report_at=report.received_at if report else None,
         )
-        for is_repeated, due_at in ((False, now), (True, now + dt.timedelta(seconds=conf.KILL_SETTLED_S))):
+        for after_s in (0.0, *conf.KILL_SAID_AGAIN_S):
             event = DeviceKilled(
-                device_id=device.public_id, reason=reason, is_repeated=is_repeated, **place_of(device)
+                device_id=device.public_id, reason=reason, is_repeated=after_s > 0, **place_of(device)
             )
-            publish(db, event, now=now, due_at=due_at)
+            publish(db, event, now=now, due_at=now + dt.timedelta(seconds=after_s))
         record(db, "device.killed", device, before=held, reason=reason, now=now)
     return kill
 

@@ -219,6 +219,7 @@ def _intent_of(payment: Payment, *, now: dt.datetime) -> pgw.PaymentIntentDTO:
         provider=payment.provider or None,
         idempotency_key=payment_id,
         source="smarttab",
+        device_id=payment.device_id,
         reference=payment_id,
         livemode=payment.livemode,
         expires_in_s=None,

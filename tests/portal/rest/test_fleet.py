@@ -410,7 +410,7 @@ def test_that_are_stolen_are_shut_out_in_one_call(api, beat, partner, terminal):
     with pytest.raises(DomainError):
         token_of(terminal)
     told = list(published("portal.device_killed"))
-    assert [event["is_repeated"] for event in told] == [False, True]
+    assert [event["is_repeated"] for event in told] == [False, True, True]
 
 
 def test_that_are_stolen_are_shut_out_whatever_their_status(partner, tenant, terminal):
@@ -434,15 +434,16 @@ def test_are_killed_once_however_many_try(tenant):
         assert len({found.id for found in at_once(*[kill] * 4)}) == 1
     with atomic(SEED):
         assert DeviceKill.objects.count() == ROUNDS
-    assert len(published("portal.device_killed")) == 2 * ROUNDS
+    assert len(published("portal.device_killed")) == 3 * ROUNDS
 
 
-def test_that_are_stolen_have_their_last_word_said_once_more_when_their_tokens_are_dead(tenant, terminal):
+def test_that_are_stolen_are_spoken_of_again_when_their_tokens_are_dead(tenant, terminal):
     now = clock.now()
     killing.kill_device(scope=SEED, device_id=terminal.device_id, actor="test", now=now)
     with atomic(SEED):
         due = db.execute(
             "SELECT next_try_at FROM outbox WHERE type = 'portal.device_killed' ORDER BY position"
         )
-    assert [row[0] for row in due] == [now, now + seconds(conf.KILL_SETTLED_S)]
-    assert conf.KILL_SETTLED_S > conf.TRUST_STALE_LIMIT_S
+    dead, settled = conf.KILL_SAID_AGAIN_S
+    assert [row[0] for row in due] == [now, now + seconds(dead), now + seconds(settled)]
+    assert settled > dead > conf.TRUST_STALE_LIMIT_S
