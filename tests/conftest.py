@@ -4,12 +4,14 @@ Tests commit for real, as the platform does: row-level security, on-commit wake-
 """
 
 import os
+import select
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
 from django.test import Client
+from psycopg.pq import TransactionStatus
 
 from kernel.logs import configure_logging
 from kernel.ratelimit import forget
@@ -95,12 +97,30 @@ def clean(django_db_setup):
     cleaner.close()
 
 
+def close_broken() -> None:
+    """Close the connections that the next test can not go on with: in a transaction, or left by the server.
+
+    The others stay open, for what PostgreSQL has learned of tables and statements goes with its connection.
+    """
+    for connection in connections.all(initialized_only=True):
+        held = connection.connection
+        if held is None:
+            continue
+        idle = not held.closed and held.info.transaction_status == TransactionStatus.IDLE
+        told = (
+            idle and select.select([held.fileno()], [], [], 0)[0]
+        )  # nobody speaks to the idle but to say farewell
+        if connection.in_atomic_block or connection.needs_rollback or not idle or told:
+            connection.close()
+
+
 @pytest.fixture
 def database(django_db_setup, django_db_blocker, clean):
     """The databases of all contexts, with the runtime roles; emptied afterwards. Gives the database's name."""
     with django_db_blocker.unblock():
+        close_broken()
         yield django_db_setup
-        connections.close_all()
+        close_broken()
     clean()
 
 

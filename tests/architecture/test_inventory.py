@@ -2,7 +2,9 @@
 until somebody has said whose it is.
 """
 
+import json
 import re
+from pathlib import Path
 
 from django.conf import settings
 
@@ -14,6 +16,7 @@ from kernel.schema import rules_of
 from kernel.tenancy import SYSTEM_SCOPES
 from mpac.smarttab.ws.routing import websocket_urlpatterns
 
+OPENAPI = Path(__file__).parents[2] / "docs" / "api" / "openapi.json"
 # Whose rows each table holds: how far row-level security narrows it, None where it has no tenant.
 PLUMBING = {"outbox": "optional", "inbox": None, "idempotency_keys": "key", "nonces": None, "job_runs": None}
 TABLES = {
@@ -353,3 +356,20 @@ def test_crash_points_are_entered():
 def test_websocket_addresses_are_entered():
     """A terminal's own log is all there is; it names no object, so there is nothing foreign to ask for."""
     assert {str(each.pattern) for each in websocket_urlpatterns} == {"ws/v1/terminal"}
+
+
+# --- what is answered -----------------------------------------------------------------------------------------------
+
+# Reports of how things stand, in the form that the contract gives them.
+REPORTS = {"SyncRun", "SyncStatus"}
+
+
+def test_every_object_says_which_it_is_and_since_when():
+    document = json.loads(OPENAPI.read_text())
+    objects = {
+        name: set(schema["properties"])
+        for name, schema in document["components"]["schemas"].items()
+        if "object" in schema.get("properties", {})
+    }
+    bare = {name for name, properties in objects.items() if not {"id", "created_at"} <= properties}
+    assert bare == REPORTS

@@ -128,6 +128,9 @@ class ResetDoneView(View):
 
 
 class LoginPolicyView(View):
+    """What a PSP asks of sign-ins. A PSP has one, so it goes by the PSP's id."""
+
+    id: int
     psp_id: int
     created_at: Instant | None
     updated_at: Instant | None
@@ -242,6 +245,7 @@ def login_policy(psp_id: int, found: LoginPolicy | None) -> LoginPolicyView:
     """A provider's policy, or the platform's where it has none of its own."""
     default = Policy()
     return LoginPolicyView(
+        id=psp_id,
         psp_id=psp_id,
         created_at=_instant(found.created_at) if found else None,
         updated_at=_instant(found.updated_at) if found else None,

@@ -176,7 +176,8 @@ class SettingPreviewEndpoint(PortalEndpoint):
         if body.value is not UNSET:
             wanted = Wanted(value=settings.get_setting(setting).fit(body.value), locked=body.locked)
         found = settings.preview_setting(scope=scope, place=place, name=setting, wanted=wanted)
-        return views.preview(found, shows_operators=isinstance(scope, SystemScope))
+        insider = isinstance(scope, SystemScope)
+        return views.preview(found, place=place, name=setting, shows_operators=insider, now=self.now)
 
 
 class SettingHistoryEndpoint(PortalEndpoint):

@@ -1,5 +1,6 @@
 """What the endpoints of settings answer."""
 
+import datetime as dt
 import uuid
 from typing import Any, Literal
 
@@ -21,9 +22,13 @@ PREFIXES: dict[str, str] = {Level.GROUP: GROUP, Level.DEVICE: DEVICE}
 
 
 class SettingDefinitionView(View, kw_only=True):
-    """What can be set: `schema` is the JSON Schema of its values, `levels` are those where it may be set."""
+    """What can be set: `schema` is the JSON Schema of its values, `levels` are those where it may be set.
+
+    It is part of the platform, so nobody has made it and `created_at` is null.
+    """
 
     id: str
+    created_at: None = None
     name: str
     meaning: str
     schema: dict[str, object]
@@ -50,9 +55,11 @@ class SettingView(View, kw_only=True):
     """A setting as it holds at a place. `version` counts the changes made here, for If-Match: 0 before the first one.
 
     `source` is where the value comes from, null for the default; `overridden` are values that its lock makes void.
+    `created_at` is when it was set here for the first time.
     """
 
     id: str
+    created_at: Instant | None
     name: str
     level: str
     owner: str
@@ -85,6 +92,8 @@ class SettingChangeView(View, kw_only=True):
 class SettingPreviewView(View, kw_only=True):
     """What a change would do: of the terminals below the place, how many would hold another value."""
 
+    id: str
+    created_at: Instant
     devices: int
     devices_touched: int
     locked_by: SourceView | None
@@ -132,7 +141,8 @@ def setting(
 ) -> SettingView:
     """A setting as it holds at a place."""
     return SettingView(
-        id=f"{place.level}:{place.key}/{found.setting.name}",
+        id=_id(place, found.setting.name),
+        created_at=None if own is None else rfc3339(own.created_at),
         name=found.setting.name,
         level=place.level,
         owner=place.key,
@@ -175,10 +185,14 @@ def change(row: SettingChange, *, secret: bool) -> SettingChangeView:
     )
 
 
-def preview(found: Preview, *, shows_operators: bool) -> SettingPreviewView:
+def preview(
+    found: Preview, *, place: Place, name: str, shows_operators: bool, now: dt.datetime
+) -> SettingPreviewView:
     """What a change would do, as the API shows it."""
     lock = found.locked_by
     return SettingPreviewView(
+        id=_id(place, name),
+        created_at=rfc3339(now),
         devices=found.reach.devices,
         devices_touched=found.reach.touched,
         locked_by=None if lock is None else source(lock, shows_operators=shows_operators),
@@ -221,6 +235,10 @@ def owner_of(held: Held) -> str:
     if held.level in PREFIXES:
         return ids.encode(PREFIXES[held.level], uuid.UUID(key))
     return key or PLATFORM_KEY
+
+
+def _id(place: Place, name: str) -> str:
+    return f"{place.level}:{place.key}/{name}"
 
 
 def _config_source(held: Held | None) -> ConfigSourceView:

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Now
 
 from kernel.schema import TableRules
 
@@ -15,6 +16,7 @@ class TaxRate(models.Model):
     rate_ppm = models.IntegerField()
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     rules: ClassVar[TableRules] = TableRules(
         tenant=None, reason="tax law is the same for all tenants of a country"

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from kernel.clock import rfc3339
 from kernel.errors import FieldError, Invalid
-from kernel.rest import Body, Page, PageQuery, Request, View, operation, paginate
+from kernel.rest import Body, Instant, Page, PageQuery, Request, View, operation, paginate
 from kernel.tenancy import SystemScope
 from mpac.smarttab.db import atomic
 from mpac.smarttab.models import TaxRate
@@ -43,6 +44,7 @@ class TaxRateView(View, kw_only=True):
     """A rate from a day on and, where `valid_to` is set, before another."""
 
     id: int
+    created_at: Instant
     country: str
     code: str
     rate_ppm: int
@@ -95,6 +97,7 @@ def tax_rate(row: TaxRate) -> TaxRateView:
     """A rate as the API shows it."""
     return TaxRateView(
         id=row.pk,
+        created_at=rfc3339(row.created_at),
         country=row.country,
         code=row.code,
         rate_ppm=row.rate_ppm,

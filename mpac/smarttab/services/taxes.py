@@ -36,7 +36,11 @@ def add_tax_rate(*, scope: SystemScope, rate: NewTaxRate, now: dt.datetime) -> T
         if last is not None and (last.valid_to is None or last.valid_to > rate.valid_from):
             TaxRate.objects.filter(pk=last.pk).update(valid_to=rate.valid_from)
         added: TaxRate = TaxRate.objects.create(
-            country=rate.country, code=rate.code, rate_ppm=rate.rate_ppm, valid_from=rate.valid_from
+            country=rate.country,
+            code=rate.code,
+            rate_ppm=rate.rate_ppm,
+            valid_from=rate.valid_from,
+            created_at=now,
         )
         record(db, "tax_rate.added", added, now=now)
     return added
