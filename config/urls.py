@@ -19,6 +19,7 @@ urlpatterns = [
     path("v1/", include("mpac.audit.rest.urls")),
     path("v1/openapi.json", docs.openapi),
     path("v1/docs", docs.reference),
+    path("admin/account/", include("mpac.portal.admin.account_urls")),
     path("admin/", admin.site.urls),
     path("livez", health.livez),
     path("readyz", health.readyz),

@@ -73,7 +73,6 @@ MPAC_CONSOLE_MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
     "kernel.middleware.ConsoleActor",
     "mpac.portal.admin.impersonating.ImpersonationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -46,8 +46,7 @@ class ActingAdmin(ModelAdmin):
         key, now = unquote(object_id), clock.now()
         with self.db.atomic(console_scope(request)):
             row = self.get_object(request, key) if action.is_open_to(request) else None
-            filled = (request.POST or None, request.FILES or None)
-            form = action.ask(row, *filled, now) if row is not None else None
+            form = action.ask(request, row, now) if row is not None else None
             facts = self.facts(row) if row is not None else []
         if not action.is_open_to(request, row):
             raise PermissionDenied
@@ -57,7 +56,8 @@ class ActingAdmin(ModelAdmin):
         if request.method == "POST":
             said = self._act(request, action, form, run, row=row, place=row)
             if said is not None:
-                return self._answer(request, action, said, self.url_of(key))
+                address = self.list_url() if action.removes else self.url_of(key)
+                return self._answer(request, action, said, address)
         names = {"subtitle": self.public_name(key) or str(row), "row_url": self.url_of(key), "facts": facts}
         return self._question(request, action, form, names)
 
@@ -66,8 +66,8 @@ class ActingAdmin(ModelAdmin):
         scope, now = console_scope(request), clock.now()
         if not (action.is_open_to(request) and self.has_view_permission(request)):
             raise PermissionDenied
-        posted = request.method == "POST"
-        form = action.form(request.POST if posted else None, request.FILES if posted else None)
+        with self.db.atomic(scope):
+            form = action.ask(request)
         run = partial(action.run, action.person(request, scope), now)
         if request.method == "POST":
             said = self._act(request, action, form, run, row=None, place=scope)

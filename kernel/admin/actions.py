@@ -25,7 +25,8 @@ class RowAction:
     With a `form`, what it was answered goes to `run` by name; `begin(row, now)` says what its fields begin with, read in the
     viewer's scope. A refusal leaves what was typed where it is. `fits` says whether a row as it stands is one for it: its
     button is offered there alone, while `run` has the last word, for the row may have changed meanwhile. `needs` names
-    further permissions that this row asks for.
+    further permissions that this row asks for. `narrow(form, request)` takes from the form what this person cannot choose.
+    What `removes` its row leads back to the list.
     """
 
     name: str
@@ -37,6 +38,8 @@ class RowAction:
     begin: Callable[[Any, dt.datetime], Mapping[str, Any]] | None = None
     fits: Callable[[Any], bool] | None = None
     needs: Callable[[Any], Sequence[str]] | None = None
+    narrow: Callable[[Any, HttpRequest], None] | None = None
+    removes: bool = False
 
     def is_open_to(self, request: HttpRequest, row: Any = None) -> bool:
         """Whether this person may do it at all, or to this row."""
@@ -47,11 +50,12 @@ class RowAction:
         """Whether the page of this row has a button for it."""
         return self.is_open_to(request, row) and (self.fits is None or self.fits(row))
 
-    def ask(self, row: Any, answers: Any, files: Any, now: dt.datetime) -> Form | None:
+    def ask(self, request: HttpRequest, row: Any, now: dt.datetime) -> Form | None:
         """The form, filled with the answers if there are any. Runs in the viewer's scope."""
         if self.form is None:
             return None
-        return self.form(answers, files, initial=dict(self.begin(row, now)) if self.begin else {})
+        initial = dict(self.begin(row, now)) if self.begin else {}
+        return _filled(self, self.form, request, initial)
 
 
 class ShownOnce(str):
@@ -92,6 +96,11 @@ class ListAction:
     permission: str
     run: Callable[..., str]
     form: type[Form]
+    narrow: Callable[[Any, HttpRequest], None] | None = None
+
+    def ask(self, request: HttpRequest) -> Form:
+        """The form, filled with the answers if there are any. Runs in the viewer's scope."""
+        return _filled(self, self.form, request, {})
 
     def is_open_to(self, request: HttpRequest) -> bool:
         """Whether this person may do it anywhere."""
@@ -119,10 +128,25 @@ class Journal(Protocol):
 
 
 def refuse(form: Form, refused: DomainError) -> None:
-    """Say in the form why it was refused, each thing for itself where there are several."""
-    errors = [f"{error.field}: {error.message}" for error in getattr(refused, "errors", ())]
-    for words in errors or [refused.message]:
-        form.add_error(None, words)
+    """Say in the form why it was refused: beside the field at fault, if it is one of the form's."""
+    errors = getattr(refused, "errors", ())
+    for error in errors:
+        if error.field in form.fields:
+            form.add_error(error.field, error.message)
+        else:
+            form.add_error(None, f"{error.field}: {error.message}" if error.field else error.message)
+    if not errors:
+        form.add_error(None, refused.message)
+
+
+def _filled(
+    action: RowAction | ListAction, form: type[Form], request: HttpRequest, initial: Mapping[str, Any]
+) -> Form:
+    posted = request.method == "POST"
+    filled = form(request.POST if posted else None, request.FILES if posted else None, initial=dict(initial))
+    if action.narrow is not None:
+        action.narrow(filled, request)
+    return filled
 
 
 def actor_of(request: HttpRequest) -> str:

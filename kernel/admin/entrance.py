@@ -15,23 +15,52 @@ DEVICE_AGE_S = 180 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
-    """Somebody who was let in: the key of their session, and the token of their device when it is a new one."""
+    """Somebody who was let in: the key of their session, the token of their device when it is a new one, and recovery codes
+    when they have just set up their first authenticator; both are shown now and never again.
+    """
 
+    user: Any
     key: str
     device_token: str
+    recovery_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Somebody whose password was right, and who has to show a second factor: what their sign-in goes on by."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSecret:
+    """The secret of an authenticator that is being set up: as people type it, and as a picture for their apps."""
+
+    text: str
+    picture: str
 
 
 class Entrance(Protocol):
-    """What the console asks of whoever keeps people's sessions."""
+    """What the console asks of whoever keeps people's accounts and sessions."""
 
-    def count_try(self, *, email: str, device_token: str, now: dt.datetime) -> Any:
-        """Count a try to sign in; what it returns is handed back. Raises RateLimited."""
+    def sign_in(
+        self, *, email: str, password: str, code: str, device_token: str, now: dt.datetime
+    ) -> Inside | Waiting:
+        """Let somebody in who shows a password and a code; without a code they wait. Raises DomainError."""
 
-    def refuse(self, counted: Any, *, now: dt.datetime) -> None:
-        """Leave a record of a try that failed."""
+    def ways_on(self, token: str, *, now: dt.datetime) -> tuple[str, ...] | None:
+        """By which factors a sign-in that waits may go on: `totp`, `email`, `recovery`; none when one must be set up first.
+        None when the sign-in is over.
+        """
 
-    def let_in(self, counted: Any, *, user: Any, now: dt.datetime) -> Inside:
-        """Open a session. Raises DomainError for who may not come in after all."""
+    def send_code(self, token: str, *, now: dt.datetime) -> None:
+        """Mail a code to who is signing in. Raises DomainError."""
+
+    def begin_authenticator(self, token: str, *, now: dt.datetime) -> NewSecret:
+        """Set up the authenticator of somebody who has none. Raises DomainError."""
+
+    def show_factor(self, token: str, *, way: str, code: str, now: dt.datetime) -> Inside:
+        """Let somebody in whose second factor is right. Raises DomainError."""
 
     def is_inside(self, key: str, *, user_id: int, now: dt.datetime) -> bool:
         """Whether the session goes on."""

@@ -7,21 +7,23 @@ from typing import Any, cast
 from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
+from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.text import capfirst
-from django_otp.admin import OTPAdminSite
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
 
 from kernel import clock, ids
-from kernel.admin.entrance import DEVICE, DEVICE_AGE_S, SESSION, entrance
-from kernel.admin.login import ConsoleLoginForm
+from kernel.admin.entrance import SESSION, entrance
+from kernel.admin.login import first_page, second_page
 from kernel.admin.pages import ConsoleAdmin
 from kernel.admin.scope import console_scope, describe, find_console_scope
-from kernel.errors import DomainError
 
 SHOWN_AT_MOST = 99
 
@@ -35,21 +37,16 @@ class Notice:
     url: str
 
 
-class ConsoleSite(OTPAdminSite):
-    """Without a verified second factor nobody gets past its login page, and nothing is registered that can write."""
+class ConsoleSite(AdminSite):
+    """Without a second factor nobody gets past its login page, and nothing is registered that can write."""
 
     site_header = "MPAC console"
     site_title = "MPAC console"
     index_title = "Overview"
     site_url = None
-    login_form = ConsoleLoginForm
-    login_template = "console/login.html"
     index_template = "console/home.html"
     app_index_template = "console/home.html"
     enable_nav_sidebar = True
-
-    def __init__(self, name: str = "admin") -> None:
-        super().__init__(name)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Take a context's page; what Django's own applications offer is left out, for it writes and has no scope."""
@@ -78,7 +75,11 @@ class ConsoleSite(OTPAdminSite):
         return {**super().each_context(request), "seen": describe(find_console_scope(request))}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [path("find", self.admin_view(self.find), name="find"), *super().get_urls()]
+        return [
+            path("find", self.admin_view(self.find), name="find"),
+            path("login/code/", self.second_factor, name="second_factor"),
+            *super().get_urls(),
+        ]
 
     def find(self, request: HttpRequest) -> HttpResponse:
         """From an identifier to its page."""
@@ -93,40 +94,26 @@ class ConsoleSite(OTPAdminSite):
         messages.warning(request, f"“{text}” is no identifier that has a page here.")
         return redirect("admin:index")
 
+    @method_decorator([never_cache, csrf_protect])
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Whoever shows the right password and code gets a session that can be seen and ended elsewhere, too."""
-        answer: HttpResponse = super().login(request, extra_context)
-        counted = getattr(request, "mpac_counted", None)
-        if counted is None or not request.user.is_authenticated:
-            return answer
-        try:
-            inside = entrance().let_in(counted, user=request.user, now=clock.now())
-        except DomainError:
-            logout(request)
-            return redirect("admin:login")
-        request.session[SESSION] = inside.key
-        if inside.device_token:
-            answer.set_cookie(
-                DEVICE,
-                inside.device_token,
-                max_age=DEVICE_AGE_S,
-                path=reverse("admin:index"),
-                secure=settings.SESSION_COOKIE_SECURE,
-                httponly=True,
-                samesite="Lax",
-            )
-        return answer
+        return first_page(self, request)
 
-    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    @method_decorator([never_cache, csrf_protect])
+    def second_factor(self, request: HttpRequest) -> HttpResponse:
+        """Where somebody shows a code who came without one."""
+        return second_page(self, request)
+
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         key = request.session.get(SESSION)
         if request.method == "POST" and key and request.user.pk:
             entrance().leave(key, user_id=request.user.pk, now=clock.now())
-        answer: HttpResponse = super().logout(request, extra_context)
+        answer: TemplateResponse = super().logout(request, extra_context)
         return answer
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """Another password ends every other session of its person."""
-        answer: HttpResponse = super().password_change(request, extra_context)
+        answer: TemplateResponse = super().password_change(request, extra_context)
         key = request.session.get(SESSION)
         if request.method == "POST" and answer.status_code == HTTPStatus.FOUND and key and request.user.pk:
             entrance().shut_out_others(key, user_id=request.user.pk, now=clock.now())
@@ -136,15 +123,15 @@ class ConsoleSite(OTPAdminSite):
         """No page has choices to complete, and a search here would be outside any scope."""
         raise PermissionDenied
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         context = {"notices": self._notices(request), "subtitle": None, **(extra_context or {})}
-        answer: HttpResponse = super().index(request, context)
+        answer: TemplateResponse = super().index(request, context)
         return answer
 
-    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> HttpResponse:
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> TemplateResponse:
         words = str(apps.get_app_config(app_label).verbose_name)
         context = {"title": words, "subtitle": None, **(extra_context or {})}
-        answer: HttpResponse = super().app_index(request, app_label, context)
+        answer: TemplateResponse = super().app_index(request, app_label, context)
         return answer
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:

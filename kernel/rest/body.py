@@ -27,7 +27,9 @@ CurrencyCode = Annotated[
 # What `kernel.clock.rfc3339` writes, where a view holds the text.
 Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 
-PATH = re.compile(r"^(?P<message>.*?)(?: - at `\$?(?P<path>.*)`)?$", re.DOTALL)
+# What msgspec says of a fault: what is wrong, and where. The name of a member is "`key` in" the object that holds it, and
+# the value of a member that no struct declares is `[...]`.
+PATH = re.compile(r"^(?P<message>.*?)(?: - at (?P<name>`key` in )?`\$?(?P<path>.*)`)?$", re.DOTALL)
 NUL = "\x00"
 NUL_IN_JSON = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 CHUNK_BYTES = 256 * 1024
@@ -194,11 +196,13 @@ def _named_once(pairs: list[tuple[str, Any]]) -> None:
 def _field_error(text: str) -> FieldError:
     match = PATH.match(text)
     message, path = (match["message"], match["path"] or "") if match else (text, "")
-    path = path.removeprefix(".")
+    path = path.replace("[...]", ".*").removeprefix(".")
     if named := re.search(r"(?:missing required|unknown) field `([^`]*)`", message):
         path = f"{path}.{named[1]}" if path else named[1]
     if "missing required" in message:
         return FieldError(path, "required", "This field is required.")
     if "unknown field" in message:
         return FieldError(path, "unknown_field", "This field is not known.")
+    if match and match["name"]:
+        return FieldError(path, "invalid", f"A name in it is not allowed: {message[0].lower()}{message[1:]}.")
     return FieldError(path, "invalid", message + ".")

@@ -11,10 +11,10 @@ from django.test import RequestFactory
 from rest_framework.authentication import BaseAuthentication
 
 from kernel.db import ContextDb
-from kernel.errors import Conflict, Forbidden, NotFound, Unavailable
+from kernel.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from kernel.principal import Principal
 from kernel.rest import Body, Endpoint, Page, PageQuery, Query, Steps, View, operation
-from kernel.rest.body import encode
+from kernel.rest.body import decode_json, encode
 
 DEVICE = Principal(kind="device", subject="dev_1", psp_id=1, merchant_id=10, store_ids=(100,))
 
@@ -124,6 +124,35 @@ def test_names_the_field_at_fault(call, data, field, error):
     [found] = json.loads(response.content)["errors"]
     assert (found["field"], found["code"]) == (field, error)
     assert Things.count == 0
+
+
+ShortName = Annotated[str, msgspec.Meta(max_length=3)]
+
+
+class Sorted(Body):
+    selector: dict[ShortName, ShortName] = {}
+    waves: list[dict[str, int]] = []
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "message"),
+    [
+        (
+            '{"selector": {"long": "a"}}',
+            "selector",
+            "A name in it is not allowed: expected `str` of length <= 3.",
+        ),
+        ('{"selector": {"a": "long"}}', "selector.*", "Expected `str` of length <= 3."),
+        ('{"waves": [{}, {"a": "b"}]}', "waves[1].*", "Expected `int`, got `str`."),
+        ('{"waves": [1]}', "waves[0]", "Expected `object`, got `int`."),
+        ("[]", "", "Expected `object`, got `array`."),
+    ],
+)
+def test_says_where_in_a_body_the_fault_is(data, field, message):
+    with pytest.raises(Invalid) as refused:
+        decode_json(data.encode(), Sorted)
+    [found] = refused.value.errors
+    assert (found.field, found.message) == (field, message)
 
 
 @pytest.mark.parametrize(

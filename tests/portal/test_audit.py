@@ -1147,6 +1147,10 @@ SERVICES: dict[str, tuple[Callable[[Stage], object], list[str]]] = {
     ),
     "users.register_user": (Stage.caller, ["user.created"]),
     "users.update_user": (call_update_user, ["user.changed", "user.deactivated", "user.reactivated"]),
+    "users.end_sessions_of": (
+        lambda s: users.end_sessions_of(scope=SEED, user_id=s.signed_in().user_id, now=clock.now()),
+        ["session.ended"],
+    ),
     "users.update_own_account": (call_own_account, ["user.created", "user.changed"]),
     "users.update_profile": (call_profile, ["user.created", "user_profile.changed"]),
     "users.update_preferences": (call_preferences, ["user.created", "user_preferences.changed"]),

@@ -301,6 +301,7 @@ SILENT = {
     "known_devices.find_device": "reads",
     "known_devices.notice_device": "a part of signing in, which is recorded",
     "known_devices.remember_device": "a part of signing in or of a reset, which are recorded",
+    "login.ask_for_factor": "what comes of the sign-in is recorded, that it waits is in the log",
     "login.count_try": "a try that is let through is recorded by what comes of it, one that is not by the log",
     "mails.post_mail": "tells somebody of a change, which is recorded",
     "mails.send_mail": "notes that a mail was sent",

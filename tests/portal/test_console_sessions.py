@@ -101,8 +101,10 @@ def test_is_opened_by_who_was_here_before_while_others_guess(admin, settings):
     with atomic(SEED):
         log = list(AuthenticationLog.objects.order_by("id").values_list("outcome", "known_device"))
     assert log == [
+        ("factor_needed", False),
         ("succeeded", False),
         *[("refused", False)] * 3,
         *[("throttled", False)] * 3,
+        ("factor_needed", True),
         ("succeeded", True),
     ]

@@ -2,10 +2,12 @@
 
 import pytest
 
+from kernel import clock
 from mpac.portal.db import atomic
 from mpac.portal.domain.roles import Role
-from mpac.portal.models import Impersonation, Invitation, Membership
-from tests.portal.factories import SEED, audited
+from mpac.portal.models import CustomRole, Impersonation, Invitation, Membership, Session
+from mpac.portal.services.sessions import open_session
+from tests.portal.factories import SEED, audited, make_tenant
 from tests.portal.members import later, make_member
 from tests.portal.test_admin import make_person, sign_in
 
@@ -88,3 +90,67 @@ def test_are_not_given_what_the_one_who_gives_does_not_hold(staff, manager):
     refused = staff.post(f"/admin/portal/user/{manager.id}/grant/", {"role": "platform_operator"})
     assert refused.status_code == 200
     assert "Nobody can give" in refused.content.decode()
+
+
+def roles():
+    with atomic(SEED):
+        return {role.name: sorted(role.permissions) for role in CustomRole.objects.all()}
+
+
+def test_have_roles_of_their_provider_that_are_made_changed_granted_and_deleted(staff, tenant, manager):
+    page = staff.get("/admin/portal/customrole/create/").content.decode()
+    assert f'value="{tenant.psp.id}"' in page
+    assert 'value="devices:write"' in page
+    assert "platform:write" not in page
+    form = {"psp_id": tenant.psp.id, "name": "Fleet", "permissions": ["devices:read"]}
+    made = staff.post("/admin/portal/customrole/create/", form)
+    assert made.status_code == 302, made.content
+    assert "provider has a role" in staff.post("/admin/portal/customrole/create/", form).content.decode()
+    with atomic(SEED):
+        role = CustomRole.objects.get()
+    address = f"/admin/portal/customrole/{role.pk}"
+    changed = {"name": "Fleet", "permissions": ["devices:read", "devices:write"], "version": 1}
+    assert "see terminals" in staff.get(f"{address}/change/").content.decode()
+    assert staff.post(f"{address}/edit/", changed).status_code == 302
+    assert "changed meanwhile" in staff.post(f"{address}/edit/", changed).content.decode()
+    assert roles() == {"Fleet": ["devices:read", "devices:write"]}
+
+    place = {"role": role.public_id, "psp_id": tenant.psp.id, "merchant_id": tenant.merchant.id}
+    assert staff.post(f"/admin/portal/user/{manager.id}/grant/", place).status_code == 302
+    assert "Fleet</a>" in staff.get(f"/admin/portal/user/{manager.id}/change/").content.decode()
+    assert f"{address}/remove/" not in staff.get(f"{address}/change/").content.decode()
+    assert "Somebody has this role" in staff.post(f"{address}/remove/", follow=True).content.decode()
+    with atomic(SEED):
+        Membership.objects.filter(custom_role=role).delete()
+    gone = staff.post(f"{address}/remove/")
+    assert (gone.status_code, gone.headers["Location"]) == (302, "/admin/portal/customrole/")
+    assert roles() == {}
+    assert {"role.created", "role.changed", "membership.granted", "role.deleted"} <= {
+        record["action"] for record in audited()
+    }
+
+
+def test_make_no_role_of_what_they_do_not_hold(tenant, manager):
+    merchant = make_person(Role.MERCHANT_ADMIN, psp_id=tenant.psp.id, merchant_id=tenant.merchant.id)
+    form = {"psp_id": tenant.psp.id, "name": "Fleet", "permissions": ["devices:read"]}
+    assert sign_in(*merchant)[0].post("/admin/portal/customrole/create/", form).status_code == 403
+    admin, _ = sign_in(*make_person(Role.PSP_ADMIN, psp_id=tenant.psp.id))
+    beyond = form | {"permissions": ["platform:write"]}
+    assert (
+        "not one of the available choices"
+        in admin.post("/admin/portal/customrole/create/", beyond).content.decode()
+    )
+    foreign = form | {"psp_id": make_tenant().psp.id}
+    assert admin.post("/admin/portal/customrole/create/", foreign).status_code == 200
+    assert roles() == {}
+
+
+def test_are_signed_out_by_their_provider(staff, tenant, manager):
+    open_session(user=manager.user, method=None, known_device=None, now=clock.now())
+    assert staff.post(f"/admin/portal/user/{manager.id}/sign-out/").status_code == 302
+    operator, _ = sign_in(*make_person(Role.PLATFORM_OPERATOR))
+    with atomic(SEED):
+        assert Session.objects.get(user=manager.user).ended_because == "revoked"
+        own = Session.objects.get(user__email="platform-operator-0@example.com")
+    assert operator.post(f"/admin/portal/session/{own.pk}/end/").status_code == 302
+    assert operator.get("/admin/").status_code == 302

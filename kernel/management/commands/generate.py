@@ -9,9 +9,7 @@ from django.utils.module_loading import import_string
 
 
 class Command(BaseCommand):
-    help = (
-        "Write the OpenAPI document, the event schemas and the state diagrams under docs/ and in the READMEs."
-    )
+    help = "Write the OpenAPI document, the event schemas and the states under docs/, and the states in the READMEs."
     requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -1,18 +1,20 @@
 """People in the console."""
 
+from typing import cast
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 
-from kernel.admin import console_scope
+from kernel.admin import ConsoleSite, Panel, console_scope
 from kernel.tenancy import SystemScope
 from mpac.portal.admin import people_actions as acts
 from mpac.portal.admin.base import WHERE, PortalAdmin, PortalPlatformAdmin
 from mpac.portal.admin.impersonating import stop_impersonating
 from mpac.portal.models import (
     Authenticator,
-    CustomRole,
     Impersonation,
     Invitation,
     Membership,
@@ -22,11 +24,23 @@ from mpac.portal.models import (
 )
 
 
+def role_in_words(held: Membership) -> str:
+    """A role as people call it."""
+    return str(held.custom_role.name) if held.custom_role else held.role.replace("_", " ")
+
+
+def place_in_words(held: Membership) -> str:
+    """Where a role holds."""
+    levels = (("PSP", held.psp_id), ("merchant", held.merchant_id), ("store", held.store_id))
+    return ", ".join(f"{name} {key}" for name, key in levels if key is not None) or "the whole platform"
+
+
 @admin.register(User)
 class UserAdmin(PortalAdmin):
     """People; a tenant's staff see only those who are members of it."""
 
-    row_actions = (acts.GRANT, acts.IMPERSONATE, acts.DEACTIVATE)
+    kind = "user"
+    row_actions = (acts.GRANT, acts.IMPERSONATE, acts.SIGN_OUT, acts.DEACTIVATE)
     list_display = ("email", "full_name", "is_active", "last_login", "created_at")
     list_filter = ("is_active",)
     search_fields = ("email", "full_name")
@@ -38,11 +52,33 @@ class UserAdmin(PortalAdmin):
             return people
         return people.filter(id__in=Membership.objects.values("user_id"))
 
+    def panels(self, request: HttpRequest, row: User) -> list[Panel]:
+        """What the person may do, and where, as far as the viewer sees it."""
+        held = Membership.objects.filter(user=row).select_related("custom_role").order_by("pk")
+        link = cast("ConsoleSite", self.admin_site).link
+        return [
+            Panel(
+                title="Roles",
+                heads=("role", "where", "since"),
+                rows=[
+                    (
+                        format_html('<a href="{}">{}</a>', link("membership", each.pk), role_in_words(each)),
+                        place_in_words(each),
+                        f"{each.created_at:%Y-%m-%d %H:%M} UTC",
+                    )
+                    for each in held
+                ],
+                note="A role is withdrawn on its own page.",
+            )
+        ]
+
 
 @admin.register(Membership)
 class MembershipAdmin(PortalAdmin):
     """Who may do what, and where."""
 
+    kind = "membership"
+    references = {"user": "user", "custom_role": "role"}
     row_actions = (acts.WITHDRAW,)
     list_display = ("user", "role", "custom_role", "created_at", *WHERE)
     list_select_related = ("user", "custom_role")
@@ -58,16 +94,6 @@ class AuthenticatorAdmin(PortalPlatformAdmin):
     list_display = ("user", "name", "confirmed", "throttling_failure_count", "created_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("user__email",)
-    ordering = ("-id",)
-
-
-@admin.register(CustomRole)
-class CustomRoleAdmin(PortalAdmin):
-    """Roles that providers made."""
-
-    kind = "role"
-    list_display = ("id", "name", "description", "version", "updated_at", "psp_id")
-    search_fields = ("name", "description")
     ordering = ("-id",)
 
 

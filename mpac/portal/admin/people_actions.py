@@ -5,12 +5,13 @@ Services are asked the same as over HTTP; whoever clicks needs the permission at
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.http import HttpRequest
 
-from kernel.admin import ListAction, RowAction
+from kernel import ids
+from kernel.admin import ListAction, RowAction, console_scope
 from kernel.admin.actions import Person as Viewer
 from kernel.errors import Forbidden
 from kernel.tenancy import Scope, SystemScope, TenantScope
@@ -18,20 +19,22 @@ from mpac.portal.domain.authority import Person
 from mpac.portal.domain.impersonations import LONGEST_MINUTES, ImpersonationStatus
 from mpac.portal.domain.invitations import InvitationStatus
 from mpac.portal.domain.roles import Role
-from mpac.portal.models import Impersonation, Invitation, Membership, User
+from mpac.portal.models import CustomRole, Impersonation, Invitation, Membership, User
+from mpac.portal.models.custom_role import PREFIX as CUSTOM_ROLE
 from mpac.portal.selectors.authority import get_authority
-from mpac.portal.services import impersonations, invitations, memberships
+from mpac.portal.services import impersonations, invitations, memberships, users
 from mpac.portal.services.impersonations import Reasons
 from mpac.portal.services.memberships import Wanted
 
 ROLES = [(role.value, role.value.replace("_", " ")) for role in Role if role is not Role.CUSTOM]
 CONSOLE = SystemScope("console")
+MOST_ROLES = 500
 
 
 class PlaceForm(forms.Form):
     """A role, and where; of the place its deepest level is enough."""
 
-    role = forms.ChoiceField(choices=ROLES)
+    role = forms.ChoiceField(choices=ROLES)  # and those that providers made, which `offer_roles` adds
     psp_id = forms.IntegerField(required=False, min_value=1, label="PSP")
     merchant_id = forms.IntegerField(required=False, min_value=1, label="merchant")
     store_id = forms.IntegerField(required=False, min_value=1, label="store")
@@ -59,6 +62,17 @@ class PersonAction(RowAction):
 
     def is_open_to(self, request: HttpRequest, row: Any = None) -> bool:
         return bool(request.user.has_perm(self.permission))
+
+
+def offer_roles(form: PlaceForm, request: HttpRequest) -> None:
+    """The built-in roles and those of the providers that this person sees; their own provider is filled in."""
+    custom = CustomRole.objects.order_by("psp_id", "name")[:MOST_ROLES]
+    role = cast("forms.ChoiceField", form.fields["role"])
+    role.choices = [*ROLES, *((each.public_id, f"{each.name} (PSP {each.psp_id})") for each in custom)]
+    scope = console_scope(request)
+    if isinstance(scope, TenantScope):
+        form.fields["psp_id"].initial = scope.psp_id
+        form.fields["merchant_id"].initial = scope.merchant_id
 
 
 def person_named(actor: str) -> Person:
@@ -91,7 +105,7 @@ def grant(row: User, actor: str, now: dt.datetime, **place: Any) -> str:
     """Give a person a role."""
     by, wanted = person_named(actor), _wanted(**place)
     held = memberships.grant_membership(scope=_seen_by(by), by=by, user_id=row.pk, wanted=wanted, now=now)
-    return f"{row.email} is {held.role.replace('_', ' ')}."
+    return f"{row.email} is {held.custom_role.name if held.custom_role else held.role.replace('_', ' ')} now."
 
 
 def withdraw(row: Membership, actor: str, now: dt.datetime) -> str:
@@ -100,6 +114,12 @@ def withdraw(row: Membership, actor: str, now: dt.datetime) -> str:
         scope=scope_of(row), by=person_named(actor), user_id=row.user_id, membership_id=row.pk, now=now
     )
     return "Withdrawn. Tokens that carry it are refused within seconds."
+
+
+def sign_out(row: User, actor: str, now: dt.datetime) -> str:
+    """End the sessions in which a person acts for the tenant of who clicks."""
+    users.end_sessions_of(scope=_seen_by(person_named(actor)), user_id=row.pk, now=now)
+    return f"{row.email} is signed out. Tokens are refused within seconds."
 
 
 def deactivate(row: User, actor: str, now: dt.datetime) -> str:
@@ -162,7 +182,14 @@ def _seen_by(by: Person) -> Scope:
 def _wanted(
     *, role: str, psp_id: int | None = None, merchant_id: int | None = None, store_id: int | None = None
 ) -> Wanted:
-    return Wanted(role=Role(role), psp_id=psp_id, merchant_id=merchant_id, store_id=store_id)
+    custom = role.startswith(f"{CUSTOM_ROLE}_")
+    return Wanted(
+        role=Role.CUSTOM if custom else Role(role),
+        custom_role_id=ids.decode(CUSTOM_ROLE, role) if custom else None,
+        psp_id=psp_id,
+        merchant_id=merchant_id,
+        store_id=store_id,
+    )
 
 
 INVITE = ListAction(
@@ -172,6 +199,7 @@ INVITE = ListAction(
     permission="people:write",
     run=invite,
     form=InviteForm,
+    narrow=offer_roles,
 )
 GRANT = PersonAction(
     name="grant",
@@ -180,7 +208,15 @@ GRANT = PersonAction(
     permission="people:write",
     run=grant,
     form=PlaceForm,
+    narrow=offer_roles,
     fits=lambda user: user.is_active,
+)
+SIGN_OUT = PersonAction(
+    name="sign-out",
+    words="Sign out everywhere",
+    question="End all sessions in which this person acts here? Their tokens are refused within seconds.",
+    permission="sessions:write",
+    run=sign_out,
 )
 DEACTIVATE = RowAction(
     name="deactivate",
@@ -205,6 +241,7 @@ WITHDRAW = RowAction(
     question="Take this role away from the person?",
     permission="people:write",
     run=withdraw,
+    removes=True,
 )
 RESEND = RowAction(
     name="resend",

@@ -1,10 +1,13 @@
 """How people sign in, in the console: sessions, tries, policies; never what would let somebody in."""
 
+import datetime as dt
 from typing import ClassVar
 
 from django.contrib import admin
 
+from kernel.admin import RowAction
 from mpac.portal.admin.base import PortalAdmin, PortalPlatformAdmin
+from mpac.portal.domain.login import EndedBecause
 from mpac.portal.models import (
     AuthenticationLog,
     FormerPassword,
@@ -18,6 +21,13 @@ from mpac.portal.models import (
     RefreshToken,
     Session,
 )
+from mpac.portal.services.sessions import end_session
+
+
+def end(row: Session, _actor: str, now: dt.datetime) -> str:
+    """End a session."""
+    end_session(user_id=row.user_id, session_id=row.pk, why=EndedBecause.REVOKED, now=now)
+    return "It is over."
 
 
 @admin.register(LoginPolicy)
@@ -41,6 +51,16 @@ class SessionAdmin(PersonsAdmin):
     """Where people are signed in, and why a session ended."""
 
     kind = "ses"
+    row_actions = (
+        RowAction(
+            name="end",
+            words="End it",
+            question="Sign this person out there? Tokens of the session are refused within seconds.",
+            permission="sessions:write",
+            run=end,
+            fits=lambda row: row.ended_at is None,
+        ),
+    )
     list_display = (
         "user",
         "entrance",

@@ -1,4 +1,7 @@
-"""What mails say. Each kind is one text; `{secret}` in it is known to nobody but the recipient."""
+"""What mails say. Each kind is one text; `{secret}` in it is known to nobody but the recipient.
+
+In an address it stands behind the `#`: browsers keep that part to themselves, so that no log and no other site sees it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,8 +31,9 @@ _LETTERS: Mapping[MailKind, Letter] = {
     MailKind.INVITATION: Letter(
         "You are invited to MPAC",
         "{inviter} invites you to MPAC as {role}.\n\n"
-        "With this code you accept, within {days} days: by your password if you have an account already, or else by choosing "
-        "a name and a password.\n\n{secret}\n\n"
+        "On this page you accept, within {days} days: by your password if you have an account already, or else by choosing a "
+        "name and a password.\n\n{url}/admin/account/invitation#{secret}\n\n"
+        "If you are asked for the code, it is:\n\n{secret}\n\n"
         "If you do not know what this is about, there is nothing to do.",
     ),
     MailKind.LOGIN_CODE: Letter(
@@ -50,7 +54,8 @@ _LETTERS: Mapping[MailKind, Letter] = {
     ),
     MailKind.PASSWORD_RESET: Letter(
         "Choose a new password",
-        "With this code you can choose a new password. It works once, for 30 minutes:\n\n{secret}\n\n"
+        "On this page you can choose a new password, once, within 30 minutes:\n\n{url}/admin/account/password#{secret}\n\n"
+        "If you are asked for the code, it is:\n\n{secret}\n\n"
         "If you have not asked for it, there is nothing to do: your password stays as it is.",
     ),
 }

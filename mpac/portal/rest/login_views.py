@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from typing import Literal
-from urllib.parse import quote
 
 from msgspec import UNSET, UnsetType
 
@@ -216,7 +215,6 @@ def authenticator(found: Authenticator) -> AuthenticatorView:
 def new_authenticator(made: NewAuthenticator) -> NewAuthenticatorView:
     """A new authenticator with its secret."""
     held = authenticator(made.authenticator)
-    label = quote(f"MPAC:{made.authenticator.user.email}")
     return NewAuthenticatorView(
         id=held.id,
         created_at=held.created_at,
@@ -224,7 +222,7 @@ def new_authenticator(made: NewAuthenticator) -> NewAuthenticatorView:
         confirmed=held.confirmed,
         last_used_at=held.last_used_at,
         secret=made.base32_secret,
-        otpauth_uri=f"otpauth://totp/{label}?secret={made.base32_secret}&issuer=MPAC",
+        otpauth_uri=made.otpauth_uri,
     )
 
 

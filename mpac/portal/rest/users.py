@@ -6,9 +6,7 @@ from msgspec import UNSET, Struct
 
 from kernel.errors import Unauthenticated
 from kernel.rest import Endpoint, Page, Request, operation, paginate
-from kernel.tenancy import SystemScope
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.login import EndedBecause
 from mpac.portal.rest import people_views as views
 from mpac.portal.rest.endpoint import PortalEndpoint
 from mpac.portal.rest.people_bodies import (
@@ -21,9 +19,8 @@ from mpac.portal.rest.people_bodies import (
 )
 from mpac.portal.rest.people_views import OwnUserView, PreferencesView, ProfileView, UserView
 from mpac.portal.rest.person import person_of
-from mpac.portal.selectors.people import get_user, list_memberships, list_users
+from mpac.portal.selectors.people import get_user, list_users
 from mpac.portal.services import memberships, users
-from mpac.portal.services.sessions import end_sessions
 
 READ, WRITE = "people:read", "people:write"
 
@@ -112,18 +109,8 @@ class UserSessionsEndpoint(PeopleEndpoint):
         reach="psp",
     )
     def delete(self, _request: Request, user_id: int) -> UserView:
-        scope = self.scope
-        with atomic(scope):
-            user = get_user(scope=scope, user_id=user_id)
-            here = (
-                None
-                if isinstance(scope, SystemScope)
-                else {held.pk for held in list_memberships(user_id=user.pk)}
-            )
-            end_sessions(
-                scope=scope, user_id=user.pk, why=EndedBecause.REVOKED, membership_ids=here, now=self.now
-            )
-            return views.user(user)
+        with atomic(self.scope):
+            return views.user(users.end_sessions_of(scope=self.scope, user_id=user_id, now=self.now))
 
 
 class OwnEndpoint(Endpoint):

@@ -6,7 +6,7 @@ are written for one that does not. A try counts before it is checked, so guesses
 
 import datetime as dt
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from django.contrib.auth.hashers import check_password, is_password_usable, make_password
@@ -48,6 +48,10 @@ class Counted:
     known_device: KnownDevice | None
     counters: list[Counter]
 
+    def of(self, user: User | None) -> Try:
+        """The try, and whose it turned out to be."""
+        return replace(self.tried, user_id=user.pk if user else None)
+
 
 def sign_in(
     *, email: str, password: str, device_token: str = "", now: dt.datetime
@@ -62,13 +66,17 @@ def sign_in(
         held = list_held(user_id=user.pk)
         if not held:
             log_try(
-                _of(counted, user), step=Step.PASSWORD, outcome=Outcome.REFUSED, reason="no_role", now=now
+                counted.of(user),
+                step=Step.PASSWORD,
+                outcome=Outcome.REFUSED,
+                reason="no_role",
+                now=now,
             )
         demand = get_demand(user_id=user.pk, memberships=held)
     if not held:
         raise NoMembership
     if demand.required:
-        return _ask_for_factor(user, counted, demand, now=now)
+        return ask_for_factor(user, counted, demand, now=now)
     return complete(user, counted, step=Step.PASSWORD, now=now)
 
 
@@ -93,7 +101,7 @@ def check_person(counted: Counted, *, password: str, now: dt.datetime) -> User:
     usable = user is not None and is_password_usable(user.password)
     right = check_password(password, user.password if user is not None and usable else nobodys_password())
     if user is None or not (usable and right and user.is_active):
-        refuse(_of(counted, user), step=Step.PASSWORD, reason=_fault(user), now=now)
+        refuse(counted.of(user), step=Step.PASSWORD, reason=_fault(user), now=now)
         raise SignInRefused
     return user
 
@@ -112,7 +120,7 @@ def complete(user: User, counted: Counted, *, step: Step, now: dt.datetime) -> S
         signed_in = open_session(user=user, method=None, known_device=counted.known_device, now=now)
         give_back(counted.counters, tries=1)
         log_try(
-            _of(counted, user),
+            counted.of(user),
             step=step,
             outcome=Outcome.SUCCEEDED,
             session_id=signed_in.session.id,
@@ -127,7 +135,8 @@ def nobodys_password() -> str:
     return make_password(secrets.token_hex())
 
 
-def _ask_for_factor(user: User, counted: Counted, demand: Demand, *, now: dt.datetime) -> FactorNeeded:
+def ask_for_factor(user: User, counted: Counted, demand: Demand, *, now: dt.datetime) -> FactorNeeded:
+    """A sign-in that waits for a second factor. Raises SignInRefused when the password was changed meanwhile."""
     token = new_token("mfa")
     with atomic(SCOPE):
         challenge = LoginChallenge.objects.create(
@@ -138,18 +147,8 @@ def _ask_for_factor(user: User, counted: Counted, demand: Demand, *, now: dt.dat
             created_at=now,
             expires_at=now + dt.timedelta(seconds=conf.LOGIN_CHALLENGE_TTL_S),
         )
-        log_try(_of(counted, user), step=Step.PASSWORD, outcome=Outcome.FACTOR_NEEDED, now=now)
+        log_try(counted.of(user), step=Step.PASSWORD, outcome=Outcome.FACTOR_NEEDED, now=now)
     return FactorNeeded(challenge=challenge, challenge_token=token, demand=demand)
-
-
-def _of(counted: Counted, user: User | None) -> Try:
-    tried = counted.tried
-    return Try(
-        account=tried.account,
-        entrance=tried.entrance,
-        user_id=user.pk if user else None,
-        known_device=tried.known_device,
-    )
 
 
 def _fault(user: User | None) -> str:

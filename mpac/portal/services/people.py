@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -27,6 +28,12 @@ class NewAuthenticator:
 
     authenticator: Authenticator
     base32_secret: str
+
+    @property
+    def otpauth_uri(self) -> str:
+        """The secret as authenticator apps read it from a QR code."""
+        label = quote(f"MPAC:{self.authenticator.user.email}")
+        return f"otpauth://totp/{label}?secret={self.base32_secret}&issuer=MPAC"
 
 
 def create_user(*, scope: Scope, email: str, password: str, full_name: str, now: dt.datetime) -> User:

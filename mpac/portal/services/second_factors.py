@@ -15,7 +15,7 @@ from kernel.origin import acting
 from kernel.tenancy import SystemScope
 from mpac.portal import conf
 from mpac.portal.db import atomic, db
-from mpac.portal.domain.login import Method, Outcome, Step
+from mpac.portal.domain.login import Entrance, Method, Outcome, Step
 from mpac.portal.domain.mails import MailKind
 from mpac.portal.domain.secrets import digest, new_code, short_digest
 from mpac.portal.errors import CodeRefused
@@ -57,9 +57,16 @@ class Attempt:
     counters: list[Counter]
 
 
-def verify_factor(*, challenge_token: str, method: Method, code: str, now: dt.datetime) -> SignedIn:
+def verify_factor(
+    *,
+    challenge_token: str,
+    method: Method,
+    code: str,
+    entrance: Entrance = Entrance.API,
+    now: dt.datetime,
+) -> SignedIn:
     """The session of a sign-in whose second factor is right. Raises CodeRefused, RateLimited and what opening raises."""
-    step = _begin(challenge_token, method, now)
+    step = _begin(challenge_token, method, entrance, now)
     with atomic(SCOPE):
         User.objects.select_for_update(no_key=True).get(pk=step.user.pk)  # before what belongs to the person
         fault = _fault(step, method, code, now)
@@ -106,7 +113,7 @@ def find_challenge(*, challenge_token: str, now: dt.datetime) -> LoginChallenge 
     return found
 
 
-def _begin(challenge_token: str, method: Method, now: dt.datetime) -> Attempt:
+def _begin(challenge_token: str, method: Method, entrance: Entrance, now: dt.datetime) -> Attempt:
     """Count the try, at the challenge and at the account. Raises CodeRefused, and RateLimited when it counts nowhere."""
     try:
         with atomic(SCOPE):
@@ -115,7 +122,8 @@ def _begin(challenge_token: str, method: Method, now: dt.datetime) -> Attempt:
                 raise CodeRefused
             challenge = LoginChallenge.objects.select_related("user", "known_device").get(id=counted[0][0])
             user = challenge.user
-            tried = Try(account=user.email, user_id=user.pk, known_device=challenge.known_device is not None)
+            known = challenge.known_device is not None
+            tried = Try(account=user.email, entrance=entrance, user_id=user.pk, known_device=known)
             found = counters(account=account_digest(user.email), known_device_id=challenge.known_device_id)
             count_tries(found, now=now)
     except RateLimited:
@@ -125,7 +133,13 @@ def _begin(challenge_token: str, method: Method, now: dt.datetime) -> Attempt:
 
 
 def _open(step: Attempt, method: Method, now: dt.datetime) -> SignedIn:
-    signed_in = open_session(user=step.user, method=method, known_device=step.challenge.known_device, now=now)
+    signed_in = open_session(
+        user=step.user,
+        method=method,
+        known_device=step.challenge.known_device,
+        entrance=step.tried.entrance,
+        now=now,
+    )
     give_back(step.counters, tries=step.challenge.tries + 1)
     log_try(
         step.tried,

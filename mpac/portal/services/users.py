@@ -14,9 +14,12 @@ from kernel.tenancy import Scope, SystemScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.authority import Person
 from mpac.portal.domain.hierarchy import COUNTRIES
+from mpac.portal.domain.login import EndedBecause
 from mpac.portal.errors import EmailTaken
 from mpac.portal.models import User, UserPreferences, UserProfile
+from mpac.portal.selectors.people import get_user, list_memberships
 from mpac.portal.services.memberships import deactivate
+from mpac.portal.services.sessions import end_sessions
 
 Own = TypeVar("Own", UserProfile, UserPreferences)
 # A person's own row is nobody else's, so there is no tenant whose rows they could mistake for it.
@@ -36,6 +39,16 @@ def register_user(*, scope: Scope, email: str, full_name: str, now: dt.datetime)
                 raise EmailTaken from None
             raise
         record(db, "user.created", user, now=now)
+    return user
+
+
+def end_sessions_of(*, scope: Scope, user_id: int, now: dt.datetime) -> User:
+    """End the sessions in which a person acts for a tenant; in a system scope all of them. Raises NotFound."""
+    with atomic(scope):
+        user = get_user(scope=scope, user_id=user_id)
+        everywhere = isinstance(scope, SystemScope)
+        here = None if everywhere else {held.pk for held in list_memberships(user_id=user.pk)}
+        end_sessions(scope=scope, user_id=user.pk, why=EndedBecause.REVOKED, membership_ids=here, now=now)
     return user
 
 

@@ -42,7 +42,7 @@ def test_name_the_field_at_fault(partner, tenant):
     for changes, field in (
         ({"credentials": {}}, "credentials"),
         ({"provider": "SCB"}, "provider"),
-        ({"account": {"biller_id": 5}}, "account[...]"),
+        ({"account": {"biller_id": 5}}, "account.*"),
         ({"enabled": "yes"}, "enabled"),
     ):
         answer = partner.post(path, BODY | changes, content_type=JSON)
