@@ -37,7 +37,7 @@ from mpac.portal import conf
 from mpac.portal.db import db as portal_db
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.authority import EVERYTHING, Person
-from mpac.portal.domain.permissions import PERMISSIONS
+from mpac.portal.domain.permissions import KEY_SCOPES, PERMISSIONS
 from mpac.portal.domain.roles import Role
 from mpac.portal.models import Device
 from mpac.portal.services import hierarchy, tokens
@@ -242,7 +242,12 @@ def furnish(
     copy_merchant(psp_id=store.psp_id, merchant_id=store.merchant_id, now=clock.now())
     terminal = make_terminal(store, livemode=livemode)
     server = issue_api_key(
-        scope=SEED, psp_id=store.psp_id, name=f"{code} server", mode=ApiKeyMode.TEST, now=clock.now()
+        scope=SEED,
+        psp_id=store.psp_id,
+        name=f"{code} server",
+        mode=ApiKeyMode.TEST,
+        scopes=KEY_SCOPES,
+        now=clock.now(),
     )
     registered = register(store, serial_number=f"{code}-SERIAL", livemode=livemode)
     names = where | {

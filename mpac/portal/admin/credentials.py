@@ -11,7 +11,7 @@ from kernel.tenancy import TenantScope
 from mpac.portal import conf
 from mpac.portal.admin.base import WHERE, PortalAdmin, PortalPlatformAdmin
 from mpac.portal.domain.api_keys import ApiKeyMode
-from mpac.portal.domain.permissions import KEY_SCOPES, PERMISSIONS
+from mpac.portal.domain.permissions import KEY_SCOPES, PERMISSIONS, USUAL_KEY_SCOPES
 from mpac.portal.domain.signing_keys import SigningKeyState
 from mpac.portal.models import ApiKey, ClientAssertion, Revocation, SigningKey
 from mpac.portal.selectors.hierarchy import get_psp
@@ -29,6 +29,7 @@ class IssueForm(forms.Form):
     mode = forms.ChoiceField(choices=[("test", "test: sandbox data"), ("live", "live: real money")])
     scopes = forms.MultipleChoiceField(
         choices=[(name, f"{name}: {PERMISSIONS[name].meaning}") for name in KEY_SCOPES],
+        initial=USUAL_KEY_SCOPES,
         widget=forms.CheckboxSelectMultiple,
     )
 

@@ -84,6 +84,14 @@ _ALL = (
 )
 PERMISSIONS: dict[str, Permission] = {permission.name: permission for permission in _ALL}
 KEY_SCOPES = tuple(permission.name for permission in _ALL if permission.for_keys)
+# What a key carries whose maker did not say: a provider's server takes and gives back money, chooses what it is told, and looks
+# at what is its own. What changes the directory, steers terminals or tells who did what is asked for by name, so that a key
+# that leaks from a shop's server kills no terminal and installs nothing on one.
+USUAL_KEY_SCOPES = tuple(
+    name
+    for name in KEY_SCOPES
+    if name in {"payments:write", "webhooks:write"} or (PERMISSIONS[name].reads and name != "audit:read")
+)
 
 _EVERYTHING = frozenset(PERMISSIONS)
 _READING = frozenset(name for name, permission in PERMISSIONS.items() if permission.reads)

@@ -13,7 +13,7 @@ from kernel.rest import Body, Instant, Page, PageQuery, Request, View, operation
 from kernel.rest.moments import Moment, moment_if_any
 from mpac.portal.db import atomic
 from mpac.portal.domain.api_keys import ApiKeyMode
-from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.domain.permissions import KEY_SCOPES, USUAL_KEY_SCOPES
 from mpac.portal.models import ApiKey
 from mpac.portal.models.api_key import PREFIX
 from mpac.portal.rest.bodies import IntId, Text
@@ -28,7 +28,9 @@ Scope = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(KEY_SCOPES)}
 
 
 class CreateApiKey(Body):
-    """Without `scopes` the key may do all that its maker may and a key can."""
+    """Without `scopes` the key may do what servers usually do, as far as its maker may: see the provider's merchants, stores,
+    terminals, settings, apps and payments, take and give back money, and choose what it is told by webhooks.
+    """
 
     name: Text
     mode: Literal["test", "live"]
@@ -105,10 +107,14 @@ class ApiKeysEndpoint(PortalEndpoint):
         if caller.psp_id not in {None, psp_id}:
             raise NotFound
         own = [name for name in KEY_SCOPES if caller.may(name)]
-        scopes = own if body.scopes is UNSET else body.scopes
+        scopes = [name for name in USUAL_KEY_SCOPES if name in own] if body.scopes is UNSET else body.scopes
         if beyond := set(scopes) & set(KEY_SCOPES) - set(own):
             names = ", ".join(sorted(beyond))
             raise Invalid(errors=[FieldError("scopes", "not_held", f"you do not hold: {names}")])
+        if not scopes:
+            raise Invalid(
+                errors=[FieldError("scopes", "required", "you hold none of the usual ones; name some")]
+            )
         issued = api_keys.issue_api_key(
             scope=self.scope,
             psp_id=psp_id,

@@ -16,7 +16,7 @@ from mpac.portal import conf
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode, hash_key, is_key, new_key, prefix_of
 from mpac.portal.domain.hierarchy import DirectoryStatus
-from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.domain.permissions import KEY_SCOPES, USUAL_KEY_SCOPES
 from mpac.portal.errors import ApiKeyEnded
 from mpac.portal.events import ApiKeyIssued, ApiKeyRevoked
 from mpac.portal.models import ApiKey, Psp
@@ -45,7 +45,7 @@ def issue_api_key(
     psp_id: int,
     name: str,
     mode: ApiKeyMode,
-    scopes: Sequence[str] = KEY_SCOPES,
+    scopes: Sequence[str] = USUAL_KEY_SCOPES,
     expires_at: dt.datetime | None = None,
     now: dt.datetime,
 ) -> IssuedApiKey:

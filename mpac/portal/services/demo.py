@@ -18,6 +18,7 @@ from mpac.portal import conf
 from mpac.portal.db import atomic
 from mpac.portal.domain.api_keys import ApiKeyMode
 from mpac.portal.domain.devices import DeviceStatus
+from mpac.portal.domain.permissions import KEY_SCOPES
 from mpac.portal.domain.roles import Role
 from mpac.portal.dto import Profile
 from mpac.portal.models import Authenticator, Device, Merchant, ProviderConfig, Psp, Store, User
@@ -129,7 +130,11 @@ def _api_key(known: dict[str, str], store: Store, now: dt.datetime) -> str:
         principal = None
     if principal is not None and principal.psp_id == store.psp_id:
         return known["api_key"]
-    return issue_api_key(scope=SCOPE, psp_id=store.psp_id, name="demo", mode=ApiKeyMode.TEST, now=now).secret
+    # The simulator, the tests and whoever tries the platform set everything up by it.
+    issued = issue_api_key(
+        scope=SCOPE, psp_id=store.psp_id, name="demo", mode=ApiKeyMode.TEST, scopes=KEY_SCOPES, now=now
+    )
+    return issued.secret
 
 
 def _terminal(known: dict[str, Any], store: Store, now: dt.datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db import connections
 from kernel import clock
 from kernel.tenancy import SystemScope
 from mpac.portal.db import atomic
-from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.domain.permissions import USUAL_KEY_SCOPES
 from mpac.portal.errors import ApiKeyEnded
 from mpac.portal.models import ApiKey
 from mpac.portal.services import api_keys
@@ -73,14 +73,22 @@ def test_are_issued_shown_once_and_withdrawn(admin, api, superuser):
 def test_carry_what_their_maker_holds_and_no_more(api, tenant):
     narrow = Administrator(
         api,
-        person_token(place_of(tenant), "psp_id", scopes=["api_keys:write", "devices:read", "people:write"]),
+        person_token(
+            place_of(tenant),
+            "psp_id",
+            scopes=["api_keys:write", "devices:read", "devices:kill", "people:write"],
+        ),
     )
     assert made(narrow)["scopes"] == ["devices:read"]
+    assert made(narrow, scopes=["devices:kill"])["scopes"] == ["devices:kill"]
     for scopes, code in ((["devices:write"], "not_held"), (["people:write"], "unknown_scope")):
         answer = narrow.post("/api-keys", {"name": "x", "mode": "live", "scopes": scopes})
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, code)
     wide = made(Administrator(api, person_token(place_of(tenant), "psp_id")))
-    assert wide["scopes"] == list(KEY_SCOPES)
+    assert wide["scopes"] == list(USUAL_KEY_SCOPES)
+    only = Administrator(api, person_token(place_of(tenant), "psp_id", scopes=["api_keys:write"]))
+    answer = only.post("/api-keys", {"name": "x", "mode": "live"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "required")
     answer = narrow.post(f"/api-keys/{wide['id']}/roll")
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "not_held")
 

@@ -7,7 +7,7 @@ from kernel.errors import Invalid, NotFound, Unauthenticated
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.api_keys import ApiKeyMode
-from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.domain.permissions import USUAL_KEY_SCOPES
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.models import ApiKey
 from mpac.portal.services import hierarchy
@@ -30,7 +30,7 @@ def test_says_whose_it_is_and_which_data_it_reaches(tenant, mode, live):
         live,
     )
     assert principal.scope() == TenantScope(tenant.psp.id, livemode=live)
-    assert principal.scopes == set(KEY_SCOPES)
+    assert principal.scopes == set(USUAL_KEY_SCOPES)
     assert principal.rate_limit_per_minute == 100
 
 
@@ -114,6 +114,13 @@ def test_remembers_its_use_to_the_minute(tenant):
 def last_used(issued):
     with atomic(SEED):
         return ApiKey.objects.get(id=issued.api_key.id).last_used_at
+
+
+def test_carries_nothing_that_steers_terminals_unless_it_is_asked_for():
+    assert set(USUAL_KEY_SCOPES) == {
+        *("hierarchy:read", "devices:read", "commands:read", "settings:read", "apps:read"),
+        *("payments:read", "payments:write", "webhooks:read", "webhooks:write"),
+    }
 
 
 def test_carries_known_scopes_only(tenant):

@@ -9,7 +9,7 @@ from kernel import clock
 from kernel.errors import DomainError
 from kernel.tenancy import SystemScope
 from mpac.portal.domain.api_keys import ApiKeyMode
-from mpac.portal.domain.permissions import KEY_SCOPES
+from mpac.portal.domain.permissions import KEY_SCOPES, USUAL_KEY_SCOPES
 from mpac.portal.services.api_keys import issue_api_key
 
 
@@ -21,7 +21,10 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=[mode.value for mode in ApiKeyMode], required=True)
         parser.add_argument("--name", default="server", help="what the key is for")
         parser.add_argument(
-            "--scope", action="append", choices=KEY_SCOPES, help="may be repeated; default: all"
+            "--scope",
+            action="append",
+            choices=KEY_SCOPES,
+            help=f"may be repeated; default: {', '.join(USUAL_KEY_SCOPES)}",
         )
 
     def handle(
@@ -33,7 +36,7 @@ class Command(BaseCommand):
                 psp_id=psp_id,
                 name=name,
                 mode=ApiKeyMode(mode),
-                scopes=scope or KEY_SCOPES,
+                scopes=scope or USUAL_KEY_SCOPES,
                 now=clock.now(),
             )
         except DomainError as refusal:
