@@ -10,6 +10,7 @@ from typing import Any
 
 import uvloop
 
+from bench.devices import LARGE, SMALL
 from bench.growth import RunFailed, compare
 from bench.run import PARTS, Bench
 from bench.seed import NotSeeded, Seeding
@@ -32,12 +33,15 @@ def _measure(arguments: Sequence[str]) -> int:
     demo_file = os.environ.get("MPAC_DEMO_FILE", ".mpac/demo.json")
     parser.add_argument("--demo", type=Path, default=Path(demo_file), help="the platform's demo file")
     parser.add_argument("--stores", type=int, default=4, help="over how many the terminals are spread")
+    parser.add_argument("--devices", type=int, default=LARGE, help="how many the large fleet has")
     parser.add_argument("--only", choices=PARTS)
     parser.add_argument("--alone", action="store_true", help="without pgbench on the same statements")
     parser.add_argument("--result", type=Path, help="where to write the figures of the first part")
     _add_sizes(parser)
     chosen = parser.parse_args(arguments)
     _check_sizes(parser, chosen)
+    if chosen.devices <= SMALL:
+        parser.error(f"--devices is more than the {SMALL} of the small fleet")
     demo: dict[str, Any] = json.loads(chosen.demo.read_text())
     bench = Bench(demo, chosen)
     code = uvloop.run(bench.run())

@@ -20,11 +20,12 @@ from joserfc.jwk import ECKey
 from bench.bar import Bar
 from bench.load import Result, Wrong, drive
 from bench.report import Report, Target
+from bench.rollout import PACKAGE, QUESTION, begin_rollout
 from bench.wire import Connection
 from kernel import ids
 
 BLOCK = 5_000
-SIZES = (1_000, 100_000)
+SMALL, LARGE = 1_000, 100_000
 P99_CEILING_MS = 100.0
 TOKENS_PER_S = 600.0
 RATIO_CEILING = 1.2
@@ -52,10 +53,11 @@ REPORT = {
     "unsent": {"records": 0, "last_sequence": 77},
 }
 
-# What a terminal calls again and again: method, path and body.
-Call = tuple[str, str, bytes]
-HEARTBEAT: Call = ("POST", "/v1/devices/me/heartbeat", json.dumps(REPORT).encode())
-CONFIG: Call = ("GET", "/v1/devices/me/config?explain=true", b"")
+# What a terminal calls again and again: method, path and body, and what the answer names.
+Call = tuple[str, str, bytes, bytes]
+HEARTBEAT: Call = ("POST", "/v1/devices/me/heartbeat", json.dumps(REPORT).encode(), b"heartbeat")
+CONFIG: Call = ("GET", "/v1/devices/me/config?explain=true", b"", b"updates.channel")
+UPDATES: Call = ("GET", QUESTION, b"", PACKAGE.encode())
 
 
 @dataclass(frozen=True)
@@ -115,20 +117,23 @@ async def measure(
     admin_url: str,
     report: Report,
     *,
+    large: int,
     seconds: float,
     warm_up_s: float,
     connections: int,
 ) -> list[Result]:
-    """Tokens, heartbeats and settings of a small fleet, then of a large one, and what the large one costs more."""
+    """Tokens, heartbeats, settings and update checks of a small fleet, then of a large one, and what that costs more."""
     key = ECKey.generate_key("P-256", private=True)
     found: dict[str, list[Result]] = {}
-    for count in SIZES:
+    await begin_rollout(demo, admin_url)
+    for count in (SMALL, large):
         devices = seed(admin_url, demo, count=count, key=key)
         fleet = Fleet(devices, key, key.thumbprint(), demo["issuer"])
         for name, works in (
             ("token", token_works(fleet, demo, connections=connections, seconds=seconds + warm_up_s)),
             ("heartbeat", await own_works(fleet, demo, HEARTBEAT, connections=connections)),
             ("settings", await own_works(fleet, demo, CONFIG, connections=connections)),
+            ("update check", await own_works(fleet, demo, UPDATES, connections=connections)),
         ):
             result = Result(f"{name}, {count:,} devices")
             await drive(result, works, seconds=seconds, warm_up_s=warm_up_s)
@@ -138,8 +143,8 @@ async def measure(
                 targets.append(Target(f"at least {TOKENS_PER_S:.0f}/s", result.rate >= TOKENS_PER_S))
             report.result(result, *targets)
             found.setdefault(name, []).append(result)
-    for name, (small, large) in found.items():
-        ratio = small.rate / large.rate if large.rate else float("inf")
+    for name, (few, many) in found.items():
+        ratio = few.rate / many.rate if many.rate else float("inf")
         holds = ratio <= RATIO_CEILING
         report.figure(f"{name}, large / small", f"{ratio:.3f}", Target(f"at most {RATIO_CEILING}", holds))
     return [result for results in found.values() for result in results]
@@ -173,12 +178,12 @@ def _token_work(connection: Connection, forms: Iterator[bytes]) -> Any:
 
 
 def _own_work(connection: Connection, tokens: Iterator[str], call: Call) -> Any:
-    method, path, body = call
+    method, path, body, named = call
 
     async def work() -> None:
         headers = f"Authorization: Bearer {next(tokens)}\r\n".encode()
         status, answer = await connection.call(method, path, body, headers)
-        if status != 200:
+        if status != 200 or named not in answer:
             raise Wrong(f"{method} {path}: {status} {answer[:120].decode(errors='replace')}")
 
     return work

@@ -56,6 +56,7 @@ class Bench:
                 self._demo,
                 self._admin_url,
                 self._report,
+                large=chosen.devices,
                 seconds=chosen.seconds,
                 warm_up_s=chosen.warm_up,
                 connections=chosen.connections,
