@@ -5,19 +5,19 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from kernel import ids
 from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.devices import DeviceStatus
-from mpac.portal.domain.rollouts import Health, RolloutStatus, UpdateStatus
+from mpac.portal.domain.rollouts import Health
 from mpac.portal.domain.updates import Candidate, Decision, Terminal, decide
 from mpac.portal.models import AppRelease, Device, DeviceGroup, DeviceUpdate, Rollout
 from mpac.portal.models.device_group import PREFIX as GROUP
+from mpac.portal.selectors.candidates import find_standing, list_candidates
 from mpac.portal.selectors.device_groups import devices_in, groups_of
 from mpac.portal.selectors.devices import get_device
-from mpac.portal.selectors.hierarchy import get_store
 from mpac.portal.selectors.settings import explain_device
 
 HEALTH = """
@@ -28,7 +28,6 @@ HEALTH = """
     FROM device_updates WHERE rollout_id = %s
 """
 HasOpenBills = Callable[[TenantScope, int, dt.datetime], bool]
-SEEN = [RolloutStatus.ACTIVE, RolloutStatus.PAUSED, RolloutStatus.COMPLETED]
 _questions: dict[str, HasOpenBills] = {}
 
 
@@ -63,30 +62,28 @@ def check_for_updates(
 ) -> list[Offer]:
     """What this terminal should install, or why nothing, for each app. Raises NotFound."""
     with atomic(scope):
-        rollouts = list(
-            Rollout.objects.select_related("app", "release").filter(
-                Q(psp_id=scope.psp_id) | Q(psp_id=None), status__in=SEEN
-            )
-        )
-        if not rollouts:
+        found = list_candidates(scope)
+        if not found:
             return []
-        terminal = _terminal(scope, device_id, told, rollouts)
-    releases = {rollout.release_id: rollout.release for rollout in rollouts}
+        terminal = _terminal(
+            scope, device_id, told, grouped=any(candidate.group_ids for candidate, _release in found)
+        )
+    releases = {release.id: release for _candidate, release in found}
 
     def has_open_bills() -> bool:
         return bool(told.open_bills) or any(ask(scope, terminal.store_id, now) for ask in _questions.values())
 
-    found = decide(
-        terminal, [candidate_of(each) for each in rollouts], now=now, has_open_bills=has_open_bills
-    )
+    candidates = [candidate for candidate, _release in found]
+    decisions = decide(terminal, candidates, now=now, has_open_bills=has_open_bills)
     return [
-        Offer(each, None if each.candidate is None else releases[each.candidate.release_id]) for each in found
+        Offer(each, None if each.candidate is None else releases[each.candidate.release_id])
+        for each in decisions
     ]
 
 
 def describe_terminal(*, scope: TenantScope, device_id: uuid.UUID, rollout: Rollout) -> Terminal:
     """A terminal as a rollout sees it, in the open transaction. Raises NotFound."""
-    return _terminal(scope, device_id, Told(installed={}), [rollout])
+    return _terminal(scope, device_id, Told(installed={}), grouped=bool(rollout.group_ids))
 
 
 def candidate_of(rollout: Rollout) -> Candidate:
@@ -147,30 +144,24 @@ def list_targets(rollout: Rollout) -> "QuerySet[Device]":
     return found
 
 
-def _terminal(scope: TenantScope, device_id: uuid.UUID, told: Told, rollouts: list[Rollout]) -> Terminal:
-    device = get_device(scope=scope, device_id=device_id)
-    store = get_store(scope=scope, store_id=device.store_id)
+def _terminal(scope: TenantScope, device_id: uuid.UUID, told: Told, *, grouped: bool) -> Terminal:
+    """A terminal, with its groups where they matter."""
+    standing = find_standing(scope=scope, device_id=device_id)
     settings = explain_device(device_id=device_id)
-    # What it installed by us counts although it says less: whatever it says, it is not led back.
-    known = dict(
-        DeviceUpdate.objects.filter(psp_id=device.psp_id, device_id=device_id, status=UpdateStatus.INSTALLED)
-        .values_list("app__package")
-        .annotate(highest=Max("version_code"))
-    )
-    named = any(rollout.group_ids for rollout in rollouts)
+    groups = groups_of(get_device(scope=scope, device_id=device_id)) if grouped else []
     return Terminal(
-        device_id=device.id,
-        merchant_id=device.merchant_id,
-        store_id=device.store_id,
-        livemode=device.livemode,
-        time_zone=store.time_zone,
+        device_id=device_id,
+        merchant_id=standing.merchant_id,
+        store_id=standing.store_id,
+        livemode=standing.livemode,
+        time_zone=standing.time_zone,
         channel=settings["updates.channel"].value,
         window=settings["fleet.maintenance_window"].value,
         automatic=settings["updates.automatic"].value,
-        groups=frozenset(group.public_id for group in groups_of(device)) if named else frozenset(),
+        groups=frozenset(group.public_id for group in groups),
         installed={
-            package: max(told.installed.get(package, 0), known.get(package, 0))
-            for package in {*told.installed, *known}
+            package: max(told.installed.get(package, 0), standing.installed.get(package, 0))
+            for package in {*told.installed, *standing.installed}
         },
         sdk=told.sdk,
         battery_percent=told.battery_percent,
