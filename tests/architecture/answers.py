@@ -48,6 +48,30 @@ def traces(answer: HttpResponse, world: World, visitor: Visitor) -> list[Any]:
 
 def contents(superuser: Any, names: Mapping[str, Any]) -> dict[str, tuple[int, str]]:
     """Count and digest of home's rows in every table that has tenants; of its own mode, where a table knows modes."""
+    found = {}
+    for table, tenant in _tenant_columns(superuser).items():
+        if tenant == {"livemode"}:
+            continue
+        mine = " AND ".join(
+            f"coalesce({column}, {names[column]}) = {names[column]}" for column in sorted(tenant)
+        )
+        where = f"{mine} AND psp_id = {names['psp_id']}"
+        if table.endswith(".outbox"):  # what a record is about may be of one mode
+            where += (
+                f" AND coalesce(payload ->> 'livemode', '{names['livemode']}')::bool = {names['livemode']}"
+            )
+        found[table] = _digest(superuser, table, where)
+    return found
+
+
+def belongings(superuser: Any, level: str, number: int) -> dict[str, tuple[int, str]]:
+    """Count and digest of the rows below one provider, merchant or store: `level` is the column that names it."""
+    tables = [table for table, tenant in _tenant_columns(superuser).items() if level in tenant]
+    return {table: _digest(superuser, table, f"{level} = {number}") for table in tables}
+
+
+def _tenant_columns(superuser: Any) -> dict[str, set[str]]:
+    """The tables that have tenants or modes, with the columns that say which."""
     columns: dict[str, set[str]] = {}
     for table, column in superuser.execute(
         "SELECT format('%%I.%%I', n.nspname, c.relname), a.attname FROM pg_attribute a"
@@ -57,20 +81,14 @@ def contents(superuser: Any, names: Mapping[str, Any]) -> dict[str, tuple[int, s
         [list(settings.MPAC_CONTEXTS)],
     ):
         columns.setdefault(table, set()).add(column)
-    found = {}
-    for table, tenant in columns.items():
-        if tenant == {"livemode"}:
-            continue
-        mine = " AND ".join(
-            f"coalesce({column}, {names[column]}) = {names[column]}" for column in sorted(tenant)
-        )
-        digest = "md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), ''))"
-        where = f"{mine} AND psp_id = {names['psp_id']}"
-        if table.endswith(".outbox"):  # what a record is about may be of one mode
-            where += (
-                f" AND coalesce(payload ->> 'livemode', '{names['livemode']}')::bool = {names['livemode']}"
-            )
-        found[table] = superuser.execute(f"SELECT count(*), {digest} FROM {table} t WHERE {where}").fetchone()
+    return columns
+
+
+def _digest(superuser: Any, table: str, where: str) -> tuple[int, str]:
+    digest = "md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), ''))"
+    found: tuple[int, str] = superuser.execute(
+        f"SELECT count(*), {digest} FROM {table} t WHERE {where}"
+    ).fetchone()
     return found
 
 

@@ -152,6 +152,18 @@ class Visitor:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Home, the other places, and home as it looks to the customer of its second intent."""
+
+    home: Place
+    near: Place
+    kin: Place
+    far: Place
+    real: Place
+    beside: Place
+
+
+@dataclass(frozen=True)
 class World:
     """Home, one caller of each kind who belongs there, and all who do not."""
 
@@ -160,11 +172,9 @@ class World:
     visitors: list[Visitor]
 
 
-def build(http: Client) -> World:
+def build(http: Client) -> Places:
     """Everything is made through the entrances that tenants use themselves."""
-    for cache in (api_key_reader, token_verifier, trust_reader, tokens.client_keys):
-        cache.forget()
-    stores.forget_calendars()
+    forget()
     seven = NewTaxRate(country="TH", code="vat", rate_ppm=70_000, valid_from=dt.date(2026, 3, 1))
     add_tax_rate(scope=SEED, rate=seven, now=clock.now())
     psp, foreign_psp = make_psp("HOME"), make_psp("FOREIGN")
@@ -178,41 +188,54 @@ def build(http: Client) -> World:
     real = furnish(http, open_merchant(psp, "LIVE"), "LIVE", OTHER_PROVIDER, api_key=live, livemode=True)
     home.texts.extend(("psp", text) for text in (psp.code, psp.name, home.names["app_id"]))
     home.texts.extend(("merchant", text) for text in (merchant.code, merchant.name))
-    partner = Visitor("home's provider", "partner", home, test, "object")
-    second = partner.made(http, "/v1/payment-intents", wish(home.names))
-    beside = Place(home.names | {"intent_id": second["id"]}, [])
+    second = partner_of("home's provider", home, "object").made(http, "/v1/payment-intents", wish(home.names))
+    beside = Place(home.names | {"intent_id": second["id"], "client_secret": second["client_secret"]}, [])
+    deliver_all([portal_db])  # to the audit trail
+    return Places(home, near, kin, far, real, beside)
+
+
+def forget() -> None:
+    """What this process remembers is of another database."""
+    for cache in (api_key_reader, token_verifier, trust_reader, tokens.client_keys):
+        cache.forget()
+    stores.forget_calendars()
+
+
+def inhabit(places: Places) -> World:
+    """Everybody who calls, each with a credential that is good from now on."""
+    home, near, kin, far = places.home, places.near, places.kin, places.far
     owners = [
-        partner,
+        partner_of("home's provider", home, "object"),
         Visitor("home's device", "device", home, device_token(home), "object"),
-        Visitor("home's customer", "intent", home, home.names["client_secret"], "object"),
+        customer_of("home's customer", home, "object"),
         Visitor("the platform's operator", "person", home, operator_token(home), "object"),
         Visitor("a service", "service", home, shares="object"),
     ]
+    of_kin, of_near = ("psp_id", "merchant_id"), ("psp_id", "merchant_id", "store_id")
     visitors = [
         Visitor("nobody", "anonymous", far),
         Visitor("a service", "service", far),
-        Visitor("another provider", "partner", far, foreign_key),
+        partner_of("another provider", far),
         Visitor("another provider's person", "person", far, person_token(far, "psp_id")),
         Visitor("another provider's device", "device", far, device_token(far)),
-        Visitor("another provider's customer", "intent", far, far.names["client_secret"]),
-        Visitor(
-            "another merchant's person", "person", kin, person_token(kin, "psp_id", "merchant_id"), "psp"
-        ),
+        customer_of("another provider's customer", far),
+        Visitor("another merchant's person", "person", kin, person_token(kin, *of_kin), "psp"),
         Visitor("another merchant's device", "device", kin, device_token(kin), "psp"),
-        Visitor("another merchant's customer", "intent", kin, kin.names["client_secret"], "psp"),
-        Visitor(
-            "another store's person",
-            "person",
-            near,
-            person_token(near, "psp_id", "merchant_id", "store_id"),
-            "merchant",
-        ),
+        customer_of("another merchant's customer", kin, "psp"),
+        Visitor("another store's person", "person", near, person_token(near, *of_near), "merchant"),
         Visitor("another store's device", "device", near, device_token(near), "merchant"),
-        Visitor("home's provider, live", "partner", real, live, "store"),
-        Visitor("home's other customer", "intent", beside, second["client_secret"], "store"),
+        partner_of("home's provider, live", places.real, "store"),
+        customer_of("home's other customer", places.beside, "store"),
     ]
-    deliver_all([portal_db])  # to the audit trail
     return World(home, {owner.kind: owner for owner in owners}, visitors)
+
+
+def partner_of(name: str, place: Place, shares: str = "") -> Visitor:
+    return Visitor(name, "partner", place, place.names["server_key"], shares)
+
+
+def customer_of(name: str, place: Place, shares: str = "") -> Visitor:
+    return Visitor(name, "intent", place, place.names["client_secret"], shares)
 
 
 def make_psp(code: str) -> Any:
@@ -258,6 +281,7 @@ def furnish(
         "setting": "receipt.header_lines",
         "device_id": registered.device.public_id,
         "api_key_id": server.api_key.public_id,
+        "server_key": api_key,
         "provider": provider,
         "account": f"{code}-ACCOUNT",
         "reference": f"{code}-REFERENCE",
@@ -276,7 +300,7 @@ def furnish(
     )
     bill = device.made(http, f"/v1/orders/{order['id']}/bills", {})
     payment = device.made(http, f"/v1/bills/{bill['id']}/payments", {"method": "cash", "amount": 1000})
-    partner = Visitor(code, "partner", place, api_key)
+    partner = partner_of(code, place)
     enlarge_fleet(http, partner, registered.device)
     names |= command(http, partner) | released(http, partner, device, code)
     intent = partner.made(
