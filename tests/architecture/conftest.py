@@ -38,6 +38,8 @@ def built() -> list[Built]:
 def places(api, superuser, built, monkeypatch) -> Iterator[Places]:
     # When a key was last used is noted once a minute; on a busy machine the calls of one test take longer.
     monkeypatch.setattr(conf, "API_KEY_LAST_USED_STEP_S", 24 * 3600)
+    # A terminal's token lives shorter than some tests take on a busy machine.
+    monkeypatch.setattr(conf, "DEVICE_TOKEN_TTL_S", conf.PERSON_TOKEN_TTL_S)
     adapters = {name: HoldingAdapter() for name in (worlds.HOME_PROVIDER, worlds.OTHER_PROVIDER)}
     for name, adapter in adapters.items():
         adapter.name = name
