@@ -1,4 +1,6 @@
-"""What is generated from the code and checked in: the API document, the event catalogue and the state diagrams."""
+"""What is generated from the code and checked in: the API document, who may call what, the event catalogue and the state
+diagrams.
+"""
 
 import typing
 from collections.abc import Mapping
@@ -9,6 +11,7 @@ import orjson
 from django.apps import apps
 from django.conf import settings
 
+from config import permissions
 from config.docs import openapi_document
 from kernel import events, handlers
 from kernel.schema import rules_of
@@ -23,6 +26,7 @@ def files() -> dict[str, str]:
     found = {
         "docs/api/openapi.json": openapi_document().decode(),
         "docs/events/events.json": event_catalogue(),
+        "docs/permissions.md": permissions.page(),
         "docs/states.md": state_diagrams(),
     }
     for name in settings.MPAC_CONTEXTS:

@@ -53,11 +53,13 @@ class Steps:
 class Endpoint(APIView):
     """One URL of the API. `callers` names the kinds of principal that may use it; empty means anyone.
 
-    `partner_scopes` are the scopes that a partner's key needs here, to read and to write.
+    `partner_scopes` are the scopes that a partner's key needs here, to read and to write. `own_account` says that it is about
+    what opens the caller's own account, which nobody touches in another person's name.
     """
 
     callers: ClassVar[frozenset[str] | set[str]] = frozenset()
     partner_scopes: ClassVar[tuple[str, str] | None] = None
+    own_account: ClassVar[bool] = False
     db: ClassVar[ContextDb]
 
     now: dt.datetime
@@ -124,7 +126,7 @@ class Endpoint(APIView):
                 raise Unauthenticated
             return
         reads = self.request.method in {"GET", "HEAD"}
-        if principal.actor and not reads and operation.permission is None:
+        if principal.actor and (self.own_account or (not reads and operation.permission is None)):
             raise Forbidden
         if not callers:
             return

@@ -1,5 +1,6 @@
 """Everybody who may be let in, and what the declarations beside the operations say of them: the roles of the matrix."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernel.principal import PLATFORM, Principal
@@ -38,6 +39,11 @@ class Held:
     def permissions(self) -> frozenset[str]:
         return CUSTOM if self.role is Role.CUSTOM else ROLE_PERMISSIONS[self.role]
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What a token of theirs carries."""
+        return frozenset({PLATFORM}) if self.role is Role.PLATFORM_OPERATOR else self.permissions
+
     def __str__(self) -> str:
         return f"{self.role} of {self.levels[-1].removesuffix('_id') if self.levels else 'the platform'}"
 
@@ -56,8 +62,7 @@ class Caller:
 
 def holder(held: Held, place: Place) -> Caller:
     """Somebody who has a role at a place."""
-    scopes = frozenset({PLATFORM}) if held.role is Role.PLATFORM_OPERATOR else held.permissions
-    return person(str(held), place, held.levels, scopes)
+    return person(str(held), place, held.levels, held.scopes)
 
 
 def impersonator(held: Held, place: Place, *, writes: bool = False) -> Caller:
@@ -69,8 +74,15 @@ def impersonator(held: Held, place: Place, *, writes: bool = False) -> Caller:
 def person(
     name: str, place: Place, levels: tuple[str, ...], scopes: frozenset[str], *, actor: int = 0
 ) -> Caller:
-    where = {level: place.names[level] for level in levels}
-    principal = Principal(
+    token = person_token(place, *levels, scopes=sorted(scopes) or [""], actor=actor)
+    return Caller(name, token, principal_of(place.names, levels, scopes, actor=actor))
+
+
+def principal_of(
+    names: Mapping[str, int], levels: tuple[str, ...], scopes: frozenset[str], *, actor: int = 0
+) -> Principal:
+    where = {level: names[level] for level in levels}
+    return Principal(
         "person",
         "user",
         psp_id=where.get("psp_id"),
@@ -79,8 +91,6 @@ def person(
         scopes=scopes,
         actor=f"user:{actor}" if actor else "",
     )
-    token = person_token(place, *levels, scopes=sorted(scopes) or [""], actor=actor)
-    return Caller(name, token, principal)
 
 
 def is_allowed(route: Route, who: Principal) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from config.permissions import page
 from kernel import ratelimit
 from kernel.principal import Principal
 from mpac.portal.domain.impersonations import permitted
@@ -24,6 +25,7 @@ from tests.architecture.roles import (
     impersonator,
     is_allowed,
     person,
+    principal_of,
 )
 from tests.architecture.routes import ROUTES, Route, fill_path
 from tests.architecture.world import Place, forget, make_psp
@@ -87,6 +89,39 @@ def test_every_operation_of_people_says_what_it_needs():
     assert {name for name in undeclared if not name.startswith(CREDENTIALS)} == OWN | FOR_ALL
     named = {route.operation.permission for route in ROUTES if route.operation.permission}
     assert named <= PERMISSIONS.keys()
+
+
+def test_the_page_for_people_says_the_same():
+    """`docs/permissions.md`, which is generated: x for every holder of a role, (x) for those who stand for enough."""
+    head, _, *rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in page().splitlines() if line[:1] == "|"
+    ]
+    marks = {
+        (row[0].strip("`"), row[1].split()[0].strip("`")): dict(zip(head, row, strict=True)) for row in rows
+    }
+    faults = []
+    for route in ROUTES:
+        if route.method == "head":
+            continue
+        row = marks.pop((route.operation.name, route.method.upper()), {})
+        for role in sorted({held.role for held in HELD} - {Role.CUSTOM}):
+            who = [principal_of(MISSING, each.levels, each.scopes) for each in HELD if each.role is role]
+            allowed = [is_allowed(route, each) for each in who]
+            expected = "x" if all(allowed) else "(x)" if any(allowed) else ""
+            if row.get(role.replace("_", " ")) != expected:
+                faults.append((route.operation.name, role, expected, row))
+        acting = [
+            is_allowed(
+                route, principal_of(MISSING, ("psp_id",), permitted(PERMISSIONS, writes=writes), actor=2)
+            )
+            for writes in (False, True)
+        ]
+        if "person" in route.callers and route.operation.reach != "platform":
+            expected = "reads" if acting[0] else "writes" if acting[1] else "never"
+            if row.get("in another's name") != expected:
+                faults.append((route.operation.name, expected, row))
+    assert not faults, listed(faults)
+    assert not marks
 
 
 def test_every_role_may_call_exactly_what_is_declared(api, tenant):
