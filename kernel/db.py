@@ -56,9 +56,7 @@ class ContextDb:
                 raise ScopeChanged(msg)
             yield
             return
-        if isinstance(scope, SystemScope):
-            system_scopes_entered.labels(self.name, scope.name).inc()
-            logger.debug("system scope entered", context=self.name, scope=scope.name)
+        self._note(scope)
         with transaction.atomic(using=self.alias):
             with self.connection.cursor() as cursor:
                 cursor.execute(tenancy.scope_sql(scope))
@@ -83,3 +81,26 @@ class ContextDb:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, params or None)
             return cursor.fetchall() if cursor.description else []
+
+    def execute_alone(
+        self, scope: Scope, sql: str, params: Sequence[Any] | dict[str, Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement as a transaction of its own for `scope` and return its rows; an open transaction is joined.
+
+        The scope travels with the statement: one trip to the server instead of four, which is what the calls that
+        terminals make all day mostly cost. PostgreSQL runs statements that come together as one transaction.
+        """
+        if self.connection.in_atomic_block:
+            with self.atomic(scope):
+                return self.execute(sql, params)
+        self._note(scope)
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"{tenancy.scope_sql(scope)}; {sql}", params or None)
+            while cursor.nextset():
+                pass
+            return cursor.fetchall() if cursor.description else []
+
+    def _note(self, scope: Scope) -> None:
+        if isinstance(scope, SystemScope):
+            system_scopes_entered.labels(self.name, scope.name).inc()
+            logger.debug("system scope entered", context=self.name, scope=scope.name)

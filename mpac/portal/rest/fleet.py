@@ -137,8 +137,9 @@ class HeartbeatEndpoint(Endpoint):
         if device_id is None:
             raise NotFound
         scope, report = request.user.scope(), said(body)
-        heartbeats.record_heartbeat(scope=scope, device_id=device_id, report=report, now=self.now)
-        pending = get_pending(scope=scope, device_id=device_id, report=report, now=self.now)
+        with atomic(scope):
+            heartbeats.record_heartbeat(scope=scope, device_id=device_id, report=report, now=self.now)
+            pending = get_pending(scope=scope, device_id=device_id, report=report, now=self.now)
         return fleet_views.heartbeat(pending, device_id=request.user.subject, now=self.now)
 
 

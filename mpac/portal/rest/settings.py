@@ -242,8 +242,7 @@ class OwnConfigEndpoint(Endpoint):
         scope, device_id = request.user.scope(), request.user.device_id
         if device_id is None:
             raise NotFound
-        with atomic(scope):
-            found = select.explain_device(device_id=device_id)
+        found = select.read_config(scope=scope, device_id=device_id)
         headers = PRIVATE | {"ETag": views.config_etag(found, explain=query.explain)}
         if is_known(request, headers["ETag"]):
             return HttpResponse(status=304, headers=headers)

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernel.tenancy import TenantScope
-from mpac.portal.db import atomic
+from mpac.portal.db import atomic, db
 from mpac.portal.domain.commands import OPEN
 from mpac.portal.domain.settings import Effective
-from mpac.portal.models import Command
 from mpac.portal.selectors.settings import explain_device
 from mpac.portal.selectors.updates import Told, check_for_updates
+
+COUNT_OPEN = """
+    SELECT count(*) FROM commands
+    WHERE psp_id = %(psp_id)s AND device_id = %(device_id)s AND status = ANY(%(open)s) AND expires_at > %(now)s
+"""
+OPEN_NAMES = sorted(status.value for status in OPEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +37,15 @@ def get_pending(
     """
     with atomic(scope):
         settings = explain_device(device_id=device_id)
-        open_commands = Command.objects.filter(
-            device_id=device_id, status__in=OPEN, expires_at__gt=now
-        ).count()
-    offers = check_for_updates(scope=scope, device_id=device_id, told=told_by(report), now=now)
+        ((commands_waiting,),) = db.execute(
+            COUNT_OPEN, {"psp_id": scope.psp_id, "device_id": device_id, "open": OPEN_NAMES, "now": now}
+        )
+        offers = check_for_updates(
+            scope=scope, device_id=device_id, told=told_by(report), settings=settings, now=now
+        )
     return Pending(
         settings=settings,
-        commands_waiting=open_commands,
+        commands_waiting=commands_waiting,
         update_waiting=any(offer.release is not None for offer in offers),
     )
 

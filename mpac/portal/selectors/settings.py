@@ -1,6 +1,7 @@
 """Reading settings: what is set at a place, what holds there and why, and which terminals a change would reach."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.db.models import QuerySet
 
 from kernel import crypto
 from kernel.errors import NotFound
+from kernel.tenancy import TenantScope
 from mpac.portal.db import db
 from mpac.portal.domain.places import Level, Place
 from mpac.portal.domain.settings import Effective, Held, resolve_all
@@ -92,8 +94,8 @@ def list_own(*, place: Place) -> dict[str, SettingValue]:
 def list_held(*, place: Place) -> list[Held]:
     """Every value that is set at a place or above it, in the scope of the open transaction."""
     if place.device_id is not None:
-        return _held(_LINE_OF_DEVICE, {"device_id": place.device_id})
-    return _held(_LINE, {"psp_id": place.psp_id, "line": place.line})
+        return _held_by_device(db.execute(_LINE_OF_DEVICE, {"device_id": place.device_id}))
+    return _held(db.execute(_LINE, {"psp_id": place.psp_id, "line": place.line}))
 
 
 def explain_place(*, place: Place) -> dict[str, Effective]:
@@ -103,7 +105,13 @@ def explain_place(*, place: Place) -> dict[str, Effective]:
 
 def explain_device(*, device_id: uuid.UUID) -> dict[str, Effective]:
     """Every setting as it holds for a terminal, by one query in the scope of the open transaction. Raises NotFound."""
-    return resolve_all(SETTINGS, _held(_LINE_OF_DEVICE, {"device_id": device_id}))
+    return resolve_all(SETTINGS, _held_by_device(db.execute(_LINE_OF_DEVICE, {"device_id": device_id})))
+
+
+def read_config(*, scope: TenantScope, device_id: uuid.UUID) -> dict[str, Effective]:
+    """Every setting as it holds for a terminal, in one trip to the database. Raises NotFound."""
+    rows = db.execute_alone(scope, _LINE_OF_DEVICE, {"device_id": device_id})
+    return resolve_all(SETTINGS, _held_by_device(rows))
 
 
 def open_secret(held: Held) -> Any:
@@ -144,12 +152,13 @@ def list_touched(
     return [TouchedDevice(*row) for row in found]
 
 
-def _held(sql: str, parameters: dict[str, Any]) -> list[Held]:
-    rows = db.execute(sql, parameters)
+def _held_by_device(rows: Sequence[Sequence[Any]]) -> list[Held]:
     if not rows:
-        if "device_id" in parameters:
-            raise NotFound
-        return []
+        raise NotFound
+    return _held(rows)
+
+
+def _held(rows: Sequence[Sequence[Any]]) -> list[Held]:
     return [
         Held(
             level=row[0],

@@ -12,6 +12,7 @@ from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.rollouts import Health
+from mpac.portal.domain.settings import Effective
 from mpac.portal.domain.updates import Candidate, Decision, Terminal, decide
 from mpac.portal.models import AppRelease, Device, DeviceGroup, DeviceUpdate, Rollout
 from mpac.portal.models.device_group import PREFIX as GROUP
@@ -58,16 +59,23 @@ def ask_before_updates(name: str, question: HasOpenBills) -> None:
 
 
 def check_for_updates(
-    *, scope: TenantScope, device_id: uuid.UUID, told: Told, now: dt.datetime
+    *,
+    scope: TenantScope,
+    device_id: uuid.UUID,
+    told: Told,
+    settings: Mapping[str, Effective] | None = None,
+    now: dt.datetime,
 ) -> list[Offer]:
-    """What this terminal should install, or why nothing, for each app. Raises NotFound."""
+    """What this terminal should install, or why nothing, for each app. `settings` are the terminal's own, for who has just
+    read them. Raises NotFound.
+    """
     with atomic(scope):
         found = list_candidates(scope)
         if not found:
             return []
-        terminal = _terminal(
-            scope, device_id, told, grouped=any(candidate.group_ids for candidate, _release in found)
-        )
+        settings = settings or explain_device(device_id=device_id)
+        grouped = any(candidate.group_ids for candidate, _release in found)
+        terminal = _terminal(scope, device_id, told, settings, grouped=grouped)
     releases = {release.id: release for _candidate, release in found}
 
     def has_open_bills() -> bool:
@@ -83,7 +91,8 @@ def check_for_updates(
 
 def describe_terminal(*, scope: TenantScope, device_id: uuid.UUID, rollout: Rollout) -> Terminal:
     """A terminal as a rollout sees it, in the open transaction. Raises NotFound."""
-    return _terminal(scope, device_id, Told(installed={}), grouped=bool(rollout.group_ids))
+    settings = explain_device(device_id=device_id)
+    return _terminal(scope, device_id, Told(installed={}), settings, grouped=bool(rollout.group_ids))
 
 
 def candidate_of(rollout: Rollout) -> Candidate:
@@ -144,10 +153,16 @@ def list_targets(rollout: Rollout) -> "QuerySet[Device]":
     return found
 
 
-def _terminal(scope: TenantScope, device_id: uuid.UUID, told: Told, *, grouped: bool) -> Terminal:
+def _terminal(
+    scope: TenantScope,
+    device_id: uuid.UUID,
+    told: Told,
+    settings: Mapping[str, Effective],
+    *,
+    grouped: bool,
+) -> Terminal:
     """A terminal, with its groups where they matter."""
     standing = find_standing(scope=scope, device_id=device_id)
-    settings = explain_device(device_id=device_id)
     groups = groups_of(get_device(scope=scope, device_id=device_id)) if grouped else []
     return Terminal(
         device_id=device_id,

@@ -205,18 +205,18 @@ def _believe(
 
 def _spend(device_id: uuid.UUID, known: ClientKey, claims: assertions.Claims) -> Client:
     assertion_id = ids.uuid7()
-    with atomic(SCOPE):
-        rows = db.execute(
-            SPEND,
-            {
-                "device_id": device_id,
-                "key_id": known.key_id,
-                "id": assertion_id,
-                "now": ids.created_at_of(assertion_id),
-                "jti": claims.jti,
-                "expires_at": claims.expires_at,
-            },
-        )
+    rows = db.execute_alone(
+        SCOPE,
+        SPEND,
+        {
+            "device_id": device_id,
+            "key_id": known.key_id,
+            "id": assertion_id,
+            "now": ids.created_at_of(assertion_id),
+            "jti": claims.jti,
+            "expires_at": claims.expires_at,
+        },
+    )
     if not rows:
         client_keys.forget(device_id)
         msg = "the client is not active"

@@ -262,7 +262,7 @@ def test_that_are_secret_are_told_to_the_terminal_alone(read_config, put, partne
 
 def test_are_read_by_one_question_however_much_is_set(read_config, put, tenant, django_assert_num_queries):
     def count():
-        with django_assert_num_queries(4, using=portal_db.alias):  # begin, the scope, the question, commit
+        with django_assert_num_queries(1, using=portal_db.alias):  # the scope travels with it
             assert read_config().status_code == 200
 
     read_config()

@@ -216,7 +216,7 @@ def test_may_ask_for_no_other_scope_than_device(terminal):
 
 def test_costs_one_statement_when_the_key_is_known(terminal, django_assert_num_queries):
     exchange(terminal.assertion())
-    with django_assert_num_queries(4):  # BEGIN, SET LOCAL, the statement, COMMIT
+    with django_assert_num_queries(1):  # the scope travels with it
         exchange(terminal.assertion())
 
 
