@@ -76,7 +76,9 @@ class ActingAdmin(ModelAdmin):
         return self._question(request, action, form, {"row_url": self.list_url()})
 
     def offered(self, request: HttpRequest, row: Any) -> list[tuple[str, str]]:
-        """Words and addresses of what this person may do to a row as it stands."""
+        """Words and addresses of what this person may do to a row as it stands; nothing while they see it as another."""
+        if getattr(request, "impersonation", None) is not None:
+            return []
         return [
             (each.words, self._action_url(each, row.pk))
             for each in self.row_actions
@@ -84,7 +86,9 @@ class ActingAdmin(ModelAdmin):
         ]
 
     def offered_on_list(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """Words and addresses of what this person may do to the list."""
+        """Words and addresses of what this person may do to the list; nothing while they see it as another."""
+        if getattr(request, "impersonation", None) is not None:
+            return []
         return [
             (each.words, self._action_url(each)) for each in self.list_actions if each.is_open_to(request)
         ]

@@ -129,6 +129,11 @@ def tone(value: str) -> str:
     return next((name for words, name in TONES if value in words), "neutral")
 
 
+def moment(at: dt.datetime) -> SafeString:
+    """An instant in a cell of a panel, to the minute."""
+    return format_html('<span class="moment">{}</span>', f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC")
+
+
 def badge(value: str, *, tone_name: str) -> SafeString:
     """A word on a ground of its color."""
     return format_html('<span class="badge {}">{}</span>', tone_name, value.replace("_", " "))
@@ -155,6 +160,10 @@ def _by_type(held: Any, name: str) -> Show | None:
         return _json(name)
     if isinstance(held, models.DateTimeField):
         return _instant(name)
+    if isinstance(held, models.TimeField):
+        return _time(name)
+    if name == "id":
+        return _plain(name)
     return _date(name) if isinstance(held, models.DateField) else None
 
 
@@ -173,6 +182,21 @@ def _date(name: str) -> Show:
     def show(row: Any) -> str:
         value = getattr(row, name)
         return EMPTY if value is None else str(value.isoformat())
+
+    return show
+
+
+def _time(name: str) -> Show:
+    def show(row: Any) -> str:
+        value = getattr(row, name)
+        return EMPTY if value is None else f"{value:%H:%M}"
+
+    return show
+
+
+def _plain(name: str) -> Show:
+    def show(row: Any) -> Any:
+        return getattr(row, name)
 
     return show
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, cast
 from urllib.parse import urlencode
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -90,6 +91,7 @@ class ConsoleAdmin(ActingAdmin):
     list_per_page = 50
     list_max_show_all = 0
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # they would count whole tables, once for each choice
     paginator = BoundedPaginator
     view_on_site = False
     change_form_template = "console/row.html"
@@ -147,8 +149,8 @@ class ConsoleAdmin(ActingAdmin):
     def _fact(self, name: str, row: Any) -> tuple[str, Any]:
         show = self._column(name, linked=False)
         if isinstance(show, str):
-            own = getattr(self, name, None)
-            value = own(row) if callable(own) else getattr(row, name)
+            held = {field.name for field in self.model._meta.concrete_fields}
+            value = getattr(row, name) if name in held else getattr(self, name)(row)
         else:
             value = show(row)
         return label(name), EMPTY if value in (None, "") else value

@@ -72,7 +72,11 @@ class ConsoleSite(AdminSite):
         return page.url_of(key)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "seen": describe(find_console_scope(request))}
+        found = {**super().each_context(request), "seen": describe(find_console_scope(request))}
+        # Beside a page stand the lists of its context; those of the others are a click away.
+        here = request.path_info.removeprefix(reverse("admin:index")).partition("/")[0]
+        beside = [section for section in found["available_apps"] if section["app_label"] == here]
+        return found | {"available_apps": beside}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [

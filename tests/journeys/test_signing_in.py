@@ -47,14 +47,14 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def mailed(platform, subject, pattern):
+def mailed(platform, subject, pattern, *, to=EMAIL):
     """What a mail with this subject says to the person; mails are files here."""
 
     def look():
         for path in sorted((platform.state / "mails").glob("*.log")):
             for raw in path.read_bytes().split(b"-" * 79):
                 letter = message_from_bytes(raw.strip(), policy=policy.default)
-                if letter["To"] == EMAIL and letter["Subject"] == subject:
+                if letter["To"] == to and letter["Subject"] == subject:
                     return re.search(pattern, letter.get_payload(decode=True).decode())
         return None
 

@@ -95,6 +95,13 @@ def test_shows_the_front_page_with_every_list_and_an_own_name_for_each(operator)
         assert operator.get(reverse("admin:app_list", args=[label])).status_code == 200
 
 
+def test_shows_beside_a_page_the_lists_of_its_context(operator):
+    page = operator.get("/admin/portal/psp/").content.decode()
+    assert 'href="/admin/portal/store/"' in page
+    assert 'href="/admin/pgw/refund/"' not in page
+    assert 'href="/admin/pgw/refund/"' in operator.get("/admin/pgw/capture/").content.decode()
+
+
 def test_has_a_page_of_its_own_kind_for_every_table_of_every_context():
     tables = {model for label in OWN for model in apps.get_app_config(label).get_models()}
     assert {model for model, _page in PAGES} == tables

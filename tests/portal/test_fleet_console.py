@@ -31,6 +31,16 @@ def test_are_seen_with_what_they_said_last_and_where_they_are(staff, terminal):
     text = staff.get(f"{page(terminal)}change/").content.decode()
     assert "13.75000, 100.50000, within 20 m" in text
     assert "uptime s" in text
+    asked = staff.get(f"{page(terminal)}suspend/").content.decode()
+    assert re.search(r"<dt>model</dt><dd>\w", asked)
+
+
+def test_say_what_they_said_line_by_line(staff, terminal):
+    report = {"os": {"version": "Android 11"}, "battery": {"percent": 5, "charging": True}}
+    record_heartbeat(scope=SEED, device_id=terminal.device_id, report=report, now=clock.now())
+    text = staff.get(f"{page(terminal)}change/").content.decode()
+    for name, value in (("os version", "Android 11"), ("battery percent", "5"), ("battery charging", "yes")):
+        assert f"<td>{name}</td><td>{value}</td>" in text
 
 
 def test_show_the_health_of_ones_own_fleet_in_figures_and_pictures(staff, tenant, terminal):

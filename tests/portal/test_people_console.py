@@ -36,6 +36,7 @@ def test_are_seen_as_they_see_themselves_and_nothing_is_changed(staff, tenant, m
         assert 'class="impersonating"' in text, path
         assert manager.user.email in text
         assert f"store {tenant.store.id}" in text
+        assert 'class="object-tools"' not in text
     before = len(audited())
     assert (
         staff.post(

@@ -12,7 +12,7 @@ from kernel.admin import Panel, RowAction
 from kernel.admin.columns import badge, tone
 from kernel.tenancy import SystemScope, TenantScope
 from mpac.portal.admin.base import WHERE, PortalAdmin
-from mpac.portal.admin.rollout_picture import draw_progress
+from mpac.portal.admin.rollout_picture import COLORS, draw_progress, named
 from mpac.portal.domain.rollouts import TRANSITIONS, RolloutStatus
 from mpac.portal.models import App, AppRelease, DeviceUpdate, Rollout
 from mpac.portal.selectors.updates import get_health, list_targets
@@ -130,10 +130,7 @@ class RolloutAdmin(PortalAdmin):
         """How far it has come, as a picture and in figures, and its waves."""
         health, reached = get_health(rollout_id=row.pk), list_targets(row).count()
         counted = (
-            ("installed", health.installed),
-            ("installing", health.installing),
-            ("downloaded", health.downloaded),
-            ("failed", health.failed),
+            *((named(name), getattr(health, name)) for name, _color in COLORS),
             ("crashed after it", health.crashed),
             ("payments that succeeded on it", health.payments_succeeded),
             ("payments that failed on it", health.payments_failed),

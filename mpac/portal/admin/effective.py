@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from kernel import ids
 from kernel.admin import ConsoleSite, Panel, console_scope
-from kernel.admin.columns import badge
+from kernel.admin.columns import badge, moment
 from kernel.tenancy import SystemScope
 from mpac.portal.admin.base import PortalAdmin
 from mpac.portal.domain.places import Level, Place
@@ -102,7 +102,7 @@ def _row(each: Effective, *, link: Link, shows_operators: bool) -> tuple[Any, ..
         shown(each),
         format_html("{} {}", where, badge("locked", tone_name="waiting")) if held.locked else where,
         by,
-        f"{held.set_at:%Y-%m-%d %H:%M} UTC",
+        moment(held.set_at),
         ", ".join(void.level for void in each.overridden),
         each.setting.meaning,
     )

@@ -9,12 +9,12 @@ from django.utils.html import format_html
 
 from kernel import clock
 from kernel.admin import Panel
-from kernel.admin.columns import badge
+from kernel.admin.columns import badge, moment
 from mpac.portal import conf
 from mpac.portal.admin.base import WHERE, PortalAdmin
 from mpac.portal.admin.effective import HoldsSettings
 from mpac.portal.admin.fleet_actions import list_actions, row_actions
-from mpac.portal.admin.fleet_health import health_panels, position_of
+from mpac.portal.admin.fleet_health import health_panels, position_of, said_in
 from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.places import Level
 from mpac.portal.models import (
@@ -48,6 +48,10 @@ class DeviceAdmin(HoldsSettings):
     row_actions = row_actions()
     list_actions = list_actions()
 
+    def list_panels(self, request: HttpRequest) -> list[Panel]:
+        """The health of the viewer's fleet."""
+        return [*super().list_panels(request), *health_panels(now=clock.now())]
+
     def heard_of(self, row: Device) -> Any:
         """Whether it is online, and when it was heard of last."""
         report = getattr(row, "report", None)
@@ -56,16 +60,13 @@ class DeviceAdmin(HoldsSettings):
         since = clock.now() - dt.timedelta(seconds=conf.ONLINE_WITHIN_S)
         is_on = row.status == DeviceStatus.ACTIVE and report.received_at > since
         words = badge("online" if is_on else "offline", tone_name="good" if is_on else "waiting")
-        return format_html("{} {}", words, f"{report.received_at:%Y-%m-%d %H:%M} UTC")
+        return format_html("{} {}", words, moment(report.received_at))
 
     def panels(self, request: HttpRequest, row: Device) -> list[Panel]:
         """What it said last, where it is, what is set for it."""
         report = getattr(row, "report", None)
         if report is None:
             return super().panels(request, row)
-        said = [
-            (name.replace("_", " "), value) for name, value in report.report.items() if name != "position"
-        ]
         last = Panel(
             title="What it said last",
             heads=("", "by its own word"),
@@ -73,7 +74,7 @@ class DeviceAdmin(HoldsSettings):
                 ("heard of", self.heard_of(row)),
                 ("position", position_of(report.report)),
                 ("clock", f"{report.clock_drift_ms or 0} ms off"),
-                *said,
+                *said_in(report.report),
             ],
         )
         return [last, *super().panels(request, row)]

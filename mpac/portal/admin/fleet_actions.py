@@ -87,8 +87,8 @@ def list_actions() -> tuple[ListAction, ...]:
     steps = tuple(
         ListAction(
             name=f"{name}_many",
-            words=f"{words}: many",
-            question=QUESTIONS[name],
+            words=f"{words} (several)",
+            question=f"For each: {QUESTIONS[name][0].lower()}{QUESTIONS[name][1:]}",
             permission=permission,
             run=_on_many(step),
             form=ManyForm,
@@ -97,7 +97,7 @@ def list_actions() -> tuple[ListAction, ...]:
     )
     labeling = ListAction(
         name="label_many",
-        words="Label: many",
+        words="Label (several)",
         question="They bear these labels from now on, beside those that they have.",
         permission=WRITE,
         run=_label,

@@ -1,7 +1,8 @@
 """The health of a fleet as panels of the console: figures, and pictures drawn without a script."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -94,3 +95,15 @@ def position_of(report: dict[str, object]) -> str:
         return "not said"
     within = f", within {place['accuracy_m']:.0f} m" if "accuracy_m" in place else ""
     return f"{place['latitude']:.5f}, {place['longitude']:.5f}{within}"
+
+
+def said_in(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What a report says, a line each: the version of the system is "os version"."""
+    for name, value in report.items():
+        words = name.replace("_", " ")
+        if name == "position":
+            continue
+        if isinstance(value, Mapping):
+            yield from ((f"{words} {part}", each) for part, each in said_in(value))
+        else:
+            yield words, ("yes" if value else "no") if isinstance(value, bool) else value

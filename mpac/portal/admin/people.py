@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from kernel.admin import ConsoleSite, Panel, console_scope
+from kernel.admin.columns import moment
 from kernel.tenancy import SystemScope
 from mpac.portal.admin import people_actions as acts
 from mpac.portal.admin.base import WHERE, PortalAdmin, PortalPlatformAdmin
@@ -64,7 +65,7 @@ class UserAdmin(PortalAdmin):
                     (
                         format_html('<a href="{}">{}</a>', link("membership", each.pk), role_in_words(each)),
                         place_in_words(each),
-                        f"{each.created_at:%Y-%m-%d %H:%M} UTC",
+                        moment(each.created_at),
                     )
                     for each in held
                 ],
@@ -91,7 +92,7 @@ class MembershipAdmin(PortalAdmin):
 class AuthenticatorAdmin(PortalPlatformAdmin):
     """Second factors; the shared secrets stay sealed."""
 
-    list_display = ("user", "name", "confirmed", "throttling_failure_count", "created_at", "last_used_at")
+    list_display = ("user", "name", "confirmed", "created_at", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("user__email",)
     ordering = ("-id",)

@@ -16,6 +16,11 @@ COLORS = (
 )
 
 
+def named(name: str) -> SafeString:
+    """What a part of the bar means, beside its color."""
+    return format_html('<span class="swatch {}"></span>{}', name, name)
+
+
 def draw_progress(health: Health, terminals: int, waves: Sequence[Wave], wave: int) -> SafeString:
     """How many of the terminals came how far. Marks stand where waves end; the present one is strong."""
     counts = [(name, getattr(health, name), color) for name, color in COLORS]

@@ -1,14 +1,13 @@
 """Authenticator apps of people: TOTP whose shared secret is sealed at rest."""
 
 import datetime as dt
-import time
 from base64 import b32encode
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django_otp.models import Device as OtpDevice
-from django_otp.models import DeviceManager, ThrottlingMixin, TimestampMixin
+from django_otp.models import DeviceManager, TimestampMixin
 from django_otp.oath import TOTP
 
 from kernel import crypto
@@ -17,13 +16,12 @@ from kernel.schema import TableRules
 STEP_S = 30
 DIGITS = 6
 TOLERANCE_STEPS = 1
-FREE_FAILURES = 2  # anybody mistypes a code; who does so again waits, twice as long each time
 
 
-class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
+class Authenticator(TimestampMixin, OtpDevice):
     """One authenticator of one person. A code works once: `last_step` only rises.
 
-    django-otp finds it like its own devices; it exists because django-otp's keeps the shared secret in the clear.
+    It is a device of django-otp's; its own would keep the shared secret in the clear.
     """
 
     user = models.ForeignKey(
@@ -53,23 +51,8 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
         """The secret as authenticator apps take it; shown once, when the device is set up."""
         return b32encode(self._secret()).decode()
 
-    def verify_token(self, token: str) -> bool:
-        """Whether `token` is a code of this moment that was not used before; wrong ones slow the next down."""
-        if not self.verify_is_allowed()[0]:
-            return False
-        step = self._step_of(token, time.time())
-        if step is None:
-            self.throttle_increment(commit=True)
-            return False
-        if not self._spend(step):
-            return False
-        self.throttle_reset(commit=False)
-        self.set_last_used_timestamp(commit=False)
-        self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count", "last_used_at"])
-        return True
-
     def use_code(self, code: str, *, now: dt.datetime) -> bool:
-        """Like `verify_token`, where tries are counted elsewhere."""
+        """Whether `code` is one of this moment that was not used before; it is used up. Tries are counted by who asks."""
         step = self._step_of(code, now.timestamp())
         return step is not None and self._spend(step, last_used_at=now)
 
@@ -99,15 +82,6 @@ class Authenticator(TimestampMixin, ThrottlingMixin, OtpDevice):
             return False
         self.last_step = step
         return True
-
-    def verify_is_allowed(self) -> Any:
-        """Whether a code may be tried now, with why not, as django-otp asks."""
-        if self.throttling_failure_count <= FREE_FAILURES:
-            return True, None
-        return super().verify_is_allowed()
-
-    def get_throttle_factor(self) -> int:
-        return 1
 
     def _secret(self) -> bytes:
         return crypto.open_sealed(self.secret_sealed, aad=self.sealed_for())

@@ -88,7 +88,7 @@ def test_has_an_operator_who_can_sign_in(database, path):
     assert user.check_password(admin["password"])
     assert user.is_staff
     assert user.is_platform_operator
-    assert authenticator.verify_token(pyotp.TOTP(admin["totp_secret"]).now())
+    assert authenticator.use_code(pyotp.TOTP(admin["totp_secret"]).now(), now=clock.now())
 
 
 def test_has_an_account_with_the_simulated_bank(database, path):
