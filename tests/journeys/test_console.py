@@ -80,7 +80,7 @@ def test_invites_somebody_who_comes_in_by_the_link_of_the_mail(platform, browser
     browser.visit(f"{console}/portal/invitation/invite/")
     browser.fill(email="guest@mpac.example", role="psp_admin", psp_id=str(demo["psp"]["id"]))
     browser.press("Invite somebody")
-    assert "guest@mpac.example is invited" in browser.text
+    assert "An invitation is on its way to guest@mpac.example" in browser.text
     browser.press("Log out")
 
     link = mailed(platform, "You are invited to MPAC", r"http\S+#inv_\S+", to="guest@mpac.example")

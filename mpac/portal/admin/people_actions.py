@@ -98,14 +98,14 @@ def invite(person: Viewer, now: dt.datetime, *, email: str, full_name: str, **pl
         wanted=_wanted(**place),
         now=now,
     )
-    return f"{made.email} is invited."
+    return f"An invitation is on its way to {made.email}."
 
 
 def grant(row: User, actor: str, now: dt.datetime, **place: Any) -> str:
     """Give a person a role."""
     by, wanted = person_named(actor), _wanted(**place)
     held = memberships.grant_membership(scope=_seen_by(by), by=by, user_id=row.pk, wanted=wanted, now=now)
-    return f"{row.email} is {held.custom_role.name if held.custom_role else held.role.replace('_', ' ')} now."
+    return f"Now {row.email} is {held.custom_role.name if held.custom_role else held.role.replace('_', ' ')}."
 
 
 def withdraw(row: Membership, actor: str, now: dt.datetime) -> str:
@@ -119,13 +119,13 @@ def withdraw(row: Membership, actor: str, now: dt.datetime) -> str:
 def sign_out(row: User, actor: str, now: dt.datetime) -> str:
     """End the sessions in which a person acts for the tenant of who clicks."""
     users.end_sessions_of(scope=_seen_by(person_named(actor)), user_id=row.pk, now=now)
-    return f"{row.email} is signed out. Tokens are refused within seconds."
+    return f"Now {row.email} is signed out; tokens are refused within seconds."
 
 
 def deactivate(row: User, actor: str, now: dt.datetime) -> str:
     """Withdraw all roles of a person and end the account."""
     memberships.remove_user(scope=CONSOLE, by=person_named(actor), user_id=row.pk, now=now)
-    return f"{row.email} has no role and no access any more."
+    return f"Now {row.email} has no role and no access any more."
 
 
 def resend(row: Invitation, actor: str, now: dt.datetime) -> str:
