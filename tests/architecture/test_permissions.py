@@ -44,6 +44,8 @@ OWN = frozenset(
         "users.update_preferences",
     }
 )
+# What only tells what a change would do.
+LOOKING = {"settings.preview"}
 # What everybody with an account may look up.
 FOR_ALL = frozenset({"tax_rates.list"})
 
@@ -122,6 +124,17 @@ def test_the_page_for_people_says_the_same():
                 faults.append((route.operation.name, expected, row))
     assert not faults, listed(faults)
     assert not marks
+
+
+def test_no_operation_that_changes_something_is_content_with_leave_to_look():
+    lax = {
+        route.operation.name
+        for route in ROUTES
+        if route.method not in {"get", "head"}
+        and route.operation.permission is not None
+        and PERMISSIONS[route.operation.permission].reads
+    }
+    assert lax == LOOKING
 
 
 def test_every_role_may_call_exactly_what_is_declared(api, tenant):

@@ -1,8 +1,10 @@
 """A sealed text opens in its own place with its own key, and nowhere else."""
 
 import os
+from base64 import urlsafe_b64decode
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +34,17 @@ def test_the_text_names_its_version_and_key_and_hides_the_rest():
 
 def test_the_same_secret_never_looks_the_same():
     assert len({seal(b"x", aad=ROW) for _ in range(100)}) == 100
+
+
+def test_every_text_has_its_own_data_key_of_256_bits_and_two_nonces_of_96():
+    texts = [
+        [urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in seal(b"12345", aad=ROW).split(".")[2:]]
+        for _ in range(50)
+    ]
+    assert {(len(wrapped), len(body)) for wrapped, body in texts} == {(12 + 32 + 16, 12 + 5 + 16)}
+    nonces = [part[:12] for each in texts for part in each]
+    keys = [AESGCM(OLD).decrypt(wrapped[:12], wrapped[12:], f"v1.k1.{ROW}".encode()) for wrapped, _ in texts]
+    assert (len(set(nonces)), len(set(keys))) == (100, 50)
 
 
 def test_another_place_cannot_open_it():

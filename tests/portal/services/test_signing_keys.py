@@ -68,6 +68,11 @@ def test_publishes_before_it_signs_and_verifies_after_it_stopped(database):
     assert [key["kid"] for key in published_keys(now=end)] == [second]
 
 
+def test_lets_a_key_verify_longer_than_any_token_lives_that_it_signed():
+    lives = (conf.DEVICE_TOKEN_TTL_S, conf.PERSON_TOKEN_TTL_S, conf.IMPERSONATION_TOKEN_TTL_S)
+    assert conf.KEY_RETIREMENT_S - max(lives) > conf.TRUST_STALE_LIMIT_S
+
+
 def test_begins_once(database):
     now = clock.now()
     ensure_signing_key(now=now)

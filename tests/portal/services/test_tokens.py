@@ -158,6 +158,18 @@ def test_signed_with_another_key_is_refused(terminal):
     assert "signature" in refusal_of(terminal.assertion(key=ECKey.generate_key("P-256", private=True)))
 
 
+@pytest.mark.parametrize("typ", ["at+jwt", "dpop+jwt", "", "jwt"])
+def test_of_another_type_is_refused(terminal, typ):
+    assert "typ must be" in refusal_of(terminal.assertion(header={"typ": typ}))
+
+
+def test_signed_with_a_key_that_the_terminal_had_before_is_refused(terminal, superuser):
+    """Also where the former key is still remembered."""
+    exchange(terminal.assertion())
+    superuser.execute("UPDATE portal.devices SET key_id = 'another'")
+    assert "not active" in refusal_of(terminal.assertion())
+
+
 def test_with_an_unknown_kid_is_refused(terminal):
     assert "no such client or key" in refusal_of(terminal.assertion(header={"kid": "another"}))
 

@@ -1,8 +1,14 @@
 """An access token..."""
 
+import base64
+import hmac
+import json
 import uuid
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from django.db import OperationalError
 from joserfc.jwk import ECKey
 
@@ -60,6 +66,18 @@ def forge(terminal, now, *, header=None, key=None, **claims):
     return sign(body, key or signer.key, {"typ": "at+jwt", "kid": signer.kid} | (header or {}))
 
 
+def encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def signed(header, payload, key):
+    """A token with this very header, which no library would write; one that is `...` is left out."""
+    kept = {name: value for name, value in header.items() if value is not ...}
+    head = f"{encoded(json.dumps(kept).encode())}.{payload}"
+    der = key.private_key.sign(head.encode(), ec.ECDSA(hashes.SHA256()))
+    return f"{head}.{encoded(b''.join(part.to_bytes(32) for part in decode_dss_signature(der)))}"
+
+
 def test_says_who_calls(tenant, terminal, token, now):
     principal = authenticate_token(token, now=now)
     assert (principal.kind, principal.subject) == ("device", terminal.client_id)
@@ -108,6 +126,7 @@ def test_is_refused_from_the_second_it_expires(token, now):
         {"psp_id": None},
         {"scope": None},
         {"store_ids": 5},
+        {"padding": "x" * 4096},
         {"header": {"typ": "JWT"}},
         {"header": {"typ": None}},
         {"header": {"kid": "unknown"}},
@@ -119,6 +138,31 @@ def test_with_one_wrong_part_is_refused(terminal, now, changes):
     assert authenticate_token(forge(terminal, now), now=now)
     with pytest.raises(Unauthenticated):
         authenticate_token(forge(terminal, now, **changes), now=now)
+
+
+@pytest.mark.parametrize("header", [{"crit": ["b64"], "b64": True}, {"crit": []}, {"crit": None}])
+def test_that_names_what_must_be_understood_is_refused(terminal, now, header):
+    """Whatever it names, and whether or not the library would know it."""
+    signer = trust_reader.at(now).signer
+    whole = {"alg": "ES256", "typ": "at+jwt", "kid": signer.kid} | header
+    payload = forge(terminal, now).split(".")[1]
+    with pytest.raises(Unauthenticated):
+        authenticate_token(signed(whole, payload, signer.key), now=now)
+    assert authenticate_token(signed({**whole, "crit": ...}, payload, signer.key), now=now)
+
+
+@pytest.mark.parametrize("alg", ["none", "None", "HS256", "ES384", "RS256", "", None])
+def test_says_its_algorithm_in_vain(terminal, now, alg):
+    """One algorithm is believed in, whatever a token says of itself and whatever it was signed with."""
+    signer = trust_reader.at(now).signer
+    header = {"alg": alg, "typ": "at+jwt", "kid": signer.kid}
+    payload = forge(terminal, now).split(".")[1]
+    public = json.dumps(signer.key.as_dict(private=False)).encode()
+    head = f"{encoded(json.dumps(header).encode())}.{payload}"
+    with_public_key = encoded(hmac.digest(public, head.encode(), "sha256"))
+    for token in (f"{head}.", f"{head}.{with_public_key}", signed(header, payload, signer.key)):
+        with pytest.raises(Unauthenticated):
+            authenticate_token(token, now=now)
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "e30.e30.e30", "x" * 9000, "é.é.é"])
