@@ -73,7 +73,7 @@ bench-login: $(READY) ## ask whether the time of a refused sign-in tells which a
 	@$(BENCH) MPAC_RATE_LIMIT_SIGN_IN_ACCOUNT=10000000 MPAC_RATE_LIMIT_SIGN_IN_ADDRESS=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m bench.login_timing $(ARGS)
 
 fuzz: $(READY) ## call every operation of a throw-away platform with odd data for 5 minutes (ARGS="--max-time 60" chooses)
-	@$(BENCH) MPAC_RATE_LIMIT_PARTNER=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m tests.fuzzing $(ARGS)
+	@$(BENCH) MPAC_RATE_LIMIT_PARTNER=10000000 MPAC_RATE_LIMIT_SIGN_IN_ADDRESS=10000000 $(BIN)/python -m config.local bench-platform -- $(BIN)/python -m tests.fuzzing $(ARGS)
 
 lock: $(READY) ## pin the dependencies anew from requirements*.in
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --universal --python-version 3.11 --upgrade requirements.in -o requirements.txt

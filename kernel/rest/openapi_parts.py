@@ -179,6 +179,11 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
         "description": "How long this may be kept.",
     },
+    "Content-Disposition": {
+        "required": True,
+        "schema": {"type": "string", "pattern": '^attachment; filename="[^"]+"$'},
+        "description": "Under which name this is kept as a file.",
+    },
     "Accept-Ranges": {
         "required": True,
         "schema": {"type": "string", "const": "bytes"},
@@ -200,7 +205,9 @@ ON_REFUSALS: dict[int, tuple[str, ...]] = {
 
 
 def header_references(names: Sequence[str]) -> dict[str, Any]:
-    """These headers, as an answer refers to them."""
+    """These headers, as an answer refers to them. Raises KeyError for one that nobody has described."""
+    if unknown := set(names) - set(HEADERS):
+        raise KeyError(*unknown)
     return {name: {"$ref": HEADER.format(name=name)} for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Who calls while fuzzing: a terminal, a PSP's server, a customer's page and a service, with valid credentials."""
+"""Who calls while fuzzing: a terminal, a PSP's server, a customer's page, people and a service, with valid credentials."""
 
 import itertools
 import json
@@ -6,6 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,16 +15,22 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from schemathesis import Case
 
-from kernel import signing
+from kernel import ids, signing
 from simulator.terminal.client import Terminal
 from simulator.terminal.fleet import Fleet
+from tests.fuzzing.people import People
 from tests.portal.apks import PACKAGE, SIGNER, apk
 
+# What people do to their own account; whoever does it may lose it.
+OWN = "/v1/auth/"
+ENDING = ("/v1/auth/logout", "/v1/auth/sessions/", "/v1/auth/password")
 # These can end what the callers live on; aimed at it, they go to its twin.
 HURTFUL = frozenset(
     {
         *("merchants_update", "stores_update", "provider_configs_update"),
         *("devices_suspend", "devices_revoke", "devices_replace", "devices_kill"),
+        *("psps_update", "login_policies_set", "api_keys_revoke", "api_keys_roll", "users_update"),
+        *("users_delete", "users_end_sessions", "memberships_withdraw"),
     }
 )
 ELSEWHERE = 2**30
@@ -33,10 +40,11 @@ LIFE_S = 60
 class Callers:
     """The demo's PSP, with a store and a terminal of its own and a twin of each that may come to harm."""
 
-    kinds = frozenset({"device", "partner", "intent", "service"})
+    kinds = frozenset({"device", "partner", "intent", "person", "service"})
 
-    def __init__(self, demo: dict[str, Any]) -> None:
+    def __init__(self, demo: dict[str, Any], mails: Path) -> None:
         self._demo = demo
+        self._people = People(demo, mails)
         self._turns = itertools.count()
         self._api = requests.Session()
         self._api.trust_env = False
@@ -56,10 +64,21 @@ class Callers:
             "payments_create": by_qr | {"tendered": None, "amount": 100},
             "sales_create": {"currency": "THB", "tip": 100, "payment": {"method": "cash"}},
         }
+        self._wishes: dict[str, Callable[[], dict[str, Any]]] = {
+            "memberships_grant": self._people.auditor,
+            "roles_create": self._people.role,
+            "invitations_create": self._people.invitation,
+            "impersonations_request": self._people.impersonation,
+            "api_keys_create": self._people.key,
+            "psps_create": self._people.psp,
+        }
         self._twins: dict[str, dict[str, Any]] = {
             "merchant_id": {str(demo["merchant_id"]): ELSEWHERE},
             "store_id": {str(place["store_id"]): twin["store_id"] for place in (own, demo)},
             "device_id": {place["device"]["device_id"]: twin["device"]["device_id"] for place in (own, demo)},
+            "psp_id": {str(demo["psp"]["id"]): ELSEWHERE},
+            "user_id": {str(each): ELSEWHERE for each in (self._people.operator_id, self._people.guest_id)},
+            "api_key_id": dict.fromkeys(self._people.keys, ids.encode("key", ids.uuid7())),
         }
 
     def sign(self, request: requests.PreparedRequest, *, kind: str) -> requests.PreparedRequest:
@@ -74,7 +93,7 @@ class Callers:
         """Turn a call of the operation `name` away from what the callers live on."""
         if name in HURTFUL:
             for parameter, twins in self._twins.items():
-                given = str(case.path_parameters.get(parameter))
+                given = _as_sent(case.path_parameters.get(parameter))
                 if given in twins:
                     case.path_parameters[parameter] = twins[given]
         if name == "sync_merchants" and isinstance(case.body, dict):
@@ -119,6 +138,7 @@ class Callers:
             "app_id": lambda: self._released()["app_id"],
             "release_id": lambda: self._released()["release_id"],
             "rollout_id": self._new_rollout,
+            **self._people.existing(),
         }
         return makers[parameter]() if parameter in makers else None
 
@@ -132,14 +152,25 @@ class Callers:
         if name == "rollouts_create":
             everybody: dict[str, Any] = {"merchant_ids": [], "store_ids": [], "group_ids": []}
             return everybody | {"release_id": self._released()["release_id"], "channel": "beta"}
+        if name in self._wishes:
+            return self._wishes[name]()
         return self._sales.get(name, {})
 
     def _token(self, request: requests.PreparedRequest, *, kind: str) -> str:
         """A page holds the secret of one payment intent; where it is about another, the PSP's server calls."""
         if kind == "device":
             return self._terminal.tokens.current()
+        if kind == "person":
+            return self._person_token(request)
         named = [part for part in urlsplit(request.url or "").path.split("/") if part in self._client_secrets]
         return self._client_secrets[named[0]] if kind == "intent" and named else self._demo["psp"]["api_key"]
+
+    def _person_token(self, request: requests.PreparedRequest) -> str:
+        """The guest's where the account or its session may come to harm."""
+        path = urlsplit(request.url or "").path
+        if path.startswith(OWN):
+            return self._people.guest_token(ends=path.startswith(ENDING))
+        return self._people.operator_token()
 
     def _signature(self, request: requests.PreparedRequest) -> dict[str, str]:
         """The headers of a signed call, over what is really sent."""
@@ -242,3 +273,8 @@ class Callers:
             "jti": uuid.uuid4().hex,
         }
         return jwt.encode({"alg": "ES256", "kid": key.as_dict(private=False)["kid"]}, claims, key)
+
+
+def _as_sent(value: Any) -> str:
+    """A parameter as an address names it; to JSON Schema 1.0 is an integer, too."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

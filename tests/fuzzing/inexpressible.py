@@ -1,7 +1,7 @@
 """Refusals (400, 422) of data that fits the document, because JSON Schema has no words for the rule.
 
-Each rule is named by the problem's code, or by a field error's, and says why it can not be in the schema. Whatever else is
-refused although the document allows it is a fault of the document.
+Each rule is named by the problem's code or a field error's, with the field where others are refused by the same code, and says
+why it can not be in the schema. Whatever else is refused although the document allows it is a fault of the document.
 """
 
 import re
@@ -35,6 +35,12 @@ RULES = {
     "unknown_channel": "the app's own channels decide",
     "waves_not_growing": "compares each wave with the one before",
     "repeated": "whether two values are the same",
+    # Who calls: an operator of the platform belongs to no provider, and says which one is meant.
+    "psp_id:required": "the caller decides",
+    # Days and places.
+    "expires_at:past": "the time of day decides",
+    "date_of_birth:out_of_range": "today decides",
+    "role:wrong_level": "whether a field may be there depends on another one's value",
     # What was called before.
     "idempotency_key_reused": "the generator draws the same key for another payload",
     # What bytes mean.
@@ -63,5 +69,8 @@ def is_inexpressible(problem: dict[str, Any]) -> bool:
         return True
     errors = problem.get("errors", [])
     return bool(errors) and all(
-        error["code"] in RULES or NOT_WRITTEN_AS_INTEGER.match(error["message"]) for error in errors
+        error["code"] in RULES
+        or f"{error['field']}:{error['code']}" in RULES
+        or NOT_WRITTEN_AS_INTEGER.match(error["message"])
+        for error in errors
     )

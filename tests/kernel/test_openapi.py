@@ -1,7 +1,9 @@
 """The API document ..."""
 
 import re
+from dataclasses import replace
 from typing import Annotated, ClassVar
+from unittest import mock
 
 import msgspec
 import orjson
@@ -116,6 +118,12 @@ def test_says_what_is_always_in_an_answer():
     [thing_id] = read["parameters"]
     assert re.search(thing_id["schema"]["pattern"], "ord_01m7ykznq9e8fvxzgpbz590zx6")
     assert not re.search(thing_id["schema"]["pattern"], "ord_01m7ykznq9g8fvxzgpbz590zx6")
+
+
+def test_refuses_a_header_that_nobody_has_described():
+    declared = replace(Things.get.operation, headers=("X-Unknown",))
+    with mock.patch.object(Things.get, "operation", declared), pytest.raises(KeyError, match="X-Unknown"):
+        document(**{"things/<str:thing_id>": Things})
 
 
 def test_says_how_a_file_is_had_in_parts():

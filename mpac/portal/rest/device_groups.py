@@ -40,7 +40,7 @@ class GroupsEndpoint(PortalEndpoint):
         body=CreateGroup,
         response=GroupView,
         status=201,
-        errors=(409,),
+        errors=(404, 409),
         permission=WRITE,
         reach="merchant",
     )

@@ -119,7 +119,7 @@ class ImportsEndpoint(TakingEndpoint):
         permission=WRITE,
         reach="merchant",
         raw=True,
-        errors=(415,),
+        errors=(404, 415),
         request_media_type=CSV,
         max_body_bytes=MAX_BYTES,
     )

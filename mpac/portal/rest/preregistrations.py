@@ -40,7 +40,7 @@ class PreregistrationsEndpoint(PortalEndpoint):
         status=201,
         permission=WRITE,
         reach="merchant",
-        errors=(409,),
+        errors=(404, 409),
     )
     def post(self, request: Request, body: Preregister) -> AnnouncedView:
         made = preregistrations.preregister(
