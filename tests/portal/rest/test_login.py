@@ -1,14 +1,19 @@
 """Signing in..."""
 
+import re
+
 import pytest
+from django.core import mail
 
 from kernel import clock
 from mpac.portal.db import atomic
+from mpac.portal.db import db as portal_db
 from mpac.portal.domain.permissions import ROLE_PERMISSIONS
 from mpac.portal.domain.roles import Role
 from mpac.portal.models import AuthenticationLog, Session
 from mpac.portal.services.people import grant_role
 from mpac.portal.services.verification import authenticate_token
+from tests.delivery import deliver_all
 from tests.portal.factories import SEED, make_merchant, make_store
 from tests.portal.people import cashier_of, delete, get, log_in, make_person, post, try_to_log_in
 
@@ -60,6 +65,30 @@ def test_of_an_operator_needs_a_second_factor_and_gives_a_token_of_the_platform(
     assert "platform" in principal.scopes
     listed = api.get("/v1/psps", headers={"Authorization": f"Bearer {found['access_token']}"})
     assert [row["id"] for row in listed.json()["data"]] == [tenant.psp.id]
+
+
+def rows_with(superuser, text):
+    """The tables of portal that hold a text somewhere in a row."""
+    tables = superuser.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'portal'").fetchall()
+    holds = "SELECT EXISTS (SELECT 1 FROM portal.{} t WHERE position(%s IN t::text) > 0)"
+    return [name for (name,) in tables if superuser.execute(holds.format(name), [text]).fetchone() == (True,)]
+
+
+def test_leaves_nothing_in_the_database_that_could_be_used(api, tenant, superuser):
+    person = make_person(Role.PLATFORM_OPERATOR, factor=True)
+    challenge = try_to_log_in(api, person).json()
+    found = log_in(api, person)
+    codes = post(api, "recovery-codes", token=found["access_token"]).json()["recovery_codes"]
+    post(api, "password/reset", {"email": person.email})
+    assert rows_with(superuser, person.email)
+    mail.outbox.clear()
+    assert rows_with(superuser, "pr_") == []
+    deliver_all([portal_db])
+    sent = re.search(r"pr_[\w-]+", mail.outbox[-1].body)[0]
+    secrets = [challenge["mfa_token"], sent, person.password, person.secret, *codes]
+    secrets += [value for name, value in found.items() if name.endswith("_token")]
+    assert len(secrets) >= 4 + len(codes) + 2
+    assert {secret: rows_with(superuser, secret) for secret in secrets} == {each: [] for each in secrets}
 
 
 def test_goes_on_with_a_refresh_token_that_changes_each_time(api, tenant):
