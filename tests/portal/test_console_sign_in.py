@@ -64,6 +64,7 @@ def user_of(person) -> User:
 def test_asks_for_the_code_on_a_page_of_its_own(admin):
     email, secret = admin
     client = waiting(email)
+    assert "that your authenticator shows" in words(client.get(SECOND))
     assert "This code does not count" in words(show(client, "totp", "000000"))
     answer = show(client, "totp", pyotp.TOTP(secret).now(), next="/admin/portal/psp/")
     assert answer.headers["Location"] == "/admin/portal/psp/"

@@ -40,7 +40,6 @@ def place_in_words(held: Membership) -> str:
 class UserAdmin(PortalAdmin):
     """People; a tenant's staff see only those who are members of it."""
 
-    kind = "user"
     row_actions = (acts.GRANT, acts.IMPERSONATE, acts.SIGN_OUT, acts.DEACTIVATE)
     list_display = ("email", "full_name", "is_active", "last_login", "created_at")
     list_filter = ("is_active",)
@@ -79,7 +78,6 @@ class MembershipAdmin(PortalAdmin):
     """Who may do what, and where."""
 
     kind = "membership"
-    references = {"user": "user", "custom_role": "role"}
     row_actions = (acts.WITHDRAW,)
     list_display = ("user", "role", "custom_role", "created_at", *WHERE)
     list_select_related = ("user", "custom_role")
