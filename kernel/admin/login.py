@@ -48,6 +48,10 @@ class SignInForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )
 
+    def clean_otp_token(self) -> str:
+        """Without the spaces that authenticators show."""
+        return "".join(self.cleaned_data["otp_token"].split())
+
 
 class FactorForm(forms.Form):
     """A code, and what kind of code it is."""
@@ -64,6 +68,10 @@ class FactorForm(forms.Form):
         way.choices = [(each, WAYS[each]) for each in ways]
         if len(ways) == 1:
             way.widget, way.initial = forms.HiddenInput(), ways[0]
+
+    def clean_code(self) -> str:
+        """Without the spaces that authenticators show."""
+        return "".join(self.cleaned_data["code"].split())
 
 
 def first_page(site: AdminSite, request: HttpRequest) -> HttpResponse:

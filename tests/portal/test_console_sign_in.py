@@ -66,7 +66,8 @@ def test_asks_for_the_code_on_a_page_of_its_own(admin):
     client = waiting(email)
     assert "that your authenticator shows" in words(client.get(SECOND))
     assert "This code does not count" in words(show(client, "totp", "000000"))
-    answer = show(client, "totp", pyotp.TOTP(secret).now(), next="/admin/portal/psp/")
+    code = pyotp.TOTP(secret).now()
+    answer = show(client, "totp", f"{code[:3]} {code[3:]}", next="/admin/portal/psp/")
     assert answer.headers["Location"] == "/admin/portal/psp/"
     assert client.cookies["mpac_waiting"].value == ""
     assert is_inside(client)
