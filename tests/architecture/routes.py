@@ -108,6 +108,20 @@ def fields_of(struct: type[msgspec.Struct] | None) -> Iterator[str]:
             yield from fields_of(inner)
 
 
+def answered_by(operation: Operation) -> Iterator[tuple[str, Any]]:
+    """The fields of what an operation answers and of the structs in it, with their types."""
+    yield from _typed(msgspec.inspect.type_info(operation.response))
+
+
+def _typed(info: Any) -> Iterator[tuple[str, Any]]:
+    for field in getattr(info, "fields", ()):
+        yield field.encode_name, field.type
+        yield from _typed(field.type)
+    inner = [getattr(info, name) for name in ("item_type", "value_type") if hasattr(info, name)]
+    for each in [*inner, *getattr(info, "types", ())]:
+        yield from _typed(each)
+
+
 def _structs_in(info: Any) -> Iterator[type[msgspec.Struct]]:
     if isinstance(info, msgspec.inspect.StructType):
         yield info.cls

@@ -7,6 +7,7 @@ changed; whoever may not never gets that far. What those who get that far find a
 from typing import Any
 
 import pytest
+from msgspec.inspect import BoolType
 
 from config.permissions import page
 from kernel import ratelimit
@@ -20,6 +21,9 @@ from tests.architecture.roles import (
     CHECKED,
     CREDENTIALS,
     HELD,
+    MERCHANT,
+    PSP,
+    STORE,
     Caller,
     holder,
     impersonator,
@@ -27,7 +31,7 @@ from tests.architecture.roles import (
     person,
     principal_of,
 )
-from tests.architecture.routes import ROUTES, Route, fill_path
+from tests.architecture.routes import ROUTES, Route, answered_by, fill_path
 from tests.architecture.world import Place, forget, make_psp
 from tests.portal.factories import Tenant, make_api_key, make_merchant, make_store
 from tests.portal.members import ids_of
@@ -46,6 +50,11 @@ OWN = frozenset(
 )
 # What only tells what a change would do.
 LOOKING = {"settings.preview"}
+# Fields of answers that hold a secret of somebody's. That of a terminal's activation is not here: registering terminals is
+# harmless enough to be done in another's name, once a second person has approved.
+SECRETS = frozenset(
+    {"access_token", "device_token", "otpauth_uri", "recovery_codes", "refresh_token", "secret"}
+)
 # What everybody with an account may look up.
 FOR_ALL = frozenset({"tax_rates.list"})
 
@@ -146,6 +155,20 @@ def test_every_role_may_call_exactly_what_is_declared(api, tenant):
             if status != (400 if allowed else 403):
                 faults.append((route.operation.name, route.method, caller.name, allowed, status))
     assert not faults, listed(faults)
+
+
+def test_nobody_is_shown_a_secret_in_anothers_name():
+    """Whatever they hold whose name it is, and although a second person approved."""
+    scopes = permitted(PERMISSIONS, writes=True)
+    acting = [principal_of(MISSING, levels, scopes, actor=2) for levels in (PSP, MERCHANT, STORE)]
+    shown = [
+        (route.operation.name, name)
+        for route in ROUTES
+        for name, kind in answered_by(route.operation)
+        if name in SECRETS and not isinstance(kind, BoolType)
+        if any(is_allowed(route, who) for who in acting)
+    ]
+    assert not shown, listed(shown)
 
 
 def test_roles_hold_what_they_are_meant_to():

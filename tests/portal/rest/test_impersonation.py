@@ -1,11 +1,22 @@
 """Acting as somebody else..."""
 
+import dataclasses
+
 import pytest
 
 from kernel import clock
+from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.login import EndedBecause
 from mpac.portal.domain.permissions import PERMISSIONS
 from mpac.portal.domain.roles import Role
+from mpac.portal.errors import ImpersonationRefused
+from mpac.portal.services.impersonation_tokens import issue_impersonation_token
+from mpac.portal.services.impersonations import (
+    Reasons,
+    approve_impersonation,
+    refuse_impersonation,
+    request_impersonation,
+)
 from mpac.portal.services.people import grant_role
 from mpac.portal.services.sessions import end_sessions, open_session
 from tests.portal.factories import SEED, audited, make_psp, make_tenant
@@ -112,6 +123,30 @@ def test_never_reaches_what_is_delicate(api, tenant, operator, admin):
         ("POST", "impersonations", WHY | {"user_id": second.id}),
     ):
         assert call(api, token, method, path, body).status_code == 403, path
+
+
+def test_is_never_begun_approved_or_taken_up_from_within_another(tenant, operator, admin, manager):
+    """Over HTTP nobody comes so far: asking and approving are delicate. The services refuse it by themselves, too."""
+    second, now = make_member(Role.PLATFORM_OPERATOR, tenant), clock.now()
+    why = Reasons(reason="cannot see", ticket="HELP-1", minutes=60)
+
+    def nested(somebody):
+        return Person(somebody.id, EVERYTHING, impersonates=True)
+
+    def begun(by, **more):
+        return request_impersonation(
+            scope=SEED, by=by, user_id=manager.id, why=dataclasses.replace(why, **more), now=now
+        )
+
+    with pytest.raises(ImpersonationRefused):
+        begun(nested(operator))
+    asked = begun(Person(operator.id, EVERYTHING), writes=True)
+    for decide in (approve_impersonation, refuse_impersonation):
+        with pytest.raises(ImpersonationRefused):
+            decide(scope=SEED, by=nested(second), impersonation_id=asked.id, now=now)
+    active = begun(Person(operator.id, EVERYTHING))
+    with pytest.raises(ImpersonationRefused):
+        issue_impersonation_token(scope=SEED, by=nested(operator), impersonation_id=active.id, now=now)
 
 
 def test_is_never_oneself_nor_somebody_with_more_rights(api, tenant, operator, admin, manager):

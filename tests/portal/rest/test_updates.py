@@ -27,6 +27,7 @@ from tests.portal.factories import (
     make_app,
     make_release,
     make_rollout,
+    make_store,
     make_tenant,
     make_terminal,
     published,
@@ -170,6 +171,15 @@ def test_go_forward_whatever_comes_late_or_twice(till, rollout):
     assert seen == [*said[:5], "installed", "installed", "installed"]
     actions = [record["action"] for record in audited()]
     assert actions.count("device_update.installed") == 1
+
+
+def test_report_nothing_of_what_is_not_meant_for_them(tenant, till):
+    another = make_store(tenant.merchant)
+    rollout = make_rollout(make_release(make_app(tenant.psp).public_id), store_ids=[another.id])
+    assert till.ask()["data"] == []
+    assert till.report(rollout, "installed").status_code == 404
+    with atomic(SEED):
+        assert not DeviceUpdate.objects.exists()
 
 
 def test_that_crash_run_what_they_crashed_with(till, rollout):
