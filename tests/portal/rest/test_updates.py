@@ -12,8 +12,9 @@ from kernel import clock, ids
 from mpac.portal import conf
 from mpac.portal.db import atomic
 from mpac.portal.domain.rollouts import Gate
-from mpac.portal.models import DeviceUpdate, Rollout
+from mpac.portal.models import AppRelease, DeviceUpdate, Rollout
 from mpac.portal.services.devices import suspend_device
+from mpac.portal.services.downloads import download_address
 from mpac.portal.services.rollouts import advance_rollouts
 from mpac.portal.services.tokens import exchange_assertion
 from mpac.portal.services.updates import count_payments
@@ -263,12 +264,13 @@ def test_go_on_only_with_the_file_that_they_began_with(api, uploaded):
     assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", "8340")
 
 
-def test_get_nothing_by_an_address_that_was_changed(api, uploaded):
+def test_get_nothing_by_an_address_that_was_changed(api, tenant, uploaded):
+    """Not even another release of their provider, or the same by another of its terminals."""
     address = local(uploaded)
     query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-    other = ids.encode("rel", ids.uuid7())
+    other = make_release(make_app(tenant.psp, package="com.example.other").public_id).public_id
     for changed in (
-        address.replace(query["device"], ids.encode("dev", ids.uuid7())),
+        address.replace(query["device"], make_terminal(tenant.store).client_id),
         address.replace(query["expires"], str(int(query["expires"]) + 1)),
         address.replace(query["signature"], "0" * 64),
         address.replace(urlsplit(address).path, f"/v1/downloads/{other}"),
@@ -276,6 +278,16 @@ def test_get_nothing_by_an_address_that_was_changed(api, uploaded):
         answer = api.get(changed)
         assert (answer.status_code, answer.json()["code"]) == (403, "download_refused")
     assert api.get(urlsplit(address).path).status_code == 400
+
+
+def test_get_nothing_of_another_provider_by_an_address_that_is_genuine(api, tenant, uploaded):
+    with atomic(SEED):
+        release = AppRelease.objects.get()
+    for terminal, status in ((make_terminal(make_tenant().store), 403), (make_terminal(tenant.store), 200)):
+        address = download_address(release=release, device_id=terminal.device_id, now=clock.now())
+        answer = api.get(local({"url": address}))
+        answer.close()
+        assert answer.status_code == status
 
 
 def test_get_nothing_when_the_address_is_old_or_they_are_shut_out(api, uploaded, till):
