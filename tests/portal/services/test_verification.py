@@ -21,7 +21,7 @@ from mpac.portal.db import atomic
 from mpac.portal.dto import ProfileChanges
 from mpac.portal.models import Revocation
 from mpac.portal.services import devices, hierarchy
-from mpac.portal.services.revocations import revoke_token
+from mpac.portal.services.revocations import revoke_token, revoke_tokens_of
 from mpac.portal.services.tokens import exchange_assertion
 from mpac.portal.services.trust import trust_reader
 from mpac.portal.services.verification import token_verifier
@@ -203,6 +203,16 @@ def test_is_refused_alone_when_it_alone_is_revoked(terminal, now):
         authenticate_token(named, now=now)
     assert authenticate_token(first, now=now)
     assert authenticate_token(second, now=now)
+
+
+@pytest.mark.parametrize("subject", ["user:7", "user:8", "imp-1"])
+def test_in_anothers_name_is_refused_with_either_person_and_with_the_impersonation(terminal, now, subject):
+    act = {"sub": "user:8", "impersonation": "imp-1"}
+    token = forge(terminal, now, kind="person", sub="user:7", device_id="", act=act)
+    assert authenticate_token(token, now=now).actor == "user:8"
+    revoke_tokens_of(scope=SEED, subject=subject, psp_id=1, now=now)
+    with pytest.raises(Unauthenticated):
+        authenticate_token(token, now=now + seconds(2.1))
 
 
 @pytest.mark.parametrize("level", ["psp", "merchant", "store"])
