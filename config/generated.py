@@ -18,7 +18,6 @@ from kernel.schema import rules_of
 
 STATES_BEGIN = "<!-- states -->\n"
 STATES_END = "<!-- /states -->"
-Transitions = Mapping[StrEnum, frozenset[StrEnum]]
 
 
 def files() -> dict[str, str]:
@@ -27,14 +26,13 @@ def files() -> dict[str, str]:
         "docs/api/openapi.json": openapi_document().decode(),
         "docs/events/events.json": event_catalogue(),
         "docs/permissions.md": permissions.page(),
-        "docs/states.md": state_diagrams(),
     }
     for name in settings.MPAC_CONTEXTS:
         readme = settings.BASE_DIR / "mpac" / name / "README.md"
         if readme.exists():
             before, begins, rest = readme.read_text().partition(STATES_BEGIN)
             _, ends, after = rest.partition(STATES_END)
-            steps = state_table(name) if begins else ""
+            steps = state_diagrams(name) if begins else ""
             found[f"mpac/{name}/README.md"] = "".join((before, begins, steps, ends, after))
     return found
 
@@ -54,39 +52,19 @@ def event_catalogue() -> str:
     return orjson.dumps(catalogue, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def state_diagrams() -> str:
-    """A Mermaid diagram for every aggregate that has states, by context."""
-    parts = [
-        "# States",
-        "The steps that each aggregate can take; a trigger of the database refuses every other one.",
-    ]
-    for context in sorted(settings.MPAC_CONTEXTS):
-        if found := _transitions_of(context):
-            parts += [f"## {context}", *(_diagram(table, steps) for table, steps in found.items())]
-    return "\n\n".join(parts) + "\n"
-
-
-def state_table(context: str) -> str:
-    """The steps of every aggregate of a context that has states, a line each."""
-    lines = ["| table | steps |", "|---|---|"]
-    for table, steps in _transitions_of(context).items():
-        told = "; ".join(
-            f"{source} → {', '.join(sorted(targets))}" for source, targets in steps.items() if targets
-        )
-        lines.append(f"| `{table}` | {told} |")
-    return "\n".join(lines) + "\n"
-
-
-def _transitions_of(context: str) -> dict[str, Transitions]:
+def state_diagrams(context: str) -> str:
+    """A Mermaid diagram for every aggregate of a context that has states."""
     found = {model._meta.db_table: rules_of(model) for model in apps.get_app_config(context).get_models()}
-    return {table: rules.transitions for table, rules in found.items() if rules and rules.transitions}
+    return "\n".join(
+        _diagram(table, rules.transitions) for table, rules in found.items() if rules and rules.transitions
+    )
 
 
-def _diagram(table: str, transitions: Transitions) -> str:
+def _diagram(table: str, transitions: Mapping[StrEnum, frozenset[StrEnum]]) -> str:
     edges = [
         f"    {source} --> {target}" for source, targets in transitions.items() for target in sorted(targets)
     ]
-    return "\n".join([f"`{table}`", "", "```mermaid", "stateDiagram-v2", *edges, "```"])
+    return "\n".join([f"`{table}`", "", "```mermaid", "stateDiagram-v2", *edges, "```", ""])
 
 
 def _type_name(event: type, field: str) -> str:
