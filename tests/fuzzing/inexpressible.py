@@ -38,6 +38,7 @@ RULES = {
     # Who calls: an operator of the platform belongs to no provider, and says which one is meant.
     "psp_id:required": "the caller decides",
     # Days and places.
+    "rate_out_of_order": "the tax rates that there are decide",
     "expires_at:past": "the time of day decides",
     "date_of_birth:out_of_range": "today decides",
     "role:wrong_level": "whether a field may be there depends on another one's value",

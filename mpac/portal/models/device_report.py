@@ -51,6 +51,11 @@ class DeviceReport(models.Model):
     def __str__(self) -> str:
         return f"{self.device_id} {self.received_at:%Y-%m-%d %H:%M:%S}"
 
+    @property
+    def has_reported(self) -> bool:
+        """Whether this is a report at all, and not the row of a terminal that is missed and has never said anything."""
+        return bool(self.received_at != self.device.activated_at)
+
 
 class DeviceReportSample(StoreModel):
     """A report that was kept: at most one a terminal in five minutes."""

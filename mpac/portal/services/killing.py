@@ -46,7 +46,7 @@ def kill_device(
             reason=reason,
             unsent_records=report.unsent_records if report else None,
             last_sequence=report.last_sequence if report else None,
-            last_report_at=report.received_at if report else None,
+            last_report_at=report.received_at if report and report.has_reported else None,
         )
         for after_s in (0.0, *conf.KILL_SAID_AGAIN_S):
             event = DeviceKilled(

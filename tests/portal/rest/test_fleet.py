@@ -71,6 +71,11 @@ def last_report(device_id):
         return DeviceReport.objects.get(device_id=device_id)
 
 
+def has_reported(device_id):
+    with atomic(SEED):
+        return DeviceReport.objects.get(device_id=device_id).has_reported
+
+
 def samples():
     with atomic(SEED):
         return DeviceReportSample.objects.count()
@@ -225,7 +230,9 @@ def test_that_never_reported_are_missed_from_their_activation_on(tenant, termina
     assert found == [1, 0]
     (event,) = published("portal.device_silent")
     assert dt.datetime.fromisoformat(event["last_heard_at"]) == activated_at
+    assert not has_reported(terminal.device_id)
     say(terminal.device_id, now=activated_at + seconds(LATE_S + 1), model="A920")
+    assert has_reported(terminal.device_id)
     assert last_report(terminal.device_id).report == {"model": "A920"}
     assert len(published("portal.device_heard_again")) == 1
 
