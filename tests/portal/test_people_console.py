@@ -3,11 +3,15 @@
 import pytest
 
 from kernel import clock
+from kernel.origin import origin
+from mpac.portal.admin.impersonating import ImpersonationMiddleware
 from mpac.portal.db import atomic
+from mpac.portal.domain.authority import EVERYTHING, Person
 from mpac.portal.domain.roles import Role
 from mpac.portal.models import CustomRole, Impersonation, Invitation, Membership, Session
+from mpac.portal.services.impersonations import Reasons, request_impersonation
 from mpac.portal.services.sessions import open_session
-from tests.portal.factories import SEED, audited, make_tenant
+from tests.portal.factories import SEED, audited, get_device, make_tenant, make_terminal
 from tests.portal.members import later, make_member
 from tests.portal.test_admin import make_person, sign_in
 
@@ -52,6 +56,36 @@ def test_are_seen_as_they_see_themselves_and_nothing_is_changed(staff, tenant, m
     assert 'class="impersonating"' not in staff.get("/admin/").content.decode()
     with atomic(SEED):
         assert Impersonation.objects.get().status == "ended"
+
+
+def test_do_nothing_in_the_console_that_somebody_else_does_as_them(staff, tenant, manager):
+    """Although they may do it themselves."""
+    terminal = make_terminal(tenant.store)
+    page = f"/admin/portal/device/{terminal.device_id}/suspend/"
+    assert staff.post(f"/admin/portal/user/{manager.id}/impersonate/", WHY).status_code == 302
+    assert staff.post(page, {"reason": "lost"}).status_code == 403
+    assert get_device(terminal.device_id).status == "active"
+    assert staff.post("/admin/portal/impersonation/stop/").status_code == 302
+    assert staff.post(page, {"reason": "lost"}).status_code == 302
+    assert get_device(terminal.device_id).status == "suspended"
+
+
+def test_are_named_with_who_sees_the_console_as_them(tenant, rf):
+    """Whatever a page of theirs wrote down would say both."""
+    now, admin, manager = (
+        clock.now(),
+        make_member(Role.PSP_ADMIN, tenant),
+        make_member(Role.STORE_MANAGER, tenant),
+    )
+    why = Reasons(reason="cannot see", ticket="HELP-1", minutes=15, in_console=True)
+    by = Person(admin.id, EVERYTHING)
+    request_impersonation(scope=SEED, by=by, user_id=manager.id, why=why, now=now)
+    seen = []
+    request = rf.get("/admin/")
+    request.user = admin.user
+    ImpersonationMiddleware(lambda _request: seen.append(origin()))(request)
+    assert [(each.id, each.acting_as) for each in seen] == [(f"user:{admin.id}", f"user:{manager.id}")]
+    assert request.user.pk == manager.id
 
 
 def test_are_seen_so_no_longer_than_was_asked_for(staff, manager):
