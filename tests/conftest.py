@@ -107,9 +107,8 @@ def close_broken() -> None:
         if held is None:
             continue
         idle = not held.closed and held.info.transaction_status == TransactionStatus.IDLE
-        told = (
-            idle and select.select([held.fileno()], [], [], 0)[0]
-        )  # nobody speaks to the idle but to say farewell
+        # Nobody speaks to who is idle but to say farewell.
+        told = idle and select.select([held.fileno()], [], [], 0)[0]
         if connection.in_atomic_block or connection.needs_rollback or not idle or told:
             connection.close()
 
