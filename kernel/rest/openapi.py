@@ -76,7 +76,7 @@ class OperationSchema(AutoSchema):
             return {"required": True, "content": {declared.request_media_type: {"schema": file}}}
         if declared.raw and declared.body is None:
             told = "*/*" if declared.request_media_type == "application/json" else declared.request_media_type
-            return {"required": False, "content": {told: {"schema": {"type": "string"}}}}
+            return {"required": told != "*/*", "content": {told: {"schema": {"type": "string"}}}}
         kind = declared.body or Nothing
         required = any(field.required for field in msgspec.structs.fields(kind))
         return {

@@ -35,6 +35,7 @@ HURTFUL = frozenset(
 )
 ELSEWHERE = 2**30
 LIFE_S = 60
+MISSING = 404
 
 
 class Callers:
@@ -88,6 +89,12 @@ class Callers:
         else:
             request.headers["Authorization"] = f"Bearer {self._token(request, kind=kind)}"
         return request
+
+    def finds(self, request: requests.PreparedRequest) -> bool:
+        """Whether the operator, who sees everything, finds what a request of another's did not."""
+        again = request.copy()
+        again.headers["Authorization"] = f"Bearer {self._people.operator_token()}"
+        return self._api.send(again, timeout=30).status_code != MISSING
 
     def spare(self, name: str, case: Case) -> None:
         """Turn a call of the operation `name` away from what the callers live on."""

@@ -1,6 +1,7 @@
 """A person before the console, from the first page to the last."""
 
 import re
+import secrets
 
 import httpx2
 import pyotp
@@ -23,7 +24,8 @@ def browser():
 @pytest.fixture
 def operator(platform):
     """Somebody new who runs the platform: e-mail address, password and a second factor."""
-    told = platform.manage("create_operator", "browser@mpac.example", "--name", "Browser").stdout
+    address = f"{secrets.token_hex(4)}@mpac.example"
+    told = platform.manage("create_operator", address, "--name", "Browser").stdout
     return dict(re.findall(r"^(e-mail|password|second factor) +(\S+)$", told, re.MULTILINE))
 
 

@@ -137,9 +137,8 @@ class HeartbeatEndpoint(Endpoint):
         if device_id is None:
             raise NotFound
         scope, report = request.user.scope(), said(body)
-        with atomic(scope):
-            heartbeats.record_heartbeat(scope=scope, device_id=device_id, report=report, now=self.now)
-            pending = get_pending(scope=scope, device_id=device_id, report=report, now=self.now)
+        heartbeats.record_heartbeat(scope=scope, device_id=device_id, report=report, now=self.now)
+        pending = get_pending(scope=scope, device_id=device_id, report=report, now=self.now)
         return fleet_views.heartbeat(pending, device_id=request.user.subject, now=self.now)
 
 

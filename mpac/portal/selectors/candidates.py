@@ -1,4 +1,4 @@
-"""What decides about a terminal's updates, read by one statement each: every terminal of the fleet asks again and again."""
+"""What decides about a terminal's updates, each by one trip to the database: every terminal asks again and again."""
 
 import uuid
 from collections.abc import Sequence
@@ -62,15 +62,15 @@ class Standing:
 
 
 def list_candidates(scope: TenantScope) -> list[tuple[Candidate, AppRelease]]:
-    """The rollouts that terminals of this scope may see, each with its release; in the open transaction."""
+    """The rollouts that terminals of this scope may see, each with its release."""
     values = {"psp_id": scope.psp_id, "livemode": scope.livemode, "seen": SEEN}
-    return [_candidate(row) for row in db.execute(_CANDIDATES, values)]
+    return [_candidate(row) for row in db.execute_alone(scope, _CANDIDATES, values)]
 
 
 def find_standing(*, scope: TenantScope, device_id: uuid.UUID) -> Standing:
-    """Where a terminal stands, in the open transaction. Raises NotFound."""
+    """Where a terminal stands. Raises NotFound."""
     values = {"psp_id": scope.psp_id, "device_id": device_id, "installed": UpdateStatus.INSTALLED.value}
-    rows = db.execute(_STANDING, values)
+    rows = db.execute_alone(scope, _STANDING, values)
     if not rows:
         raise NotFound
     merchant_id, store_id, livemode, time_zone, installed = rows[0]

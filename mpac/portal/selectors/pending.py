@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernel.tenancy import TenantScope
-from mpac.portal.db import atomic, db
+from mpac.portal.db import db
 from mpac.portal.domain.commands import OPEN
 from mpac.portal.domain.settings import Effective
-from mpac.portal.selectors.settings import explain_device
+from mpac.portal.selectors.settings import read_config
 from mpac.portal.selectors.updates import Told, check_for_updates
 
 COUNT_OPEN = """
@@ -35,14 +35,12 @@ def get_pending(
     """What waits for a terminal that says this about itself: its settings as they are, commands that it has not ended, and
     whether there is a release that it should install now. Raises NotFound.
     """
-    with atomic(scope):
-        settings = explain_device(device_id=device_id)
-        ((commands_waiting,),) = db.execute(
-            COUNT_OPEN, {"psp_id": scope.psp_id, "device_id": device_id, "open": OPEN_NAMES, "now": now}
-        )
-        offers = check_for_updates(
-            scope=scope, device_id=device_id, told=told_by(report), settings=settings, now=now
-        )
+    settings = read_config(scope=scope, device_id=device_id)
+    values = {"psp_id": scope.psp_id, "device_id": device_id, "open": OPEN_NAMES, "now": now}
+    ((commands_waiting,),) = db.execute_alone(scope, COUNT_OPEN, values)
+    offers = check_for_updates(
+        scope=scope, device_id=device_id, told=told_by(report), settings=settings, now=now
+    )
     return Pending(
         settings=settings,
         commands_waiting=commands_waiting,

@@ -19,7 +19,7 @@ from mpac.portal.models.device_group import PREFIX as GROUP
 from mpac.portal.selectors.candidates import find_standing, list_candidates
 from mpac.portal.selectors.device_groups import devices_in, groups_of
 from mpac.portal.selectors.devices import get_device
-from mpac.portal.selectors.settings import explain_device
+from mpac.portal.selectors.settings import read_config
 
 HEALTH = """
     SELECT count(*) FILTER (WHERE status = 'downloaded'), count(*) FILTER (WHERE status = 'installing'),
@@ -69,13 +69,12 @@ def check_for_updates(
     """What this terminal should install, or why nothing, for each app. `settings` are the terminal's own, for who has just
     read them. Raises NotFound.
     """
-    with atomic(scope):
-        found = list_candidates(scope)
-        if not found:
-            return []
-        settings = settings or explain_device(device_id=device_id)
-        grouped = any(candidate.group_ids for candidate, _release in found)
-        terminal = _terminal(scope, device_id, told, settings, grouped=grouped)
+    found = list_candidates(scope)
+    if not found:
+        return []
+    settings = settings or read_config(scope=scope, device_id=device_id)
+    grouped = any(candidate.group_ids for candidate, _release in found)
+    terminal = _terminal(scope, device_id, told, settings, grouped=grouped)
     releases = {release.id: release for _candidate, release in found}
 
     def has_open_bills() -> bool:
@@ -90,8 +89,8 @@ def check_for_updates(
 
 
 def describe_terminal(*, scope: TenantScope, device_id: uuid.UUID, rollout: Rollout) -> Terminal:
-    """A terminal as a rollout sees it, in the open transaction. Raises NotFound."""
-    settings = explain_device(device_id=device_id)
+    """A terminal as a rollout sees it. Raises NotFound."""
+    settings = read_config(scope=scope, device_id=device_id)
     return _terminal(scope, device_id, Told(installed={}), settings, grouped=bool(rollout.group_ids))
 
 
@@ -163,7 +162,7 @@ def _terminal(
 ) -> Terminal:
     """A terminal, with its groups where they matter."""
     standing = find_standing(scope=scope, device_id=device_id)
-    groups = groups_of(get_device(scope=scope, device_id=device_id)) if grouped else []
+    groups = _list_groups(scope, device_id) if grouped else frozenset()
     return Terminal(
         device_id=device_id,
         merchant_id=standing.merchant_id,
@@ -173,7 +172,7 @@ def _terminal(
         channel=settings["updates.channel"].value,
         window=settings["fleet.maintenance_window"].value,
         automatic=settings["updates.automatic"].value,
-        groups=frozenset(group.public_id for group in groups),
+        groups=groups,
         installed={
             package: max(told.installed.get(package, 0), standing.installed.get(package, 0))
             for package in {*told.installed, *standing.installed}
@@ -184,3 +183,9 @@ def _terminal(
         wifi=told.wifi,
         asked=told.asked,
     )
+
+
+def _list_groups(scope: TenantScope, device_id: uuid.UUID) -> frozenset[str]:
+    with atomic(scope):
+        device = get_device(scope=scope, device_id=device_id)
+        return frozenset(group.public_id for group in groups_of(device))

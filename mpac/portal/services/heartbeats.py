@@ -1,6 +1,7 @@
 """Heartbeats: the last report of a terminal written over, one in five minutes kept, and who has fallen silent.
 
-One statement a heartbeat. A report that comes after a later one changes nothing.
+A heartbeat is one statement and one trip to the database, but for a terminal's first and for the one that ends its silence.
+A report that comes after a later one changes nothing.
 """
 
 import datetime as dt
@@ -51,12 +52,13 @@ _WRITE = """
             clock_drift_ms = %(clock_drift_ms)s,
             report = %(report)s
         FROM known WHERE r.device_id = known.device_id AND r.received_at < %(now)s
+            AND (known.silent_since IS NULL OR %(ends_silence)s)
         RETURNING r.*, r.sampled_at = %(now)s AS is_sampled, known.silent_since AS was_silent_since
     ), kept AS (
         INSERT INTO device_report_samples (id, created_at, psp_id, merchant_id, store_id, device_id, report)
         SELECT %(id)s, %(created_at)s, psp_id, merchant_id, store_id, device_id, report FROM written WHERE is_sampled
     )
-    SELECT written.psp_id, written.merchant_id, written.store_id, was_silent_since
+    SELECT written.psp_id, written.merchant_id, written.store_id, was_silent_since, known.silent_since
     FROM known LEFT JOIN written USING (device_id)
 """
 # Some terminal is heard now and was heard a while ago. One that comes back after five minutes or more is sampled at once, so
@@ -106,14 +108,16 @@ def record_heartbeat(
         "id": sample_id,
         "created_at": ids.created_at_of(sample_id),
     }
-    with atomic(scope):
-        written = db.execute(_WRITE, values)
-        if not written:
+    rows = db.execute_alone(scope, _WRITE, values | {"ends_silence": False})
+    if rows and rows[0][-1] is None:
+        return
+    with atomic(scope):  # the end of a silence is told in the transaction that ends it
+        if not rows:
             db.execute(_OPEN, values)
-            written = db.execute(_WRITE, values)
-        if not written:
+        rows = db.execute(_WRITE, values | {"ends_silence": True})
+        if not rows:
             raise NotFound
-        psp_id, merchant_id, store_id, was_silent_since = written[0]
+        psp_id, merchant_id, store_id, was_silent_since, _ = rows[0]
         if was_silent_since is not None:
             again = DeviceHeardAgain(
                 device_id=ids.encode("dev", device_id),

@@ -10,7 +10,7 @@ from kernel import ids
 from kernel.errors import NotFound
 from kernel.models import StoreModel
 from kernel.tenancy import TenantScope
-from mpac.smarttab.db import atomic
+from mpac.smarttab.db import db
 from mpac.smarttab.domain.drafts import OrderDraft
 from mpac.smarttab.domain.states import BillStatus, Channel
 from mpac.smarttab.domain.totals import Line, Modifier, Portion
@@ -18,6 +18,14 @@ from mpac.smarttab.models import Bill, Order, OrderLine, Payment
 
 M = TypeVar("M", bound=StoreModel)
 FORGOTTEN = dt.timedelta(days=1)
+OPEN_BILLS = """
+    SELECT EXISTS (
+        SELECT 1 FROM bills
+        WHERE psp_id = %(psp_id)s AND merchant_id = coalesce(%(merchant_id)s, merchant_id)
+          AND store_id = %(store_id)s AND status = %(open)s AND id >= %(lately)s
+          AND (%(livemode)s::bool IS NULL OR livemode = %(livemode)s)
+    )
+"""
 
 
 def get_order(order_id: uuid.UUID) -> Order:
@@ -109,10 +117,13 @@ def _get(model: type[M], pk: uuid.UUID) -> M:
 
 def has_open_bills(scope: TenantScope, store_id: int, now: dt.datetime) -> bool:
     """Whether a guest of the store is still to pay. What was left open for a day is forgotten rather than open."""
-    with atomic(scope):
-        lately = ids.uuid7(at=now - FORGOTTEN)
-        return bool(
-            Bill.objects.filter(
-                psp_id=scope.psp_id, store_id=store_id, status=BillStatus.OPEN, id__gte=lately
-            ).exists()
-        )
+    values = {
+        "psp_id": scope.psp_id,
+        "merchant_id": scope.merchant_id,
+        "store_id": store_id,
+        "livemode": scope.livemode,
+        "open": BillStatus.OPEN.value,
+        "lately": ids.uuid7(at=now - FORGOTTEN),
+    }
+    ((found,),) = db.execute_alone(scope, OPEN_BILLS, values)
+    return bool(found)

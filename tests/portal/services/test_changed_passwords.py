@@ -51,7 +51,7 @@ def test_lets_nobody_go_on_with_a_sign_in_that_the_former_one_began(tenant):
 
 def test_begins_no_sign_in_by_the_former_one_that_was_just_being_checked(tenant, monkeypatch):
     person = make_person(Role.PLATFORM_OPERATOR, factor=True)
-    between(monkeypatch, login, "_ask_for_factor", lambda: change(person, ANOTHER))
+    between(monkeypatch, login, "ask_for_factor", lambda: change(person, ANOTHER))
     with pytest.raises(SignInRefused):
         sign_in(email=person.email, password=PASSWORD, now=clock.now())
 
