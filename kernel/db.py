@@ -85,20 +85,35 @@ class ContextDb:
     def execute_alone(
         self, scope: Scope, sql: str, params: Sequence[Any] | dict[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
-        """Run one statement as a transaction of its own for `scope` and return its rows; an open transaction is joined.
+        """Run one statement as a transaction of its own for `scope` and return its rows, or an empty list when it has none."""
+        found = self.execute_together(scope, [sql], params)
+        return found[0] if found else []
 
-        The scope travels with the statement: one trip to the server instead of four, which is what the calls that
-        terminals make all day mostly cost. PostgreSQL runs statements that come together as one transaction.
+    def execute_together(
+        self, scope: Scope, statements: Sequence[str], params: Sequence[Any] | dict[str, Any] = ()
+    ) -> list[list[tuple[Any, ...]]]:
+        """Run statements as a transaction of their own for `scope`, and return the rows of each that has rows; an open
+        transaction is joined.
+
+        They travel together and with the scope: one trip to the server, where an atomic block makes three and one a
+        statement, which is what the calls that terminals make all day mostly cost. PostgreSQL runs statements that come
+        together as one transaction.
         """
         if self.connection.in_atomic_block:
             with self.atomic(scope):
-                return self.execute(sql, params)
+                return self._run("; ".join(statements), params)
         self._note(scope)
+        return self._run("; ".join([tenancy.scope_sql(scope), *statements]), params)
+
+    def _run(self, sql: str, params: Sequence[Any] | dict[str, Any]) -> list[list[tuple[Any, ...]]]:
+        found = []
         with self.connection.cursor() as cursor:
-            cursor.execute(f"{tenancy.scope_sql(scope)}; {sql}", params or None)
-            while cursor.nextset():
-                pass
-            return cursor.fetchall() if cursor.description else []
+            cursor.execute(sql, params or None)
+            while True:
+                if cursor.description:
+                    found.append(cursor.fetchall())
+                if not cursor.nextset():
+                    return found
 
     def _note(self, scope: Scope) -> None:
         if isinstance(scope, SystemScope):

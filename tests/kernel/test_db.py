@@ -1,7 +1,7 @@
 """How a context reaches its database: in transactions that name whose rows they see."""
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from kernel.db import ScopeChanged
 from kernel.tenancy import NoTenantScope, SystemScope, TenantScope, current_scope
@@ -62,6 +62,24 @@ def test_a_statement_alone_joins_the_open_transaction(tenants):
     assert names(one) == before
     with db.atomic(one), pytest.raises(ScopeChanged):
         db.execute_alone(other, NAMES)
+
+
+def test_statements_together_give_the_rows_of_each_that_has_rows(tenants):
+    scope = scope_of(tenants[0])
+    asked = ("SELECT %(one)s, %(two)s", "SET LOCAL synchronous_commit = off", NAMES, "SELECT 1 WHERE false")
+    values = {"one": 1, "two": "2; SELECT 3"}
+    expected = [[(1, "2; SELECT 3")], [(name,) for name in sorted(names(scope))], []]
+    assert db.execute_together(scope, asked, values) == expected
+    with db.atomic(scope):
+        assert db.execute_together(scope, asked, values) == expected
+
+
+def test_statements_together_are_one_transaction(tenants):
+    scope = scope_of(tenants[0])
+    before = names(scope)
+    with pytest.raises(DataError):
+        db.execute_together(scope, ("UPDATE stores SET name = 'Half'", "SELECT 1 / 0"))
+    assert names(scope) == before
 
 
 def test_nothing_runs_without_a_scope(database):

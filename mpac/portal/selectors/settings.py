@@ -33,7 +33,7 @@ _OF_GROUPS = f"""
     WHERE v.is_set AND v.level = 'group' AND v.psp_id = d.psp_id AND {BELONGS}
 """
 # All that a terminal inherits, by its own row: a terminal that is there has at least one line.
-_LINE_OF_DEVICE = f"""
+LINE_OF_DEVICE = f"""
     WITH d AS (SELECT id, psp_id, merchant_id, store_id, livemode, labels FROM devices WHERE id = %(device_id)s)
     SELECT found.* FROM d LEFT JOIN LATERAL (
         SELECT {_COLUMNS}, 0 FROM setting_values v
@@ -94,7 +94,7 @@ def list_own(*, place: Place) -> dict[str, SettingValue]:
 def list_held(*, place: Place) -> list[Held]:
     """Every value that is set at a place or above it, in the scope of the open transaction."""
     if place.device_id is not None:
-        return _held_by_device(db.execute(_LINE_OF_DEVICE, {"device_id": place.device_id}))
+        return _held_by_device(db.execute(LINE_OF_DEVICE, {"device_id": place.device_id}))
     return _held(db.execute(_LINE, {"psp_id": place.psp_id, "line": place.line}))
 
 
@@ -105,12 +105,17 @@ def explain_place(*, place: Place) -> dict[str, Effective]:
 
 def explain_device(*, device_id: uuid.UUID) -> dict[str, Effective]:
     """Every setting as it holds for a terminal, by one query in the scope of the open transaction. Raises NotFound."""
-    return resolve_all(SETTINGS, _held_by_device(db.execute(_LINE_OF_DEVICE, {"device_id": device_id})))
+    return resolve_device(db.execute(LINE_OF_DEVICE, {"device_id": device_id}))
 
 
 def read_config(*, scope: TenantScope, device_id: uuid.UUID) -> dict[str, Effective]:
     """Every setting as it holds for a terminal, in one trip to the database. Raises NotFound."""
-    rows = db.execute_alone(scope, _LINE_OF_DEVICE, {"device_id": device_id})
+    rows = db.execute_alone(scope, LINE_OF_DEVICE, {"device_id": device_id})
+    return resolve_device(rows)
+
+
+def resolve_device(rows: Sequence[Sequence[Any]]) -> dict[str, Effective]:
+    """Every setting as it holds for a terminal, from what `LINE_OF_DEVICE` found. Raises NotFound."""
     return resolve_all(SETTINGS, _held_by_device(rows))
 
 

@@ -12,14 +12,12 @@ from kernel.tenancy import TenantScope
 from mpac.portal.db import atomic, db
 from mpac.portal.domain.devices import DeviceStatus
 from mpac.portal.domain.rollouts import Health
-from mpac.portal.domain.settings import Effective
 from mpac.portal.domain.updates import Candidate, Decision, Terminal, decide
 from mpac.portal.models import AppRelease, Device, DeviceGroup, DeviceUpdate, Rollout
 from mpac.portal.models.device_group import PREFIX as GROUP
-from mpac.portal.selectors.candidates import find_standing, list_candidates
 from mpac.portal.selectors.device_groups import devices_in, groups_of
 from mpac.portal.selectors.devices import get_device
-from mpac.portal.selectors.settings import read_config
+from mpac.portal.selectors.known import Known, read_known
 
 HEALTH = """
     SELECT count(*) FILTER (WHERE status = 'downloaded'), count(*) FILTER (WHERE status = 'installing'),
@@ -63,24 +61,23 @@ def check_for_updates(
     scope: TenantScope,
     device_id: uuid.UUID,
     told: Told,
-    settings: Mapping[str, Effective] | None = None,
+    known: Known | None = None,
     now: dt.datetime,
 ) -> list[Offer]:
-    """What this terminal should install, or why nothing, for each app. `settings` are the terminal's own, for who has just
-    read them. Raises NotFound.
+    """What this terminal should install, or why nothing, for each app; `known` saves who has just read it the reading.
+    Raises NotFound.
     """
-    found = list_candidates(scope)
-    if not found:
+    known = known or read_known(scope=scope, device_id=device_id, now=now)
+    if not known.candidates:
         return []
-    settings = settings or read_config(scope=scope, device_id=device_id)
-    grouped = any(candidate.group_ids for candidate, _release in found)
-    terminal = _terminal(scope, device_id, told, settings, grouped=grouped)
-    releases = {release.id: release for _candidate, release in found}
+    candidates = [candidate for candidate, _release in known.candidates]
+    grouped = any(candidate.group_ids for candidate in candidates)
+    terminal = _terminal(scope, device_id, told, known, grouped=grouped)
+    releases = {release.id: release for _candidate, release in known.candidates}
 
     def has_open_bills() -> bool:
         return bool(told.open_bills) or any(ask(scope, terminal.store_id, now) for ask in _questions.values())
 
-    candidates = [candidate for candidate, _release in found]
     decisions = decide(terminal, candidates, now=now, has_open_bills=has_open_bills)
     return [
         Offer(each, None if each.candidate is None else releases[each.candidate.release_id])
@@ -88,10 +85,12 @@ def check_for_updates(
     ]
 
 
-def describe_terminal(*, scope: TenantScope, device_id: uuid.UUID, rollout: Rollout) -> Terminal:
+def describe_terminal(
+    *, scope: TenantScope, device_id: uuid.UUID, rollout: Rollout, now: dt.datetime
+) -> Terminal:
     """A terminal as a rollout sees it. Raises NotFound."""
-    settings = read_config(scope=scope, device_id=device_id)
-    return _terminal(scope, device_id, Told(installed={}), settings, grouped=bool(rollout.group_ids))
+    known = read_known(scope=scope, device_id=device_id, now=now)
+    return _terminal(scope, device_id, Told(installed={}), known, grouped=bool(rollout.group_ids))
 
 
 def candidate_of(rollout: Rollout) -> Candidate:
@@ -156,12 +155,12 @@ def _terminal(
     scope: TenantScope,
     device_id: uuid.UUID,
     told: Told,
-    settings: Mapping[str, Effective],
+    known: Known,
     *,
     grouped: bool,
 ) -> Terminal:
     """A terminal, with its groups where they matter."""
-    standing = find_standing(scope=scope, device_id=device_id)
+    standing, settings = known.standing, known.settings
     groups = _list_groups(scope, device_id) if grouped else frozenset()
     return Terminal(
         device_id=device_id,

@@ -52,7 +52,7 @@ def report_update(
     """
     with atomic(scope):
         rollout = get_rollout(scope=scope, rollout_id=rollout_id)
-        terminal = describe_terminal(scope=scope, device_id=device_id, rollout=rollout)
+        terminal = describe_terminal(scope=scope, device_id=device_id, rollout=rollout, now=now)
         update = _find(device_id, rollout)
         if update is None and not is_meant(candidate_of(rollout), terminal):
             raise NotFound

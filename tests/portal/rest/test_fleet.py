@@ -157,6 +157,12 @@ def test_a_report_that_was_held_up_changes_nothing(tenant, terminal):
     assert last_report(terminal.device_id).report == {"model": "new"}
 
 
+def test_a_heartbeat_costs_two_trips_to_the_database(beat, django_assert_num_queries):
+    beat()
+    with django_assert_num_queries(2, using=db.alias):  # what it says, and what waits for it
+        assert beat().status_code == 200
+
+
 def test_a_heartbeat_writes_its_row_over_without_touching_an_index(tenant, terminal, superuser):
     for second in range(5):
         say(terminal.device_id, now=clock.now() + seconds(second), model="A920")

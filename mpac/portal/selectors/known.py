@@ -1,5 +1,6 @@
-"""What decides about a terminal's updates, each by one trip to the database: every terminal asks again and again."""
+"""What decides what a terminal is told when it asks or reports: every terminal does, again and again."""
 
+import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,14 @@ import orjson
 from kernel.errors import NotFound
 from kernel.tenancy import TenantScope
 from mpac.portal.db import db
+from mpac.portal.domain.commands import OPEN
 from mpac.portal.domain.rollouts import RolloutStatus, UpdateStatus
+from mpac.portal.domain.settings import Effective
 from mpac.portal.domain.updates import Candidate
 from mpac.portal.models import AppRelease
+from mpac.portal.selectors.settings import LINE_OF_DEVICE, resolve_device
 
+OPEN_NAMES = sorted(status.value for status in OPEN)
 SEEN = [RolloutStatus.ACTIVE.value, RolloutStatus.PAUSED.value, RolloutStatus.COMPLETED.value]
 OF_RELEASE = (
     "id",
@@ -30,6 +35,10 @@ OF_ROLLOUT = (
     *("id", "channel", "status", "livemode", "salt", "window", "spares_open_bills", "min_battery_percent"),
     *("needs_charging", "needs_wifi"),
 )
+_OPEN_COMMANDS = """
+    SELECT count(*) FROM commands
+    WHERE psp_id = %(psp_id)s AND device_id = %(device_id)s AND status = ANY(%(open)s) AND expires_at > %(now)s
+"""
 _CANDIDATES = f"""
     SELECT {", ".join(f'r."{name}"' for name in OF_ROLLOUT)}, {", ".join(f"e.{name}" for name in OF_RELEASE)}, a.package,
         jsonb_build_object('channels', a.channels, 'merchant_ids', r.merchant_ids, 'store_ids', r.store_ids,
@@ -61,19 +70,46 @@ class Standing:
     installed: dict[str, int]
 
 
-def list_candidates(scope: TenantScope) -> list[tuple[Candidate, AppRelease]]:
-    """The rollouts that terminals of this scope may see, each with its release."""
-    values = {"psp_id": scope.psp_id, "livemode": scope.livemode, "seen": SEEN}
-    return [_candidate(row) for row in db.execute_alone(scope, _CANDIDATES, values)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A terminal's settings, how many commands it has not ended, the rollouts that terminals of its scope may see, each with
+    its release, and where it stands.
+    """
+
+    settings: dict[str, Effective]
+    commands_waiting: int
+    candidates: list[tuple[Candidate, AppRelease]]
+    standing: Standing
 
 
-def find_standing(*, scope: TenantScope, device_id: uuid.UUID) -> Standing:
-    """Where a terminal stands. Raises NotFound."""
-    values = {"psp_id": scope.psp_id, "device_id": device_id, "installed": UpdateStatus.INSTALLED.value}
-    rows = db.execute_alone(scope, _STANDING, values)
-    if not rows:
+def read_known(*, scope: TenantScope, device_id: uuid.UUID, now: dt.datetime) -> Known:
+    """What there is to know about a terminal, in its own scope and by one trip to the database. Raises NotFound."""
+    settings, commands, candidates, standing = db.execute_together(
+        scope,
+        (LINE_OF_DEVICE, _OPEN_COMMANDS, _CANDIDATES, _STANDING),
+        {
+            "psp_id": scope.psp_id,
+            "livemode": scope.livemode,
+            "device_id": device_id,
+            "now": now,
+            "open": OPEN_NAMES,
+            "seen": SEEN,
+            "installed": UpdateStatus.INSTALLED.value,
+        },
+    )
+    if not standing:
         raise NotFound
-    merchant_id, store_id, livemode, time_zone, installed = rows[0]
+    ((commands_waiting,),) = commands
+    return Known(
+        settings=resolve_device(settings),
+        commands_waiting=commands_waiting,
+        candidates=[_candidate(row) for row in candidates],
+        standing=_standing(standing[0]),
+    )
+
+
+def _standing(row: Sequence[Any]) -> Standing:
+    merchant_id, store_id, livemode, time_zone, installed = row
     return Standing(merchant_id, store_id, livemode, time_zone, orjson.loads(installed or "{}"))
 
 
