@@ -6,7 +6,7 @@ RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --disable-pip-v
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/mpac mpac \
-    && install -d -o mpac -g mpac /run/mpac/metrics
+    && install -d -o mpac -g mpac /run/mpac/metrics /var/lib/mpac/packages
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from kernel import clock, ids
 from mpac.portal import conf
-from mpac.portal.db import atomic
+from mpac.portal.db import atomic, db
 from mpac.portal.domain.rollouts import Gate
 from mpac.portal.models import AppRelease, DeviceUpdate, Rollout
 from mpac.portal.services.devices import suspend_device
@@ -115,6 +115,12 @@ def test_of_another_provider_are_offered_nothing_and_report_nothing(api, rollout
     assert answer.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
     with atomic(SEED):
         assert not DeviceUpdate.objects.exists()
+
+
+def test_are_answered_by_one_trip_to_the_database(till, rollout, django_assert_num_queries):
+    till.ask()
+    with django_assert_num_queries(1, using=db.alias):
+        assert till.ask()["data"]
 
 
 def test_are_offered_the_platforms_apps_whoevers_they_are(api):
